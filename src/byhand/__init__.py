@@ -1,0 +1,46 @@
+"""byhand: convolutional networks written by hand, for digits written by hand.
+
+The rooms of the house, in the order of the data's way: kernels, data, nn, losses, optim,
+evaluation, training, plots, models, recipes, cli. Each imports only those named before it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_ROOMS = ("kernels", "data", "nn", "losses", "optim", "evaluation", "training", "plots",
+          "models", "recipes")  # fmt: skip
+
+if TYPE_CHECKING:
+    from byhand import (
+        data,
+        evaluation,
+        kernels,
+        losses,
+        models,
+        nn,
+        optim,
+        plots,
+        recipes,
+        training,
+    )
+    from byhand.nn import load, save
+
+__all__ = ["__version__", "data", "evaluation", "kernels", "load", "losses", "models", "nn",
+           "optim", "plots", "recipes", "save", "training"]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    # A room is imported when it is first asked for, so that `import byhand` costs next to nothing.
+    if name in _ROOMS:
+        return importlib.import_module(f"byhand.{name}")
+    if name in ("load", "save"):
+        return getattr(importlib.import_module("byhand.nn"), name)
+    raise AttributeError(f"module 'byhand' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,47 @@
+"""`byhand doctor`: what byhand runs on here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from byhand.cli.output import Json, print_json
+
+EXTRAS = ("torch", "onnx", "onnxruntime", "jax", "optuna", "mpi4py")
+
+
+def doctor(json: Json = False) -> None:
+    """Version, arithmetic, threads, where the data is, and which optional packages are there."""
+    values = examine()
+    if json:
+        print_json(values)
+        return
+    for name, value in values.items():
+        said = value
+        if isinstance(value, dict):
+            said = ", ".join(f"{k} {v}" for k, v in value.items()) or "none"
+        elif isinstance(value, list):
+            said = ", ".join(value) or "none"
+        print(f"{name:16s} {'none' if value is None else said}")
+
+
+def examine() -> dict[str, Any]:
+    """The findings, as plain values."""
+    from importlib.util import find_spec
+
+    import byhand
+    from byhand import data, kernels, training
+
+    found = data.find_data()
+    return {
+        "version": byhand.__version__,
+        "arithmetic": "reference",
+        "reason": "this version has no compiled core; NumPy does all arithmetic",
+        "instruction_set": None,
+        "lane_width": None,
+        "threads": kernels.threads(),
+        "machine": training.machine(),
+        "versions": training.versions(),
+        "data": None if found is None else str(found),
+        "cache": str(data.cache_folder()),
+        "extras": [name for name in EXTRAS if find_spec(name) is not None],
+    }

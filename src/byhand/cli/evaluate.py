@@ -1,0 +1,73 @@
+"""`byhand evaluate`: how a model reads the test set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from byhand.cli.output import Data, Json, find_model, open_splits, print_json
+
+GALLERY = 80  # pictures of mistakes at the most
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="A model file, or a run's folder.")],
+    data: Data = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="mnist, or digits (scikit-learn's 1,797).", show_default=False),
+    ] = None,
+    part: Annotated[str, typer.Option(help="test, train or validation.")] = "test",
+    mistakes: Annotated[
+        bool, typer.Option("--mistakes", help="Write a picture of what it read wrongly.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Where pictures go [default: beside the model].", show_default=False),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Accuracy, loss, the figures of each class, confusions and calibration of a model."""
+    import byhand
+    from byhand import evaluation, kernels
+    from byhand.errors import InputError
+
+    path = find_model(model)
+    loaded = byhand.load(path)
+    splits = open_splits(data, dataset)
+    parts = {"test": splits.test, "train": splits.train, "validation": splits.validation}
+    chosen = parts.get(part)
+    if chosen is None:
+        there = ", ".join(name for name, value in parts.items() if value is not None)
+        raise InputError(f"{splits.name} has no part {part!r}; it has: {there}")
+    kernels.set_threads()
+    result = evaluation.evaluate(loaded, chosen)
+    if json:
+        values = result.as_dict()
+    else:
+        low, high = result.accuracy_interval
+        print(
+            f"{path} reads {result.accuracy:.2%} of the {result.n:,} {part} pictures of "
+            f"{splits.name} rightly (95 % interval {low:.2%} to {high:.2%})"
+        )
+        print(f"loss {result.loss:.4f}, expected calibration error {result.ece:.4f}\n")
+        print(result.report())
+        for pair in result.most_confused(5):
+            print(f"{pair.label} read as {pair.prediction}: {pair.count} times")
+    if mistakes:
+        from byhand import plots
+
+        folder = path.parent if out is None else out
+        count = len(result.mistake_indices)
+        shown = min(count, GALLERY)
+        figure = plots.new_figure(*plots.gallery_size(shown))
+        plots.mistakes_gallery(result, figure, first=shown)
+        picture = plots.save(figure, folder / "mistakes.png")
+        if json:
+            values["mistakes"] = str(picture)
+        else:
+            print(f"the first {shown} of {count} mistakes: {picture}")
+    if json:
+        print_json(values)

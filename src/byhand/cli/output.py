@@ -1,0 +1,80 @@
+"""What commands print: results on standard output, progress on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from byhand.errors import InputError
+
+if TYPE_CHECKING:
+    from byhand.data import Splits
+
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        help="A folder with MNIST's files, mnist.npz, mnist.pkl.gz, or a folder of pictures a "
+        "class. Without it: BYHAND_DATA, the user's cache, a download.",
+        show_default=False,
+    ),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on the last line, and nothing else.")
+]
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """One JSON object on one line of standard output."""
+    from byhand.files import jsonable
+
+    print(json.dumps(jsonable(value), allow_nan=False))
+
+
+def note(text: str) -> None:
+    """A line on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def open_splits(
+    directory: Path | None, dataset: str | None = None, *, allow_bundled: bool = False
+) -> Splits:
+    """The data that the user means, with a progress bar if it has to be fetched.
+
+    Raises:
+        InputError: there is no such data set.
+    """
+    from byhand import data
+
+    if dataset not in (None, "mnist", "digits"):
+        raise InputError(f"there is no data set {dataset!r}; there are: mnist, digits")
+    if dataset == "digits":
+        return data.open_digits()
+    splits = data.open_data(directory, allow_bundled=allow_bundled, progress=True)
+    for said in splits.notes:
+        note(said)
+    return splits
+
+
+def find_model(model: Path | None) -> Path:
+    """The model that the user named: a file or a run's folder; without one, the latest run's.
+
+    Raises:
+        InputError: there is none; says how to get one.
+    """
+    from byhand.recipes.run import MODEL
+
+    if model is not None:
+        return model / MODEL if model.is_dir() else model
+    found = sorted(Path("runs").glob(f"*/{MODEL}"), key=lambda p: p.stat().st_mtime)
+    if not found:
+        raise InputError(
+            "there is no trained model in runs/; train one with byhand train, or name one "
+            "with --model"
+        )
+    note(f"reading with {found[-1]}, the latest; --model chooses another")
+    return found[-1]

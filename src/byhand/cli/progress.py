@@ -1,0 +1,166 @@
+"""Progress of a training run: bars on a terminal, plain lines elsewhere, on standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any, Protocol
+
+from byhand.cli.output import note
+
+
+class Display(Protocol):
+    """What shows a run's progress."""
+
+    def step(self, record: Any) -> None:
+        """A step was done."""
+
+    def epoch(self, record: Any) -> None:
+        """An epoch was done."""
+
+    def say(self, text: str) -> None:
+        """Something to be read."""
+
+    def close(self) -> None:
+        """The run is over."""
+
+
+def new_display(prepared: Any, recipe: Any, splits: Any) -> Display:
+    """Bars where standard error is a terminal, plain lines where not; tells what is trained."""
+    from rich.console import Console
+
+    from byhand import kernels
+
+    model, n = prepared.model, len(prepared.train)
+    per_epoch = -(-n // recipe.batch_size)
+    steps = [s for s in (recipe.steps, recipe.epochs and recipe.epochs * per_epoch) if s]
+    held = "" if prepared.validation is None else f" ({len(prepared.validation):,} held out)"
+    note(
+        f"{recipe.name}: {model.flat.size:,} parameters, {n:,} training pictures{held} of "
+        f"{splits.name} from {splits.source}; reference arithmetic, {kernels.threads()} threads"
+    )
+    for said in prepared.notes:
+        note(said)
+    console = Console(stderr=True)
+    if console.is_terminal:
+        return Bars(console, min(steps), per_epoch)
+    return Lines(min(steps), per_epoch)
+
+
+def epoch_line(record: Any) -> str:
+    """An epoch in a line."""
+    said = [
+        f"epoch {record.epoch:3d}",
+        f"loss {record.train_loss:.4f}",
+        f"accuracy {record.train_accuracy:.2%}",
+    ]
+    for name in ("validation", "test"):
+        accuracy = getattr(record, f"{name}_accuracy")
+        if accuracy is not None:
+            said.append(f"{name} {accuracy:.2%}")
+    said += [f"rate {record.learning_rate:.2g}", f"{record.images_per_second:,.0f} images/s"]
+    return "  ".join(said)
+
+
+class Lines:
+    """A line an epoch, and one every half minute in long epochs."""
+
+    EVERY = 30.0  # seconds
+
+    def __init__(self, total_steps: int, per_epoch: int) -> None:
+        self._total, self._per_epoch = total_steps, per_epoch
+        self._started = self._said = time.monotonic()
+        self._first: int | None = None
+
+    def step(self, record: Any) -> None:
+        """Now and then a line."""
+        if self._first is None:
+            self._first = record.step - 1
+        now = time.monotonic()
+        if now - self._said > self.EVERY:
+            self._said = now
+            left = (now - self._started) / (record.step - self._first) * (self._total - record.step)
+            note(
+                f"epoch {record.epoch:3d}  step {record.step}/{self._total}  "
+                f"loss {record.loss:.4f}  {_minutes(left)} left"
+            )
+
+    def epoch(self, record: Any) -> None:
+        """A line."""
+        self._said = time.monotonic()
+        note(epoch_line(record))
+
+    def say(self, text: str) -> None:
+        """As it is."""
+        note(text)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class Bars:
+    """A bar for the whole run, with loss, accuracy, images/s and time left; a line an epoch."""
+
+    def __init__(self, console: Any, total_steps: int, per_epoch: int) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._console = console
+        self._loss: float | None = None
+        self._accuracy = 0.0
+        self._times: list[tuple[float, int]] = []
+        self._shown = 0.0
+        self._bars = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=None),
+            TextColumn("loss {task.fields[loss]}  accuracy {task.fields[accuracy]}"),
+            TextColumn("{task.fields[speed]}"),
+            TimeRemainingColumn(),
+            console=console,
+            expand=True,
+            transient=True,
+        )
+        self._per_epoch = per_epoch
+        self._epochs = -(-total_steps // per_epoch)
+        self._task = self._bars.add_task(
+            "train", total=total_steps, epoch="1", loss="-", accuracy="-", speed=""
+        )
+        self._bars.start()
+
+    def step(self, record: Any) -> None:
+        """Move the bar; loss and accuracy are smoothed over about 50 steps."""
+        keep = 0.0 if self._loss is None else 0.98
+        self._loss = keep * (self._loss or 0.0) + (1 - keep) * record.loss
+        self._accuracy = keep * self._accuracy + (1 - keep) * record.accuracy
+        now = time.monotonic()
+        if now - self._shown < 0.1:
+            return
+        self._shown = now
+        self._times = [*self._times[-30:], (now, record.step)]
+        (t0, s0), (t1, s1) = self._times[0], self._times[-1]
+        speed = f"{(s1 - s0) / (t1 - t0):,.0f} steps/s" if t1 > t0 else ""
+        self._bars.update(
+            self._task,
+            completed=record.step,
+            epoch=f"{record.epoch}/{self._epochs}",
+            loss=f"{self._loss:.4f}",
+            accuracy=f"{self._accuracy:.1%}",
+            speed=speed,
+        )
+
+    def epoch(self, record: Any) -> None:
+        """A line above the bar, which stays."""
+        self._console.print(epoch_line(record), highlight=False)
+
+    def say(self, text: str) -> None:
+        """Above the bar, marked."""
+        self._console.print(text, style="yellow", highlight=False, markup=False)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._bars.stop()
+        sys.stderr.flush()
+
+
+def _minutes(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"

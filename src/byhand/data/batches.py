@@ -1,0 +1,140 @@
+"""Batches: which pictures come together, in which order, and as what arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from byhand import kernels
+from byhand.data.dataset import Dataset
+from byhand.data.standardise import Standardisation
+from byhand.errors import InputError, ShapeError
+
+SAMPLINGS = ("shuffle", "in_order", "with_replacement")
+
+
+class Batch(NamedTuple):
+    """Pictures that are learned from together.
+
+    `images` is (N, C, H, W) float32, standardised, in the layout asked for; `labels` (N,) int64;
+    `indices` (N,) int64, the pictures' places in the set.
+    """
+
+    images: Any
+    labels: NDArray[np.int64]
+    indices: NDArray[np.int64]
+
+
+def batch_indices(
+    n: int, batch_size: int, rng: np.random.Generator, sampling: str = "shuffle"
+) -> Iterator[NDArray[np.int64]]:
+    """The places in the set of each batch of one epoch over `n` pictures.
+
+    Args:
+        n: pictures in the set.
+        batch_size: pictures in a batch; what is left at the end is a smaller batch.
+        rng: draws the order. Nothing is drawn before the first batch is asked for.
+        sampling: "shuffle", every picture once, in an order drawn anew (one permutation);
+            "in_order", every picture once, as they stand, nothing drawn; "with_replacement",
+            ceil(n / batch_size) full batches, each of pictures drawn singly (one call of
+            `rng.integers` a batch), so that some come twice and some not at all.
+
+    Raises:
+        InputError: the batch size or the name of the sampling is none (at the call).
+    """
+    if sampling not in SAMPLINGS:
+        raise InputError(f"sampling is {sampling!r}, but it must be one of {', '.join(SAMPLINGS)}")
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer):
+        raise InputError(f"batch_size is {batch_size!r}, but it must be a whole number")
+    if batch_size < 1:
+        raise InputError(f"batch_size is {batch_size}, but it must be at least 1")
+    return _indices(n, int(batch_size), rng, sampling)
+
+
+def _indices(
+    n: int, batch_size: int, rng: np.random.Generator, sampling: str
+) -> Iterator[NDArray[np.int64]]:
+    if sampling == "with_replacement":
+        for _ in range(0, n, batch_size):
+            yield rng.integers(n, size=batch_size, dtype=np.int64)
+        return
+    order = np.arange(n, dtype=np.int64)
+    if sampling == "shuffle":
+        order = rng.permutation(order)
+    for start in range(0, n, batch_size):
+        yield order[start : start + batch_size]
+
+
+def batches(
+    dataset: Dataset,
+    batch_size: int,
+    rng: np.random.Generator,
+    *,
+    sampling: str = "shuffle",
+    standardisation: Standardisation | None = None,
+    skip: int = 0,
+    layout: str = "auto",
+) -> Iterator[Batch]:
+    """The batches of one epoch.
+
+    Args:
+        dataset: what to draw from.
+        batch_size: as for `batch_indices`.
+        rng: as for `batch_indices`.
+        sampling: as for `batch_indices`.
+        standardisation: what the pictures go through; None only divides by 255.
+        skip: batches of this epoch that were done already, as when a run resumes in the middle of
+            an epoch: they are drawn, so that `rng` ends where it would have, and left out.
+        layout: as for `byhand.kernels.as_layout`.
+
+    Raises:
+        InputError: a value is none of its kind (at the call).
+    """
+    if skip < 0:
+        raise InputError(f"skip is {skip}, but it must be at least 0")
+    indices = batch_indices(len(dataset), batch_size, rng, sampling)
+    return _assembled(
+        dataset, indices, standardisation or Standardisation.unit(dataset.image_shape[0]), skip,
+        layout,
+    )  # fmt: skip
+
+
+def _assembled(
+    dataset: Dataset,
+    indices: Iterator[NDArray[np.int64]],
+    standardisation: Standardisation,
+    skip: int,
+    layout: str,
+) -> Iterator[Batch]:
+    for number, where in enumerate(indices):
+        if number >= skip:
+            images = standardisation.apply(dataset.images[where])
+            yield Batch(kernels.as_layout(images, layout), dataset.labels[where], where)
+
+
+def one_hot(labels: ArrayLike, classes: int, dtype: DTypeLike = np.float32) -> NDArray[Any]:
+    """Labels as rows with a one at the label's place: (N,) integers -> (N, classes).
+
+    Raises:
+        ShapeError: the labels are no integers on one axis.
+        InputError: a label is outside 0 .. classes - 1.
+    """
+    values = np.asarray(labels)
+    if values.ndim != 1 or (values.size and values.dtype.kind not in "iu"):
+        raise ShapeError(
+            f"labels of shape {values.shape} and type {values.dtype} have no one-hot form: "
+            "give integers of shape (N,)"
+        )
+    rows = np.zeros((len(values), classes), dtype)
+    if values.size == 0:
+        return rows
+    if values.min() < 0 or values.max() >= classes:
+        raise InputError(
+            f"labels from {values.min()} to {values.max()} do not fit {classes} classes: "
+            f"give labels from 0 to {classes - 1}"
+        )
+    rows[np.arange(len(values)), values] = 1
+    return rows

@@ -1,0 +1,94 @@
+"""The four IDX files that make a set: pictures and labels, to train on and to test on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from byhand.data.compressed import read_bytes
+from byhand.data.dataset import DIGITS, Dataset, Splits, check_labels
+from byhand.data.fingerprint import (
+    IDX_FILES,
+    TEST_IMAGES,
+    TEST_LABELS,
+    TRAIN_IMAGES,
+    TRAIN_LABELS,
+    fingerprint,
+    name_of,
+)
+from byhand.data.idx import parse_idx
+from byhand.errors import DataError
+
+
+def find_idx(folder: Path) -> dict[str, Path]:
+    """Which of the four files are in `folder`: their names in MNIST, and where each is.
+
+    Each may be gzip'd (`.gz`), and may have a dot before `idx`, as some copies have.
+    """
+    found = {}
+    for name in IDX_FILES:
+        if there := [path for path in idx_paths(folder, name) if path.is_file()]:
+            found[name] = there[0]
+    return found
+
+
+def idx_paths(folder: Path, name: str) -> list[Path]:
+    """Where the file `name` may lie in `folder`, the place that counts first."""
+    variants = (name, name.replace("-idx", ".idx"))
+    return [folder / f"{variant}{end}" for variant in variants for end in ("", ".gz")]
+
+
+def open_idx(folder: str | Path, hashes: Mapping[str, str] | None = None) -> Splits:
+    """Read the set in `folder`.
+
+    Args:
+        folder: holds train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and
+            t10k-labels-idx1-ubyte, each gzip'd or not.
+        hashes: the SHA-256 that each decompressed file must have, by name; none: any is right.
+
+    Raises:
+        DataError: a file is missing, broken or another than `hashes` says, a label is none of the
+            ten digits, or pictures and labels differ in number.
+    """
+    folder = Path(folder)
+    found = find_idx(folder)
+    if missing := [name for name in IDX_FILES if name not in found]:
+        raise DataError(
+            f"{folder} has no {' and no '.join(missing)} (gzip'd or not): "
+            f"put the four files of the set there, {', '.join(IDX_FILES)}"
+        )
+    train = _part(found[TRAIN_IMAGES], found[TRAIN_LABELS], TRAIN_IMAGES, TRAIN_LABELS, hashes)
+    test = _part(found[TEST_IMAGES], found[TEST_LABELS], TEST_IMAGES, TEST_LABELS, hashes)
+    sha256 = fingerprint(train, test)
+    return Splits(name_of(sha256, "mnist-like"), train, test, None, str(folder), sha256)
+
+
+def _part(
+    images_path: Path,
+    labels_path: Path,
+    images_name: str,
+    labels_name: str,
+    hashes: Mapping[str, str] | None,
+) -> Dataset:
+    images = parse_idx(_checked(images_path, images_name, hashes), 3, str(images_path))
+    labels = parse_idx(_checked(labels_path, labels_name, hashes), 1, str(labels_path))
+    if len(images) != len(labels):
+        raise DataError(
+            f"{images_path} holds {len(images)} pictures and {labels_path} {len(labels)} labels: "
+            "give two files that belong together"
+        )
+    check_labels(labels, len(DIGITS), str(labels_path))
+    return Dataset(images[:, np.newaxis], labels.astype(np.int64), DIGITS)  # (N, 1, H, W)
+
+
+def _checked(path: Path, name: str, hashes: Mapping[str, str] | None) -> bytes:
+    data = read_bytes(path)
+    if hashes is not None and (found := hashlib.sha256(data).hexdigest()) != hashes[name]:
+        raise DataError(
+            f"{path} is not {name} as it should be: its SHA-256 is {found} and "
+            f"{hashes[name]} was expected; delete it and fetch it again"
+        )
+    return data

@@ -1,0 +1,173 @@
+"""Where the pictures come from: the order in which places are looked at."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from byhand.data.bundled import open_digits
+from byhand.data.dataset import Splits
+from byhand.data.download import MIRRORS, fetch_mnist
+from byhand.data.fingerprint import IDX_FILES, MNIST_HASHES
+from byhand.data.folder import open_folder
+from byhand.data.idx_set import find_idx, open_idx
+from byhand.data.npz import open_npz
+from byhand.data.pickled import open_pickled
+from byhand.data.progress import Progress
+from byhand.errors import ByhandError, DataError, DownloadError, FileWriteError
+
+_PICKLES = ("mnist.pkl.gz", "mnist.pkl")
+_EXPECTED = (
+    "the four IDX files of MNIST (train-images-idx3-ubyte.gz and so on), "
+    "mnist.npz or mnist.pkl.gz, there or in a folder mnist/"
+)
+
+
+def cache_folder() -> Path:
+    """The user's cache folder for byhand, or BYHAND_CACHE where that is set."""
+    if named := os.environ.get("BYHAND_CACHE"):
+        return Path(named)
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("byhand"))
+
+
+def mirrors_in_use() -> tuple[str, ...]:
+    """MNIST's mirrors, or those in BYHAND_MIRRORS (addresses with commas between) where set."""
+    named = os.environ.get("BYHAND_MIRRORS", "").split(",")
+    return tuple(mirror.strip() for mirror in named if mirror.strip()) or MIRRORS
+
+
+def find_data(directory: str | Path | None = None, cache: str | Path | None = None) -> Path | None:
+    """Where `open_data` would read from without downloading, or None; nothing is read."""
+    named = directory if directory is not None else os.environ.get("BYHAND_DATA") or None
+    if named is None:
+        folder = _cached(cache)
+        return folder if len(find_idx(folder)) == len(IDX_FILES) else None
+    folder = Path(named)
+    if (found := _find_set(folder)) is not None:
+        return found
+    return folder if directory is not None and _has_folders(folder) else None
+
+
+def open_data(
+    directory: str | Path | None = None,
+    *,
+    download: bool = True,
+    allow_bundled: bool = False,
+    progress: Progress | bool | None = None,
+    mirrors: Sequence[str] | None = None,
+    cache: str | Path | None = None,
+    hashes: Mapping[str, str] = MNIST_HASHES,
+) -> Splits:
+    """Open a set of pictures: the one that was named, or MNIST from wherever it is.
+
+    In this order: `directory`; the folder in BYHAND_DATA, which holds `mnist/`; the user's cache;
+    a download to the cache. What was named (the first two) must be there: nothing else is taken
+    in its place.
+
+    Args:
+        directory: a folder that holds IDX files, mnist.npz or mnist.pkl.gz, or has a folder
+            `mnist/` that does, or has a folder of pictures for each class; or one of those files.
+        download: whether the network may be used.
+        allow_bundled: whether scikit-learn's digits do where nothing was named and MNIST cannot
+            be had; the reasons are then in `Splits.notes`.
+        progress: of a download; True for a bar on standard error, or a function
+            (file, bytes so far, bytes in all).
+        mirrors: where to download from; None: BYHAND_MIRRORS, or MNIST's public mirrors.
+        cache: the folder that holds the downloaded `mnist/`; None: `cache_folder()`.
+        hashes: SHA-256 of each decompressed file that is downloaded or in the cache.
+
+    Raises:
+        DataError: what was named is not there or is broken; or nothing was named, MNIST is not in
+            the cache and `download` is False.
+        DownloadError: no mirror gave what is needed.
+        FileWriteError: the cache cannot be written to.
+    """
+    if directory is not None:
+        return _open_named(Path(directory), "", pictures=True)
+    if named := os.environ.get("BYHAND_DATA"):
+        return _open_named(Path(named), " (BYHAND_DATA)", pictures=False)
+    if mirrors is None:
+        mirrors = mirrors_in_use()
+    try:
+        return _open_cached(_cached(cache), download, progress, mirrors, hashes)
+    except (DataError, DownloadError, FileWriteError) as error:
+        if not allow_bundled:
+            raise
+        return _bundled(error)
+
+
+def _cached(cache: str | Path | None) -> Path:
+    return (cache_folder() if cache is None else Path(cache)) / "mnist"
+
+
+def _open_cached(
+    folder: Path,
+    download: bool,
+    progress: Progress | bool | None,
+    mirrors: Sequence[str],
+    hashes: Mapping[str, str],
+) -> Splits:
+    if len(find_idx(folder)) == len(IDX_FILES):
+        try:
+            return open_idx(folder, hashes)
+        except DataError:  # a broken disk, or somebody's hand
+            if not download:
+                raise
+    elif not download:
+        raise DataError(
+            f"MNIST is not in {folder} and downloading is off: allow the download, "
+            "or put MNIST's files into a folder and name it with --data or BYHAND_DATA"
+        )
+    notes = fetch_mnist(folder, mirrors=mirrors, hashes=hashes, progress=progress)
+    return replace(open_idx(folder, hashes), notes=notes)
+
+
+def _bundled(error: ByhandError) -> Splits:
+    note = "MNIST could not be had, so these are scikit-learn's digits"
+    return replace(open_digits(), notes=(note, str(error)))
+
+
+def _open_named(path: Path, how: str, *, pictures: bool) -> Splits:
+    """Open what the user named, by `how`; `pictures`: folders of pictures do as well."""
+    try:
+        if not path.exists():
+            raise DataError(f"{path}{how} does not exist: give a folder with {_EXPECTED}")
+        found = _find_set(path)
+        if found is not None:
+            if found.is_dir():
+                return open_idx(found)
+            return open_npz(found) if found.suffix == ".npz" else open_pickled(found)
+        if pictures and _has_folders(path):
+            return open_folder(path)
+    except OSError as error:
+        raise DataError(
+            f"cannot read {path}{how}: {error.strerror or error}; check its permissions"
+        ) from error
+    also = ", or a folder of pictures for each class" if pictures else ""
+    raise DataError(f"{path}{how} holds no data: put there {_EXPECTED}{also}")
+
+
+def _find_set(path: Path) -> Path | None:
+    """The folder with IDX files, the npz or the pickle that `path` is or holds."""
+    if path.is_file():
+        if path.name.removesuffix(".gz").replace(".idx", "-idx") in IDX_FILES:
+            return path.parent
+        known = path.suffix == ".npz" or path.name.endswith((".pkl", ".pkl.gz"))
+        return path if known else None
+    for place in (path, path / "mnist", path / "MNIST" / "raw"):
+        if find_idx(place):
+            return place
+        for name in ("mnist.npz", *_PICKLES):
+            if (place / name).is_file():
+                return place / name
+    return None
+
+
+def _has_folders(path: Path) -> bool:
+    return path.is_dir() and any(
+        entry.is_dir() and not entry.name.startswith(".") for entry in path.iterdir()
+    )

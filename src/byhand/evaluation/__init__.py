@@ -1,0 +1,50 @@
+"""Reading with a model and saying how well it reads: predict, metrics, calibration, the record.
+
+    probabilities = evaluation.predict(model, images)        # (N, classes)
+    result = evaluation.evaluate(model, splits.test)         # an Evaluation
+    print(result.accuracy, result.accuracy_interval)
+    result.save("runs/one_conv")                             # evaluation.json, evaluation.npz
+
+predict.py takes pictures in, metrics.py has a function a figure, record.py keeps what was found,
+look.py keeps what the network sees of one picture.
+"""
+
+from byhand.evaluation.look import LayerOutput, Look, look
+from byhand.evaluation.metrics import (
+    ClassFigures,
+    Confusion,
+    Reliability,
+    accuracy,
+    classification_report,
+    confusion_matrix,
+    mean_cross_entropy,
+    most_confused,
+    per_class,
+    reliability,
+    wilson_interval,
+)
+from byhand.evaluation.predict import as_pictures, logits, predict
+from byhand.evaluation.record import Evaluation, Mistake, evaluate
+
+__all__ = [
+    "ClassFigures",
+    "Confusion",
+    "Evaluation",
+    "LayerOutput",
+    "Look",
+    "Mistake",
+    "Reliability",
+    "accuracy",
+    "as_pictures",
+    "classification_report",
+    "confusion_matrix",
+    "evaluate",
+    "logits",
+    "look",
+    "mean_cross_entropy",
+    "most_confused",
+    "per_class",
+    "predict",
+    "reliability",
+    "wilson_interval",
+]

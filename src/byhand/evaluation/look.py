@@ -1,0 +1,173 @@
+"""What a network sees: its first weights as pictures, and one picture's way through the layers."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from byhand import kernels, nn
+from byhand.data import Standardisation
+from byhand.errors import DataError, ShapeError
+from byhand.evaluation.predict import Pictures, as_pictures, probabilities_of
+from byhand.files import atomic_write
+
+NPZ = "look.npz"
+
+
+@dataclass(frozen=True, eq=False)
+class LayerOutput:
+    """What one layer made of the picture.
+
+    Args:
+        name: dotted, as in the parameters' names.
+        kind: the layer's class.
+        shape: of the whole output, without N.
+        output: (channels kept, H, W) or (D,), float32: the first channels, all of a vector.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    output: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """One picture through a network.
+
+    Args:
+        picture: (C, H, W) float32 in 0..1, as given.
+        layers: the outputs in the order of the forward pass.
+        probabilities: (K,) float32.
+        classes: K names.
+        filters: (kept, C, KH, KW) float32, the weights of the first layer that has any, where they
+            can be drawn: a convolution's kernels, or a linear layer's rows in the shape of the
+            picture; else None.
+        filters_name: that layer's name, or "".
+    """
+
+    picture: NDArray[np.float32]
+    layers: tuple[LayerOutput, ...]
+    probabilities: NDArray[np.float32]
+    classes: tuple[str, ...]
+    filters: NDArray[np.float32] | None = None
+    filters_name: str = ""
+
+    def save(self, path: str | Path) -> None:
+        """Write to `path`, or as look.npz into the folder `path`.
+
+        Raises:
+            FileWriteError: it cannot be written.
+        """
+        values: dict[str, NDArray[Any]] = {
+            "picture": self.picture,
+            "probabilities": self.probabilities,
+            "classes": np.array(self.classes, dtype=np.str_),
+            "names": np.array([layer.name for layer in self.layers], dtype=np.str_),
+            "kinds": np.array([layer.kind for layer in self.layers], dtype=np.str_),
+            "filters_name": np.array(self.filters_name, dtype=np.str_),
+        }
+        if self.filters is not None:
+            values["filters"] = self.filters
+        for i, layer in enumerate(self.layers):
+            values[f"output_{i}"] = layer.output
+            values[f"shape_{i}"] = np.array(layer.shape, np.int64)
+        with atomic_write(_file(path)) as file:
+            np.savez_compressed(file, allow_pickle=False, **values)
+
+    @staticmethod
+    def load(path: str | Path) -> Look:
+        """Read what `save` wrote.
+
+        Raises:
+            DataError: the file is missing, broken, or not such a record.
+        """
+        path = _file(path)
+        try:
+            with np.load(path, allow_pickle=False) as kept:
+                layers = tuple(
+                    LayerOutput(
+                        str(name),
+                        str(kind),
+                        tuple(int(size) for size in kept[f"shape_{i}"]),
+                        kept[f"output_{i}"],
+                    )
+                    for i, (name, kind) in enumerate(zip(kept["names"], kept["kinds"], strict=True))
+                )
+                return Look(
+                    picture=kept["picture"],
+                    layers=layers,
+                    probabilities=kept["probabilities"],
+                    classes=tuple(str(name) for name in kept["classes"]),
+                    filters=kept["filters"] if "filters" in kept.files else None,
+                    filters_name=str(kept["filters_name"]),
+                )
+        except OSError as error:
+            raise DataError(
+                f"cannot read {path}: {error.strerror or error}; "
+                "give a file that a look was saved in"
+            ) from error
+        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            raise DataError(f"{path} is no look record ({error}); make it again") from error
+
+
+def look(model: nn.Layer, image: Pictures, max_channels: int = 16) -> Look:
+    """Send one picture through `model` and keep what every layer gives.
+
+    Args:
+        model: gives logits; its card says what pictures it takes.
+        image: one picture, in any form that `predict` takes.
+        max_channels: of each output and of the filters, the first so many are kept.
+
+    Raises:
+        ShapeError: not one picture, or not the model's size.
+        InputError: values outside 0..1, or NaN.
+    """
+    card = model.card
+    pictures = as_pictures(image, card.image_shape)
+    if len(pictures) != 1:
+        raise ShapeError(f"{len(pictures)} pictures were given to look at: give one")
+    unit = Standardisation.unit(card.image_shape[0])
+    x = (card.standardisation or unit).apply(pictures)
+    trace = nn.trace(model, kernels.as_layout(x))
+    layers = []
+    for seen in trace:
+        y = np.asarray(kernels.as_numpy(seen.output)[0], np.float32)
+        layers.append(
+            LayerOutput(seen.name, seen.kind, y.shape, y[:max_channels] if y.ndim > 1 else y)
+        )
+    filters, name = _first_weights(model, card.image_shape)
+    return Look(
+        picture=unit.apply(pictures)[0],
+        layers=tuple(layers),
+        probabilities=probabilities_of(np.asarray(kernels.as_numpy(trace.output), np.float32))[0],
+        classes=card.classes,
+        filters=None if filters is None else filters[:max_channels].astype(np.float32),
+        filters_name=name,
+    )
+
+
+def _first_weights(
+    model: nn.Layer, image_shape: tuple[int, int, int]
+) -> tuple[NDArray[Any] | None, str]:
+    for name, layer in nn.leaves(model):
+        weights = [p.value for own, p in layer.named_params() if own == "weight"]
+        weight = weights[0] if weights else np.empty(0)
+        if weight.ndim == 4:  # (F, C, KH, KW)
+            return weight, name
+        if weight.ndim == 2 and weight.shape[1] == math.prod(image_shape):
+            return weight.reshape(-1, *image_shape), name  # (F, C*H*W) -> (F, C, H, W)
+        if weight.ndim > 1:
+            break  # what comes after the first weights looks at no picture
+    return None, ""
+
+
+def _file(path: str | Path) -> Path:
+    path = Path(path)
+    return path if path.suffix == ".npz" else path / NPZ

@@ -1,0 +1,229 @@
+"""The evaluation record: every figure of a model on a labelled set, and its mistakes."""
+
+from __future__ import annotations
+
+import json
+import math
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from byhand.data import Dataset
+from byhand.errors import DataError, ShapeError
+from byhand.evaluation import metrics
+from byhand.evaluation.metrics import ClassFigures, Confusion, Reliability
+from byhand.evaluation.predict import logits, probabilities_of
+from byhand.files import atomic_write, write_json
+from byhand.nn import Layer
+
+JSON, NPZ = "evaluation.json", "evaluation.npz"
+
+
+@dataclass(frozen=True, eq=False)
+class Mistake:
+    """A picture that was read wrongly.
+
+    `index` is its place in the data set, `confidence` the probability of `prediction`, `image` is
+    (C, H, W) uint8, `probabilities` (K,).
+    """
+
+    index: int
+    label: int
+    prediction: int
+    confidence: float
+    probabilities: NDArray[np.float32]
+    image: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """How a model reads a labelled set.
+
+    Args:
+        classes: K names.
+        accuracy_interval: Wilson's, at 95 %.
+        loss: mean cross-entropy.
+        confusion: (K, K) int64; row is the label, column the prediction.
+        ece: expected calibration error over the 15 bins of `reliability`.
+        probabilities: (N, K) float32.
+        labels: (N,) int64.
+        mistake_indices: (M,) int64, rising: where the prediction is not the label.
+        mistake_images: (M, C, H, W) uint8.
+    """
+
+    classes: tuple[str, ...]
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+    loss: float
+    per_class: tuple[ClassFigures, ...]
+    confusion: NDArray[np.int64]
+    ece: float
+    reliability: Reliability
+    probabilities: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    mistake_indices: NDArray[np.int64]
+    mistake_images: NDArray[np.uint8]
+
+    @property
+    def n(self) -> int:
+        """How many pictures were read."""
+        return len(self.labels)
+
+    @property
+    def hits(self) -> int:
+        """How many were read rightly."""
+        return self.n - len(self.mistake_indices)
+
+    @cached_property
+    def predictions(self) -> NDArray[np.int64]:
+        """The most probable class of each picture, (N,); the first of equals."""
+        return self.probabilities.argmax(axis=1)
+
+    @cached_property
+    def mistakes(self) -> tuple[Mistake, ...]:
+        """What was read wrongly, in the order of the data set."""
+        return tuple(
+            Mistake(
+                int(i),
+                int(self.labels[i]),
+                int(self.predictions[i]),
+                float(self.probabilities[i].max()),
+                self.probabilities[i],
+                image,
+            )
+            for i, image in zip(self.mistake_indices, self.mistake_images, strict=True)
+        )
+
+    def most_confused(self, first: int = 10) -> tuple[Confusion, ...]:
+        """The most frequent kinds of mistake."""
+        return metrics.most_confused(self.confusion, self.classes, first)
+
+    def report(self, digits: int = 4) -> str:
+        """Precision, recall and F1 as scikit-learn prints them."""
+        return metrics.classification_report(self.labels, self.predictions, self.classes, digits)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures as plain values, for JSON; the arrays by picture are not among them."""
+        return {
+            "n": self.n,
+            "accuracy": self.accuracy,
+            "accuracy_interval": list(self.accuracy_interval),
+            "loss": self.loss,
+            "ece": self.ece,
+            "classes": list(self.classes),
+            "per_class": [figures.as_dict() for figures in self.per_class],
+            "confusion": self.confusion.tolist(),
+            "n_mistakes": len(self.mistake_indices),
+            "most_confused": [vars(pair) for pair in self.most_confused()],
+            "reliability": self.reliability.as_dict(),
+        }
+
+    def save(self, folder: str | Path) -> None:
+        """Write evaluation.json (the figures) and evaluation.npz (the arrays) into `folder`.
+
+        Raises:
+            FileWriteError: it cannot be written.
+        """
+        with atomic_write(Path(folder) / NPZ) as file:
+            np.savez_compressed(
+                file,
+                probabilities=self.probabilities,
+                labels=self.labels,
+                mistake_indices=self.mistake_indices,
+                mistake_images=self.mistake_images,
+            )
+        write_json(Path(folder) / JSON, self.as_dict())
+
+    @staticmethod
+    def load(folder: str | Path) -> Evaluation:
+        """Read what `save` wrote.
+
+        Raises:
+            DataError: a file is missing, broken, or not such a record.
+        """
+        figures, arrays = Path(folder) / JSON, Path(folder) / NPZ
+        path = figures
+        try:
+            values = json.loads(figures.read_text(encoding="utf-8"))
+            path = arrays
+            with np.load(arrays, allow_pickle=False) as kept:
+                return _from_parts(values, {name: kept[name] for name in kept.files})
+        except OSError as error:
+            raise DataError(
+                f"cannot read {path}: {error.strerror or error}; "
+                "give a folder that an evaluation was saved in"
+            ) from error
+        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            raise DataError(
+                f"{path} is no evaluation record ({error}); evaluate the model again"
+            ) from error
+
+
+def evaluate(
+    model: Layer, dataset: Dataset, batch_size: int = 500, layout: str = "auto"
+) -> Evaluation:
+    """Read every picture of `dataset` and compare with its labels.
+
+    Args:
+        model: with a card whose image shape and number of classes are the data set's.
+        dataset: the pictures and their labels.
+        batch_size: pictures at a time.
+        layout: the arithmetic, as in `kernels.as_layout`.
+
+    Raises:
+        DataError: the data set is empty.
+        ShapeError: its pictures or classes do not fit the model.
+        ByhandError: the model's outputs are not finite.
+    """
+    if len(dataset) == 0:
+        raise DataError("there are no pictures to evaluate: give a data set with at least one")
+    if len(dataset.classes) != len(model.card.classes):
+        raise ShapeError(
+            f"the data set has {len(dataset.classes)} classes and the model "
+            f"{len(model.card.classes)}: give the data that the model was trained for"
+        )
+    outputs = logits(model, dataset.images, batch_size, layout)
+    probabilities = probabilities_of(outputs)
+    labels, predictions = dataset.labels, probabilities.argmax(axis=1)
+    wrong = np.flatnonzero(predictions != labels)
+    calibration = metrics.reliability(probabilities, labels)
+    return Evaluation(
+        classes=dataset.classes,
+        accuracy=metrics.accuracy(labels, predictions),
+        accuracy_interval=metrics.wilson_interval(len(labels) - len(wrong), len(labels)),
+        loss=metrics.mean_cross_entropy(outputs, labels),
+        per_class=metrics.per_class(labels, predictions, dataset.classes),
+        confusion=metrics.confusion_matrix(labels, predictions, len(dataset.classes)),
+        ece=calibration.ece,
+        reliability=calibration,
+        probabilities=probabilities,
+        labels=labels,
+        mistake_indices=wrong,
+        mistake_images=dataset.images[wrong],
+    )
+
+
+def _from_parts(values: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Evaluation:
+    low, high = values["accuracy_interval"]
+    return Evaluation(
+        classes=tuple(values["classes"]),
+        accuracy=float(values["accuracy"]),
+        accuracy_interval=(float(low), float(high)),
+        loss=math.nan if values["loss"] is None else float(values["loss"]),
+        per_class=tuple(
+            ClassFigures(row["class"], row["precision"], row["recall"], row["f1"], row["support"])
+            for row in values["per_class"]
+        ),
+        confusion=np.array(values["confusion"], np.int64),
+        ece=float(values["ece"]),
+        reliability=Reliability.from_dict(values["reliability"]),
+        probabilities=arrays["probabilities"],
+        labels=arrays["labels"],
+        mistake_indices=arrays["mistake_indices"],
+        mistake_images=arrays["mistake_images"],
+    )

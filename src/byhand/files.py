@@ -1,0 +1,95 @@
+"""Writing files so that a reader finds the old one or the new one, never half of one."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+from byhand.errors import FileWriteError
+
+# Leftovers of a killed writer carry this ending; every reader ignores them.
+PARTIAL = ".partial"
+
+
+@contextmanager
+def atomic_write(path: str | Path, mode: str = "wb") -> Iterator[IO[Any]]:
+    """Open a temporary neighbour of `path` and move it over `path` when the block ends well.
+
+    On an error (a full disk, an exception in the block) the neighbour is removed and what stood at
+    `path` stays as it was. Data reach the disk before the move, so a crash leaves old or new.
+
+    Raises:
+        FileWriteError: the file cannot be written; the message names it and the reason.
+    """
+    path = Path(path)
+    temporary: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL
+        )
+        with os.fdopen(handle, mode, encoding=None if "b" in mode else "utf-8") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        if isinstance(error, FileWriteError):
+            raise
+        reason = error.strerror or str(error)
+        raise FileWriteError(
+            f"cannot write {path}: {reason}; free some space or choose another folder"
+        ) from error
+    finally:
+        if temporary is not None:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+
+
+def remove_partials(folder: str | Path) -> None:
+    """Remove what killed writers left in `folder`."""
+    for leftover in Path(folder).glob(f".*{PARTIAL}"):
+        with suppress(OSError):
+            leftover.unlink()
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write `text` to `path` atomically, as UTF-8."""
+    with atomic_write(path, "w") as file:
+        file.write(text)
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write `value` to `path` atomically, as indented JSON. NaN and infinity become null."""
+    write_text(path, json.dumps(jsonable(value), indent=2, allow_nan=False) + "\n")
+
+
+def jsonable(value: Any) -> Any:
+    """Turn arrays, NumPy scalars, paths, tuples and non-finite floats into what JSON can say."""
+    import numpy as np
+
+    if isinstance(value, dict):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return jsonable(value.tolist())
+    if isinstance(value, list | tuple):
+        return [jsonable(item) for item in value]
+    if isinstance(value, np.generic):
+        return jsonable(value.item())
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else None
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

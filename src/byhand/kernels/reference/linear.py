@@ -1,0 +1,51 @@
+"""The fully connected layer: each output is a weighted sum of all inputs."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+
+from byhand.errors import ShapeError
+from byhand.kernels.operation import operation
+
+Array = NDArray[Any]
+
+
+class LinearCache(NamedTuple):
+    """What backward needs: the input and the weight."""
+
+    x: Array  # (N, I)
+    weight: Array  # (O, I)
+
+
+@operation
+def linear(x: Array, weight: Array, bias: Array | None) -> tuple[Array, LinearCache]:
+    """y = x @ weight.T + bias, with x (N, I), weight (O, I), bias (O), y (N, O).
+
+    Cost: 2*N*I*O operations.
+    """
+    if x.ndim != 2 or weight.ndim != 2 or x.shape[1] != weight.shape[1]:
+        raise ShapeError(
+            f"linear got x {x.shape} and weight {weight.shape}, "
+            "but they must be (N, I) and (O, I) with the same I"
+        )
+    if x.dtype.kind != "f":
+        raise ShapeError(
+            f"linear got an array of {x.dtype}, but it computes with floats; "
+            "call .astype(numpy.float32)"
+        )
+    y = x @ weight.T
+    if bias is not None:
+        y += bias
+    return y, LinearCache(x, weight)
+
+
+@operation
+def linear_backward(
+    dy: Array, cache: LinearCache, need_dx: bool = True
+) -> tuple[Array | None, Array, Array]:
+    """dx = dy @ weight, dweight = dy.T @ x, dbias = the sum of dy over images."""
+    x, weight = cache
+    dx = dy @ weight if need_dx else None
+    return dx, dy.T @ x, dy.sum(axis=0)

@@ -1,0 +1,129 @@
+"""Losses by image: outputs and targets in, one number an image out.
+
+Forward gives the N losses and a cache; backward takes their N upstream gradients (1/N each, for a
+mean over the batch) and gives the gradient of the outputs.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from byhand.errors import InputError, ShapeError
+from byhand.kernels.operation import operation
+from byhand.kernels.reference.activation import log_softmax
+
+Array = NDArray[Any]
+
+
+class CrossEntropyCache(NamedTuple):
+    """The probabilities and the (smoothed) labels."""
+
+    probabilities: Array  # (N, K)
+    targets: Array  # (N, K)
+
+
+class DifferenceCache(NamedTuple):
+    """The derivative of each image's loss by its outputs."""
+
+    derivative: Array  # as the outputs
+
+
+def _spread(dlosses: Array, like: Array) -> Array:
+    """(N) to (N, 1, ...), so that it multiplies each image's values."""
+    return dlosses.reshape(-1, *(1,) * (like.ndim - 1))
+
+
+def _targets(logits: Array, labels: Array, smoothing: float) -> Array:
+    """Integer labels (N) or one-hot labels (N, K) as a distribution over classes (N, K)."""
+    n, k = logits.shape
+    labels = np.asarray(labels)
+    if labels.shape == (n, k):
+        targets = labels.astype(logits.dtype)
+    elif labels.shape == (n,) and labels.dtype.kind in "iu":
+        if n and (labels.min() < 0 or labels.max() >= k):
+            raise InputError(
+                f"labels run from {labels.min()} to {labels.max()}, "
+                f"but the network has {k} outputs, for labels 0 to {k - 1}"
+            )
+        targets = np.zeros((n, k), logits.dtype)
+        targets[np.arange(n), labels] = 1
+    else:
+        raise ShapeError(
+            f"labels are {labels.dtype} of shape {labels.shape}, but for outputs {logits.shape} "
+            f"they must be integers ({n},) or one-hot {logits.shape}"
+        )
+    if smoothing:
+        targets = targets * (1 - smoothing) + targets.sum(axis=1, keepdims=True) * (smoothing / k)
+    return targets
+
+
+@operation
+def cross_entropy(
+    logits: Array, labels: Array, label_smoothing: float = 0.0
+) -> tuple[Array, CrossEntropyCache]:
+    """Softmax and cross-entropy in one: loss[n] = -sum over k of t[n,k] * log softmax(z)[n,k].
+
+    logits (N, K); labels integers (N) or one-hot (N, K). Label smoothing e turns the labels t into
+    (1-e)*t + e/K (Szegedy et al., "Rethinking the Inception architecture", 2016).
+    """
+    if logits.ndim != 2:
+        raise ShapeError(f"cross_entropy got logits {logits.shape}, but they must be (N, K)")
+    targets = _targets(logits, labels, label_smoothing)
+    log_probabilities, _ = log_softmax(logits)
+    losses = -(targets * log_probabilities).sum(axis=1)
+    return losses, CrossEntropyCache(np.exp(log_probabilities), targets)
+
+
+@operation
+def cross_entropy_backward(dlosses: Array, cache: CrossEntropyCache) -> Array:
+    """dlogits = dloss * (probabilities * sum(t) - t); the sum is 1 for a distribution."""
+    probabilities, targets = cache
+    dlogits = probabilities * targets.sum(axis=1, keepdims=True) - targets
+    return dlogits * _spread(dlosses, dlogits)
+
+
+@operation
+def mean_squared_error(outputs: Array, targets: Array) -> tuple[Array, DifferenceCache]:
+    """loss[n] = mean over the image's M outputs of (y - t)^2. Outputs and targets (N, ...)."""
+    difference = outputs - _same_shape(outputs, targets)
+    m = int(np.prod(outputs.shape[1:]))
+    losses = (difference * difference).reshape(outputs.shape[0], -1).mean(axis=1)
+    return losses, DifferenceCache(difference * np.asarray(2 / m, outputs.dtype))
+
+
+@operation
+def mean_squared_error_backward(dlosses: Array, cache: DifferenceCache) -> Array:
+    """dy = dloss * 2 * (y - t) / M."""
+    return cache.derivative * _spread(dlosses, cache.derivative)
+
+
+@operation
+def binary_cross_entropy(logits: Array, targets: Array) -> tuple[Array, DifferenceCache]:
+    """Sigmoid and binary cross-entropy in one, the mean over the image's M outputs.
+
+    loss = max(z, 0) - z*t + log(1 + exp(-|z|)), which is -t*log(s) - (1-t)*log(1-s), s the sigmoid
+    of z, without overflow. Logits and targets (N, ...), targets within 0..1.
+    """
+    targets = _same_shape(logits, targets)
+    m = int(np.prod(logits.shape[1:]))
+    losses = np.maximum(logits, 0) - logits * targets + np.log1p(np.exp(-np.abs(logits)))
+    half = np.asarray(0.5, logits.dtype)
+    probabilities = half * (1 + np.tanh(half * logits))
+    derivative = (probabilities - targets) * np.asarray(1 / m, logits.dtype)
+    return losses.reshape(logits.shape[0], -1).mean(axis=1), DifferenceCache(derivative)
+
+
+@operation
+def binary_cross_entropy_backward(dlosses: Array, cache: DifferenceCache) -> Array:
+    """dz = dloss * (sigmoid(z) - t) / M."""
+    return cache.derivative * _spread(dlosses, cache.derivative)
+
+
+def _same_shape(outputs: Array, targets: Array) -> Array:
+    targets = np.asarray(targets, outputs.dtype)
+    if targets.shape != outputs.shape:
+        raise ShapeError(f"targets are {targets.shape}, but the outputs are {outputs.shape}")
+    return targets

@@ -1,0 +1,52 @@
+"""How many threads the arithmetic may use."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from byhand.errors import InputError
+
+_limit: Any = None  # keeps threadpoolctl's limit alive
+_threads: int | None = None
+
+
+def available_threads() -> int:
+    """BYHAND_THREADS where it is set, else the cores that this process may use.
+
+    Raises:
+        InputError: BYHAND_THREADS is no positive number.
+    """
+    said = os.environ.get("BYHAND_THREADS", "")
+    if said:
+        if not said.isdigit() or int(said) < 1:
+            raise InputError(f"BYHAND_THREADS is {said!r}, but it must be a number from 1 up")
+        return int(said)
+    return cores()
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def set_threads(threads: int | None = None) -> int:
+    """Let NumPy's matrix products use `threads` threads from now on; gives the number.
+
+    None means `available_threads()`.
+    """
+    from threadpoolctl import threadpool_limits
+
+    global _limit, _threads
+    if threads is not None and threads < 1:
+        raise InputError(f"threads is {threads}, but it must be at least 1")
+    _threads = available_threads() if threads is None else threads
+    _limit = threadpool_limits(limits=_threads, user_api="blas")
+    return _threads
+
+
+def threads() -> int:
+    """The number of threads in use: what `set_threads` was told, else `available_threads()`."""
+    return available_threads() if _threads is None else _threads

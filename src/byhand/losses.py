@@ -1,0 +1,107 @@
+"""Losses: how wrong the outputs are, as one number, and its gradient by the outputs.
+
+    value, cache = loss.forward(outputs, targets)
+    doutputs = loss.backward(cache)
+
+The value is a mean over images. For a shard of a batch, `n` is the size of the whole batch, so that
+values and gradients of the shards add up to the batch's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from byhand import kernels
+from byhand.errors import InputError
+
+Array = NDArray[Any]
+
+
+class LossCache(NamedTuple):
+    """What backward needs: the kernel's cache, and each image's share of the mean."""
+
+    inner: Any
+    share: Array  # (N), all 1/n
+
+
+class Loss:
+    """The base of losses."""
+
+    def forward(self, outputs: Array, targets: Array, n: int | None = None) -> tuple[float, Any]:
+        """The mean loss of outputs (N, ...) against targets, and what backward needs."""
+        losses, inner = self._losses(outputs, targets)
+        count = outputs.shape[0] if n is None else n
+        if count < 1:
+            raise InputError("a loss over no images has no mean; give at least one image")
+        share = np.full_like(losses, 1 / count)
+        # Summed in float64, so that the figure does not depend on the batch's size.
+        return float(losses.sum(dtype=np.float64) / count), LossCache(inner, share)
+
+    def backward(self, cache: Any) -> Array:
+        """dloss/doutputs, shaped as the outputs."""
+        raise NotImplementedError
+
+    def _losses(self, outputs: Array, targets: Array) -> tuple[Array, Any]:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class CrossEntropy(Loss):
+    """Softmax and cross-entropy of logits (N, K) against integer (N) or one-hot (N, K) labels.
+
+        loss = -mean over n of sum over k of t[n,k] * log softmax(z)[n,k]
+        dz = (softmax(z) - t) / N
+
+    With label smoothing e, t becomes (1-e)*t + e/K (Szegedy et al., 2016).
+    """
+
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.label_smoothing < 1:
+            raise InputError(
+                f"label smoothing is {self.label_smoothing}, but it must be at least 0 and below 1"
+            )
+
+    def _losses(self, outputs: Array, targets: Array) -> tuple[Array, Any]:
+        return kernels.cross_entropy(outputs, targets, self.label_smoothing)
+
+    def backward(self, cache: Any) -> Array:
+        """(softmax(z) - t) / N."""
+        return kernels.cross_entropy_backward(cache.share, cache.inner)
+
+
+@dataclass(frozen=True)
+class MeanSquaredError(Loss):
+    """Mean over images and outputs of (y - t)^2; dy = 2 * (y - t) / (N * M)."""
+
+    def _losses(self, outputs: Array, targets: Array) -> tuple[Array, Any]:
+        return kernels.mean_squared_error(outputs, targets)
+
+    def backward(self, cache: Any) -> Array:
+        """2 * (y - t) / (N * M)."""
+        return kernels.mean_squared_error_backward(cache.share, cache.inner)
+
+
+@dataclass(frozen=True)
+class BinaryCrossEntropy(Loss):
+    """Sigmoid and binary cross-entropy of logits (N, ...) against targets in 0..1, the mean.
+
+    loss = -mean of t*log(s) + (1-t)*log(1-s), s = sigmoid(z),   dz = (s - t) / (N * M)
+    """
+
+    def _losses(self, outputs: Array, targets: Array) -> tuple[Array, Any]:
+        return kernels.binary_cross_entropy(outputs, targets)
+
+    def backward(self, cache: Any) -> Array:
+        """(sigmoid(z) - t) / (N * M)."""
+        return kernels.binary_cross_entropy_backward(cache.share, cache.inner)
+
+
+LOSSES: dict[str, type[Loss]] = {
+    cls.__name__: cls for cls in (CrossEntropy, MeanSquaredError, BinaryCrossEntropy)
+}

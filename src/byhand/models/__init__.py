@@ -1,0 +1,10 @@
+"""The networks by name, a page each.
+
+    model = byhand.models.build("lenet5", numpy.random.default_rng(0))
+
+A page describes one network: what it is made of, its sizes layer by layer, where it comes from.
+"""
+
+from byhand.models.build import build, names, options
+
+__all__ = ["build", "names", "options"]

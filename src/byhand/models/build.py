@@ -1,0 +1,82 @@
+"""Networks by name: `build("lenet5", rng)`."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from byhand import nn
+from byhand.errors import InputError, ShapeError
+
+
+def names() -> tuple[str, ...]:
+    """The networks there are: the pages of this folder that define `build`."""
+    pages = sorted(p.stem for p in Path(__file__).parent.glob("*.py"))
+    return tuple(p for p in pages if p not in ("__init__", "build"))
+
+
+def options(name: str) -> dict[str, Any]:
+    """A network's settings and their defaults, without those that the data decide."""
+    parameters = inspect.signature(_page(name).build).parameters
+    return {k: p.default for k, p in parameters.items() if k not in ("image_shape", "classes")}
+
+
+def build(
+    name: str,
+    rng: np.random.Generator,
+    *,
+    image_shape: tuple[int, int, int] = (1, 28, 28),
+    classes: int | tuple[str, ...] = 10,
+    dtype: Any = np.float32,
+    **settings: Any,
+) -> nn.Sequential:
+    """The network `name` with its starting parameters drawn from `rng`.
+
+    Args:
+        name: one of `names()`.
+        rng: where the parameters are drawn from.
+        image_shape: (C, H, W) of its pictures.
+        classes: how many there are, or their names.
+        dtype: float32, or float64 for checking gradients.
+        settings: the network's own, see its page (`kernel_size=7`).
+
+    Raises:
+        InputError: no such network, or no such setting; lists those there are.
+        ShapeError: the pictures are too small for the network's layers.
+    """
+    page = _page(name)
+    known = options(name)
+    for setting in settings:
+        if setting not in known:
+            said = ", ".join(known) or "none"
+            raise InputError(f"{name} has no setting {setting!r}; it has: {said}")
+    class_names = (
+        tuple(str(i) for i in range(classes)) if isinstance(classes, int) else tuple(classes)
+    )
+    try:
+        model: nn.Sequential = page.build(image_shape, len(class_names), **settings)
+        model.output_shape(image_shape)
+    except ShapeError as error:
+        size = "×".join(map(str, image_shape[1:]))
+        raise ShapeError(f"pictures of {size} do not fit {name}: {error}") from error
+    model.init(rng, dtype)
+    model.card = replace(model.card, name=name, image_shape=image_shape, classes=class_names)
+    return model
+
+
+def features(body: Sequence[nn.Layer], image_shape: tuple[int, int, int]) -> int:
+    """How many numbers the layers of `body` make of one picture."""
+    return math.prod(nn.Sequential(*body).output_shape(image_shape))
+
+
+def _page(name: str) -> Any:
+    if name not in names():
+        raise InputError(f"there is no network {name!r}; there are: {', '.join(names())}")
+    return importlib.import_module(f"byhand.models.{name}")

@@ -1,0 +1,214 @@
+"""Layers made of layers: one after another, side by side, and around a shortcut."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+from byhand import kernels
+from byhand.errors import ShapeError
+from byhand.kernels import Key
+from byhand.nn.layer import Array, Layer, Shape
+from byhand.nn.param import NamedVector
+from byhand.nn.registry import register
+
+
+class Container(Layer):
+    """A layer that holds others. Children get the key's child of their own number."""
+
+    def map(self, change: Callable[[str, Layer], Layer], prefix: str = "") -> Self:
+        """A copy in which each innermost layer is replaced by `change(dotted name, layer)`.
+
+        The layers themselves are not copied: a layer that `change` returns as it is stays shared.
+        """
+        children = {
+            name: (
+                child.map(change, f"{prefix}{name}.")
+                if isinstance(child, Container)
+                else change(prefix + name, child)
+            )
+            for name, child in self.children().items()
+        }
+        return self._with_children(children)
+
+    def _with_children(self, children: dict[str, Layer]) -> Self:
+        raise NotImplementedError
+
+
+class Several(Container):
+    """A container whose children are a sequence, named by their numbers."""
+
+    def __init__(self, *layers: Layer) -> None:
+        self.layers = layers
+
+    def children(self) -> dict[str, Layer]:
+        """The layers by number: "0", "1", ..."""
+        return {str(i): layer for i, layer in enumerate(self.layers)}
+
+    def commit(self, cache: Any) -> None:
+        """Update the running statistics of all layers from a training forward's cache."""
+        for layer, own in zip(self.layers, cache[0], strict=True):
+            layer.commit(own)
+
+    def _with_children(self, children: dict[str, Layer]) -> Self:
+        other = copy.copy(self)
+        other.layers = tuple(children.values())
+        return other
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self.layers)
+
+    def __getitem__(self, index: int) -> Layer:
+        return self.layers[index]
+
+    def __repr__(self) -> str:
+        inner = ",\n".join(f"  {layer!r}".replace("\n", "\n  ") for layer in self.layers)
+        return f"{type(self).__name__}(\n{inner},\n)"
+
+
+@register
+class Sequential(Several):
+    """Layers one after another: y = last(... second(first(x))).
+
+    Backward is the chain rule from the last layer to the first.
+    """
+
+    def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
+        """x through all layers; the cache is the list of theirs."""
+        caches = []
+        for i, layer in enumerate(self.layers):
+            x, cache = layer.forward(x, train, None if key is None else key.child(i))
+            caches.append(cache)
+        return x, (caches,)
+
+    def backward(
+        self, dy: Array, cache: Any, grads: NamedVector, need_dx: bool = True
+    ) -> Array | None:
+        """dy through all layers, from the last to the first."""
+        (caches,) = cache
+        first = 0 if need_dx else self._first_trained()
+        dx: Array | None = dy
+        for i in range(len(self.layers) - 1, first - 1, -1):
+            assert dx is not None
+            needed = need_dx or i > first
+            dx = self.layers[i].backward(dx, caches[i], grads.child(str(i)), needed)
+        return dx if need_dx else None
+
+    def _first_trained(self) -> int:
+        """The first layer with parameters: nothing before it needs a gradient."""
+        for i, layer in enumerate(self.layers):
+            if next(layer.named_params(), None) is not None:
+                return i
+        return len(self.layers)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape after the last layer.
+
+        Raises:
+            ShapeError: pictures of this shape do not fit a layer; names it.
+        """
+        for i, layer in enumerate(self.layers):
+            try:
+                shape = layer.output_shape(shape)
+            except ShapeError as error:
+                raise ShapeError(f"layer {i} ({type(layer).__name__}): {error}") from error
+        return shape
+
+
+@register
+class Concat(Several):
+    """Branches side by side on the same x, their outputs joined on the channels.
+
+    x (N, ...) to (N, C_0 + C_1 + ..., ...). The gradient of x is the sum of the branches'.
+    """
+
+    def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
+        """x through each branch."""
+        outputs, caches = [], []
+        for i, layer in enumerate(self.layers):
+            y, cache = layer.forward(x, train, None if key is None else key.child(i))
+            outputs.append(y)
+            caches.append(cache)
+        y, joint = kernels.concat(*outputs)
+        return y, (caches, joint)
+
+    def backward(
+        self, dy: Array, cache: Any, grads: NamedVector, need_dx: bool = True
+    ) -> Array | None:
+        """Each branch gets its own channels of dy."""
+        caches, joint = cache
+        total: Array | None = None
+        for i, part in enumerate(kernels.concat_backward(dy, joint)):
+            dx = self.layers[i].backward(part, caches[i], grads.child(str(i)), need_dx)
+            total = dx if total is None else total + dx
+        return total
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The channels added up; the other axes must agree."""
+        shapes = [layer.output_shape(shape) for layer in self.layers]
+        if len({s[1:] for s in shapes}) != 1:
+            raise ShapeError(f"the branches give {shapes}, which do not join on the channels")
+        return (sum(s[0] for s in shapes), *shapes[0][1:])
+
+
+@register
+class Residual(Container):
+    """y = body(x) + shortcut(x); without a shortcut, body(x) + x.
+
+    He, Zhang, Ren and Sun, "Deep residual learning for image recognition", 2016.
+    """
+
+    def __init__(self, body: Layer, shortcut: Layer | None = None) -> None:
+        self.body = body
+        self.shortcut = shortcut
+
+    def children(self) -> dict[str, Layer]:
+        """`body`, and `shortcut` where there is one."""
+        named: dict[str, Layer] = {"body": self.body}
+        if self.shortcut is not None:
+            named["shortcut"] = self.shortcut
+        return named
+
+    def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
+        """The sum of both ways."""
+        y, body = self.body.forward(x, train, None if key is None else key.child(0))
+        if self.shortcut is None:
+            straight, short = x, None
+        else:
+            straight, short = self.shortcut.forward(x, train, None if key is None else key.child(1))
+        if y.shape != straight.shape:
+            raise ShapeError(
+                f"the body gives {y.shape} and the shortcut {straight.shape}, which do not add up"
+            )
+        return y + straight, (body, short)
+
+    def backward(
+        self, dy: Array, cache: Any, grads: NamedVector, need_dx: bool = True
+    ) -> Array | None:
+        """dy goes both ways, and the gradients of x add up."""
+        body, short = cache
+        dx = self.body.backward(dy, body, grads.child("body"), need_dx)
+        straight: Array | None = dy
+        if self.shortcut is not None:
+            straight = self.shortcut.backward(dy, short, grads.child("shortcut"), need_dx)
+        return dx + straight if dx is not None and straight is not None else None
+
+    def commit(self, cache: Any) -> None:
+        """Update the running statistics of both ways."""
+        for layer, own in zip((self.body, self.shortcut), cache, strict=True):
+            if layer is not None:
+                layer.commit(own)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape after the body."""
+        return self.body.output_shape(shape)
+
+    def _with_children(self, children: dict[str, Layer]) -> Self:
+        other = copy.copy(self)
+        other.body = children["body"]
+        other.shortcut = children.get("shortcut")
+        return other

@@ -1,0 +1,189 @@
+"""What every layer is: a forward and a backward, parameters by name, and nothing of a run."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from byhand.errors import ByhandError, ShapeError
+from byhand.kernels import Key
+from byhand.nn.card import ModelCard
+from byhand.nn.param import Buffer, NamedVector, Param
+
+Array = NDArray[Any]
+Shape = tuple[int, ...]
+
+
+class Layer:
+    """The base of all layers. A layer of one's own writes `forward` and `backward`:
+
+        y, cache = layer.forward(x, train=False, key=None)
+        dx = layer.backward(dy, cache, grads, need_dx=True)   # adds to grads["weight"], ...
+
+    `cache` is the least that backward needs. Attributes of type `Param` and `Buffer` are found by
+    themselves; constructor arguments are kept under their own names, so that the layer can be
+    written to a file (`nn.register`). A layer keeps nothing of a run: it may be used by several
+    threads at once, and forward twice before backward.
+    """
+
+    card: ModelCard = ModelCard()
+    _vector: NamedVector | None = None
+    _buffer_vector: NamedVector | None = None
+
+    def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
+        """The output for x (N, ...), and what backward needs."""
+        raise NotImplementedError
+
+    def backward(
+        self, dy: Array, cache: Any, grads: NamedVector, need_dx: bool = True
+    ) -> Array | None:
+        """The chain rule: from dloss/dy to dloss/dx, and dloss/dparameters added to `grads`.
+
+        Where `need_dx` is false nobody reads dx, and None may be returned.
+        """
+        raise NotImplementedError
+
+    def commit(self, cache: Any) -> None:
+        """Update running statistics from a training forward's cache; most layers have none."""
+
+    def children(self) -> dict[str, Layer]:
+        """The layers inside this one, by name; a plain layer has none."""
+        return {}
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape of the output of one image, from that of its input, both without N."""
+        dtype = next((p.value.dtype for _, p in self.named_params()), np.dtype(np.float32))
+        return self.forward(np.zeros((1, *shape), dtype))[0].shape[1:]
+
+    def operations(self, shape: Shape) -> int:
+        """Floating-point operations of one image's forward (a multiply-add is two)."""
+        return 0
+
+    # Parameters ---------------------------------------------------------------------------------
+
+    def named_params(self, prefix: str = "") -> Iterator[tuple[str, Param]]:
+        """Each parameter with its dotted name, own ones first, then the children's."""
+        for name, kind, param in self._walk(prefix):
+            if kind is Param:
+                yield name, param
+
+    def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Param]]:
+        """Each buffer with its dotted name."""
+        for name, kind, param in self._walk(prefix):
+            if kind is Buffer:
+                yield name, param
+
+    def _walk(self, prefix: str) -> Iterator[tuple[str, type, Param]]:
+        for kind in (Param, Buffer):  # PyTorch's order: parameters, buffers, then the children
+            for name, value in vars(self).items():
+                if type(value) is kind:
+                    yield prefix + name, kind, value
+        for name, child in self.children().items():
+            yield from child._walk(f"{prefix}{name}.")
+
+    def init(self, rng: np.random.Generator, dtype: Any = np.float32) -> Self:
+        """Make the flat vectors and draw the starting values, in the order of the names.
+
+        Call it on the outermost container. Returns self.
+        """
+        self.allocate(dtype)
+        drawn: set[int] = set()
+        for _, _, param in self._walk(""):
+            if id(param) not in drawn:
+                param.value[...] = param.initialiser.draw(param.shape, rng)
+                drawn.add(id(param))
+        return self
+
+    def allocate(self, dtype: Any = np.float32) -> None:
+        """Make the flat vectors, all zeros, and let every parameter live in them."""
+        self._vector = NamedVector(self.named_params(), dtype)
+        self._buffer_vector = NamedVector(self.named_buffers(), dtype)
+        for named, vector in (
+            (self.named_params(), self._vector),
+            (self.named_buffers(), self._buffer_vector),
+        ):
+            for name, param in named:
+                param.place(vector[name])
+
+    @property
+    def flat(self) -> Array:
+        """All parameters as one vector; changing it changes the model."""
+        return self._need(self._vector).flat
+
+    @property
+    def flat_buffers(self) -> Array:
+        """All buffers (running statistics) as one vector."""
+        return self._need(self._buffer_vector).flat
+
+    def parameters(self) -> NamedVector:
+        """The parameters by dotted name: views into `flat`."""
+        return self._need(self._vector)
+
+    def buffers(self) -> NamedVector:
+        """The buffers by dotted name: views into `flat_buffers`."""
+        return self._need(self._buffer_vector)
+
+    def new_grads(self) -> NamedVector:
+        """A zero gradient: a flat vector like `flat`, with a view by each parameter's name."""
+        return NamedVector(self.named_params(), self.flat.dtype)
+
+    def state_dict(self) -> dict[str, Array]:
+        """Parameters and buffers by name, in PyTorch's order: views, not copies."""
+        self._need(self._vector)
+        return {name: param.value for name, _, param in self._walk("")}
+
+    def load_state_dict(self, values: Mapping[str, Array]) -> None:
+        """Copy values in by name.
+
+        Raises:
+            ShapeError: a name is missing or unknown, or a shape differs; nothing is changed then.
+        """
+        own = self.state_dict()
+        check_state(own, values)
+        for name, view in own.items():
+            view[...] = values[name]
+
+    def copy(self, dtype: Any = None) -> Self:
+        """The same model with vectors of its own, in another float type if given."""
+        clone = copy.deepcopy(self)
+        if self._vector is not None:
+            clone.allocate(self.flat.dtype if dtype is None else dtype)
+            clone.flat[...] = self.flat
+            clone.flat_buffers[...] = self.flat_buffers
+        return clone
+
+    def _need(self, vector: NamedVector | None) -> NamedVector:
+        if vector is None:
+            raise ByhandError(
+                f"this {type(self).__name__} has no vector of parameters of its own; call "
+                "init(numpy.random.default_rng(seed)) on it, or ask the container it is in"
+            )
+        return vector
+
+    def __repr__(self) -> str:
+        from byhand.nn.registry import arguments
+
+        said = ", ".join(f"{k}={v!r}" for k, v in arguments(self).items())
+        return f"{type(self).__name__}({said})"
+
+
+def check_state(own: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """See that `values` has the names and shapes of `own` (anything that has a shape).
+
+    Raises:
+        ShapeError: names what is missing, unknown, or of another shape.
+    """
+    wrong = [f"{name} is missing" for name in own if name not in values]
+    wrong += [f"{name} is not in the model" for name in values if name not in own]
+    wrong += [
+        f"{name} is {tuple(values[name].shape)} where the model has {tuple(own[name].shape)}"
+        for name in own
+        if name in values and tuple(values[name].shape) != tuple(own[name].shape)
+    ]
+    if wrong:
+        more = f" (and {len(wrong) - 4} more)" if len(wrong) > 4 else ""
+        raise ShapeError(f"the weights do not fit the model: {'; '.join(wrong[:4])}{more}")

@@ -1,0 +1,95 @@
+"""Batch normalisation layers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from byhand import kernels
+from byhand.errors import ShapeError
+from byhand.kernels import Key
+from byhand.nn.initialisers import Constant, Zeros
+from byhand.nn.layer import Array, Layer, Shape
+from byhand.nn.param import Buffer, NamedVector, Param
+from byhand.nn.registry import register
+
+
+class BatchNorm(Layer):
+    """Each channel brought to mean 0 and spread 1, then scaled and shifted.
+
+        y = weight * (x - mean) / sqrt(var + eps) + bias
+
+    In training mean and var are the batch's, and `commit` moves the running ones towards them
+    (momentum 0.1, unbiased variance, as PyTorch); otherwise they are the running ones. Put it
+    before the activation: after a ReLU it would undo its zeros. Ioffe and Szegedy, 2015; the
+    gradient is derived in kernels/reference/norm.py.
+    """
+
+    def __init__(self, features: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
+        self.features = features
+        self.eps = eps
+        self.momentum = momentum
+        self.weight = Param((features,), Constant(1.0))
+        self.bias = Param((features,), Zeros())
+        self.running_mean = Buffer((features,), 0.0)
+        self.running_var = Buffer((features,), 1.0)
+
+    def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
+        """y as x."""
+        if x.ndim not in self._allowed():
+            raise ShapeError(f"{type(self).__name__} got an array of shape {x.shape}")
+        return kernels.batch_norm(
+            x,
+            self.weight.value,
+            self.bias.value,
+            self.running_mean.value,
+            self.running_var.value,
+            train,
+            self.eps,
+        )
+
+    def backward(
+        self, dy: Array, cache: Any, grads: NamedVector, need_dx: bool = True
+    ) -> Array | None:
+        """dx as x; adds to grads "weight" and "bias"."""
+        dx, dweight, dbias = kernels.batch_norm_backward(dy, cache, need_dx)
+        grads["weight"] += dweight
+        grads["bias"] += dbias
+        return dx
+
+    def commit(self, cache: Any) -> None:
+        """Move the running statistics towards the batch's."""
+        for running, batch in (
+            (self.running_mean.value, cache.batch_mean),
+            (self.running_var.value, cache.batch_var),
+        ):
+            running += self.momentum * (batch - running)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """As it came."""
+        if len(shape) + 1 not in self._allowed() or shape[0] != self.features:
+            raise ShapeError(f"it takes {self.features} channels, but gets {tuple(shape)}")
+        return shape
+
+    def operations(self, shape: Shape) -> int:
+        """A subtraction, two multiplications and an addition a value."""
+        return 4 * math.prod(shape)
+
+    def _allowed(self) -> tuple[int, ...]:
+        raise NotImplementedError
+
+
+@register
+class BatchNorm1d(BatchNorm):
+    """Batch normalisation of vectors (N, C) or sequences (N, C, L)."""
+
+    def _allowed(self) -> tuple[int, ...]:
+        return (2, 3)
+
+
+@register
+class BatchNorm2d(BatchNorm):
+    """Batch normalisation of pictures (N, C, H, W): mean and var over N, H and W."""
+
+    def _allowed(self) -> tuple[int, ...]:
+        return (4,)

@@ -1,0 +1,156 @@
+"""One pass through a model with everything kept: what a learner prints and a page draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from byhand import kernels
+from byhand.kernels import Key
+from byhand.nn.containers import Container
+from byhand.nn.layer import Array, Layer, Shape
+from byhand.nn.param import NamedVector
+
+
+@dataclass
+class LayerTrace:
+    """What one layer saw and did, in (N, ...) arrays; the gradients after a backward only."""
+
+    name: str  # dotted, as in the parameters' names
+    layer: Layer
+    input: Array
+    output: Array
+    cache: Any  # what backward needs
+    dy: Array | None = None  # dloss/doutput, from the layer after
+    dx: Array | None = None  # dloss/dinput, for the layer before
+    grads: dict[str, Array] = field(default_factory=dict)  # dloss/dparameter by the layer's names
+
+    @property
+    def kind(self) -> str:
+        """The layer's class."""
+        return type(self.layer).__name__
+
+
+@dataclass
+class Trace:
+    """The layers in the order of the forward pass; by number or by name."""
+
+    layers: list[LayerTrace]
+    output: Array
+    loss: float | None = None
+
+    def __getitem__(self, which: int | str) -> LayerTrace:
+        if isinstance(which, int):
+            return self.layers[which]
+        for layer in self.layers:
+            if layer.name == which:
+                return layer
+        raise KeyError(which)
+
+    def __iter__(self) -> Iterator[LayerTrace]:
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __str__(self) -> str:
+        lines = []
+        for t in self.layers:
+            line = f"{t.name:8s} {t.kind:14s} {t.input.shape} -> {t.output.shape}"
+            for name, grad in t.grads.items():
+                line += f"  |d{name}| {float((grad.astype(float) ** 2).sum() ** 0.5):.3g}"
+            lines.append(line)
+        return "\n".join(lines)
+
+
+class Watched(Layer):
+    """A layer that tells of its forward and backward passes and is otherwise the one inside."""
+
+    def __init__(
+        self,
+        name: str,
+        layer: Layer,
+        forward: Callable[[str, Layer, Array, Array, Any], None],
+        backward: Callable[[str, Array, Array | None, NamedVector], None] | None,
+    ) -> None:
+        self._name, self._layer = name, layer
+        self._forward, self._backward = forward, backward
+
+    def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
+        """The layer's own, told."""
+        y, cache = self._layer.forward(x, train, key)
+        self._forward(self._name, self._layer, x, y, cache)
+        return y, cache
+
+    def backward(
+        self, dy: Array, cache: Any, grads: NamedVector, need_dx: bool = True
+    ) -> Array | None:
+        """The layer's own, told."""
+        dx = self._layer.backward(dy, cache, grads, need_dx)
+        if self._backward is not None:
+            self._backward(self._name, dy, dx, grads)
+        return dx
+
+    def named_params(self, prefix: str = "") -> Any:
+        """The layer's own."""
+        return self._layer.named_params(prefix)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The layer's own."""
+        return self._layer.output_shape(shape)
+
+
+def watch(
+    model: Layer,
+    forward: Callable[[str, Layer, Array, Array, Any], None],
+    backward: Callable[[str, Array, Array | None, NamedVector], None] | None = None,
+) -> Layer:
+    """The same model (its parameters too) with every innermost layer telling what it does."""
+
+    def wrap(name: str, layer: Layer) -> Layer:
+        return Watched(name, layer, forward, backward)
+
+    return model.map(wrap) if isinstance(model, Container) else wrap("", model)
+
+
+def recording(model: Layer, see: Callable[[str, Layer, Array, Array], None]) -> Layer:
+    """The same model, calling `see(name, layer, input, output)` for every innermost layer."""
+    return watch(model, lambda name, layer, x, y, cache: see(name, layer, x, y))
+
+
+def trace(
+    model: Layer,
+    x: Array,
+    labels: Array | None = None,
+    train: bool = False,
+    key: Key | None = None,
+) -> Trace:
+    """One forward pass of x (N, ...), and with labels one backward of the mean cross-entropy.
+
+    Changes nothing in the model. `train` and `key` are as in `forward`.
+    """
+    seen: list[LayerTrace] = []
+
+    def forward(name: str, layer: Layer, x: Array, y: Array, cache: Any) -> None:
+        seen.append(LayerTrace(name, layer, x, y, cache))
+
+    pending: list[LayerTrace] = []
+
+    def backward(name: str, dy: Array, dx: Array | None, grads: NamedVector) -> None:
+        # A layer used twice is met last use first, as backward goes.
+        last = max(i for i, t in enumerate(pending) if t.name == name)
+        met = pending.pop(last)
+        met.dy, met.dx = dy, dx
+        met.grads = {k: v.copy() for k, v in grads.items()}
+
+    watched = watch(model, forward, backward)
+    output, cache = watched.forward(x, train, key)
+    if labels is None:
+        return Trace(seen, output)
+    pending += seen
+    losses, loss_cache = kernels.cross_entropy(output, labels)
+    n = output.shape[0]
+    doutput = kernels.cross_entropy_backward((losses * 0 + 1) / n, loss_cache)
+    watched.backward(doutput, cache, model.new_grads())
+    return Trace(seen, output, float(losses.sum() / n))

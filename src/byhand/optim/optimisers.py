@@ -1,0 +1,310 @@
+"""Optimisers: each turns a gradient into a step of the parameters, as its formula says.
+
+Symbols: w the parameters, g their gradient, r the learning rate (from a schedule), t the number of
+this step, counted from 1; all arithmetic is by element. What carries over from step to step starts
+at zero. Every optimiser gives the numbers of PyTorch's of the same name, to rounding.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from byhand.errors import InputError, ShapeError
+from byhand.optim.checks import number
+
+Array = NDArray[Any]
+
+
+@dataclass
+class OptimiserState:
+    """What an optimiser carries from step to step; a checkpoint holds `arrays` and `step`."""
+
+    arrays: dict[str, Array]  # flat vectors, as the parameters
+    step: int = 0  # steps done
+    _scratch: list[Array] = field(default_factory=list, repr=False, compare=False)
+
+    def scratch(self, like: Array) -> tuple[Array, Array]:
+        """Two vectors to compute in, kept from step to step so that no step allocates."""
+        if not self._scratch or self._scratch[0].dtype != like.dtype:
+            self._scratch = [np.empty_like(like), np.empty_like(like)]
+        return self._scratch[0], self._scratch[1]
+
+
+@dataclass(frozen=True)
+class Optimiser(ABC):
+    """The base of optimisers: a frozen dataclass of its settings, without the learning rate.
+
+    One of one's own names the vectors that it carries in `carries` and writes `_update`.
+    """
+
+    def new_state(self, parameters: Array) -> OptimiserState:
+        """The state before the first step, for a flat vector of parameters."""
+        state = OptimiserState({name: np.zeros_like(parameters) for name in self.carries})
+        state.scratch(parameters)
+        return state
+
+    def restored(self, parameters: Array, arrays: Mapping[str, Array], step: int) -> OptimiserState:
+        """The state that a checkpoint holds: `arrays` and `step` of an earlier one, copied.
+
+        Raises:
+            InputError: the arrays are not this optimiser's, or not of these parameters.
+        """
+        state = self.new_state(parameters)
+        if set(arrays) != set(state.arrays):
+            raise InputError(
+                f"the state holds {_said(arrays)}, but {type(self).__name__} carries "
+                f"{_said(state.arrays)}; go on with the optimiser that the state was made by"
+            )
+        for name, values in arrays.items():
+            _same(name, values, parameters)
+            state.arrays[name][...] = values
+        state.step = step
+        return state
+
+    def step(
+        self, parameters: Array, gradient: Array, state: OptimiserState, learning_rate: float
+    ) -> None:
+        """Change `parameters` and `state` by one step, in place; `gradient` is left as it is.
+
+        All vectors are flat, of one length and one float type.
+
+        Raises:
+            ShapeError: gradient or state are not of these parameters' shape and type.
+        """
+        _same("the gradient", gradient, parameters)
+        for name, values in state.arrays.items():
+            _same(f"the state's {name}", values, parameters)
+        state.step += 1
+        self._update(parameters, gradient, state, float(learning_rate))
+
+    @property
+    @abstractmethod
+    def carries(self) -> tuple[str, ...]:
+        """The names of the vectors in the state."""
+
+    @abstractmethod
+    def _update(self, w: Array, g: Array, state: OptimiserState, r: float) -> None:
+        """The formula, in place; `state.step` is t already."""
+
+
+@dataclass(frozen=True)
+class SGD(Optimiser):
+    """Stochastic gradient descent: straight down, or with the velocity of a heavy ball.
+
+        g = g + weight_decay * w
+        v = momentum * v + (1 - dampening) * g        (at t = 1: v = g)
+        w = w - r * v            Nesterov: w = w - r * (g + momentum * v);  no momentum: w - r * g
+
+    Robbins and Monro, "A stochastic approximation method", 1951; Polyak, "Some methods of speeding
+    up the convergence of iteration methods", 1964; Nesterov, 1983, in the form of Sutskever,
+    Martens, Dahl and Hinton, "On the importance of initialization and momentum", 2013.
+    """
+
+    momentum: float = 0.0
+    nesterov: bool = False
+    dampening: float = 0.0
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        number(self, "momentum", 0, 1, "high")
+        number(self, "dampening", 0, 1)
+        number(self, "weight_decay", 0)
+        if self.nesterov and (self.momentum == 0 or self.dampening != 0):
+            raise InputError(
+                f"SGD with nesterov has momentum {self.momentum} and dampening {self.dampening}, "
+                "but it needs a momentum above 0 and no dampening; set momentum=0.9"
+            )
+
+    @property
+    def carries(self) -> tuple[str, ...]:
+        """The velocity v, where there is momentum."""
+        return ("velocity",) if self.momentum else ()
+
+    def _update(self, w: Array, g: Array, state: OptimiserState, r: float) -> None:
+        a, b = state.scratch(w)
+        g = _with_decay(g, w, self.weight_decay, out=a)
+        if self.momentum:
+            v = state.arrays["velocity"]
+            if state.step == 1:
+                v[...] = g
+            else:
+                v *= self.momentum
+                v += np.multiply(g, 1 - self.dampening, out=b)
+            g = np.add(g, np.multiply(v, self.momentum, out=b), out=b) if self.nesterov else v
+        w -= np.multiply(g, r, out=b)
+
+
+@dataclass(frozen=True)
+class AdaGrad(Optimiser):
+    """Smaller steps where gradients have been large so far.
+
+        g = g + weight_decay * w
+        s = s + g^2
+        w = w - r * g / (sqrt(s) + eps)
+
+    Duchi, Hazan and Singer, "Adaptive subgradient methods for online learning", 2011.
+    """
+
+    eps: float = 1e-10
+    weight_decay: float = 0.0
+
+    carries: ClassVar[tuple[str, ...]] = ("sum_of_squares",)
+
+    def __post_init__(self) -> None:
+        number(self, "eps", 0, open_="low")
+        number(self, "weight_decay", 0)
+
+    def _update(self, w: Array, g: Array, state: OptimiserState, r: float) -> None:
+        s = state.arrays["sum_of_squares"]
+        a, b = state.scratch(w)
+        g = _with_decay(g, w, self.weight_decay, out=a)
+        s += np.multiply(g, g, out=b)
+        np.sqrt(s, out=b)
+        b += self.eps
+        np.divide(g, b, out=b)
+        w -= np.multiply(b, r, out=b)
+
+
+@dataclass(frozen=True)
+class RMSProp(Optimiser):
+    """Steps in units of the gradient's recent size.
+
+        g = g + weight_decay * w
+        s = alpha * s + (1 - alpha) * g^2
+        u = g / (sqrt(s) + eps)
+        w = w - r * u            with momentum: v = momentum * v + u;  w = w - r * v
+
+    Tieleman and Hinton, "Lecture 6.5 - rmsprop", 2012.
+    """
+
+    alpha: float = 0.99
+    eps: float = 1e-8
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        number(self, "alpha", 0, 1, "high")
+        number(self, "eps", 0, open_="low")
+        number(self, "momentum", 0, 1, "high")
+        number(self, "weight_decay", 0)
+
+    @property
+    def carries(self) -> tuple[str, ...]:
+        """The mean square s, and the velocity v where there is momentum."""
+        return ("mean_square", "velocity") if self.momentum else ("mean_square",)
+
+    def _update(self, w: Array, g: Array, state: OptimiserState, r: float) -> None:
+        s = state.arrays["mean_square"]
+        a, b = state.scratch(w)
+        g = _with_decay(g, w, self.weight_decay, out=a)
+        _move_to_square(s, g, self.alpha, b)
+        np.sqrt(s, out=b)
+        b += self.eps
+        u = np.divide(g, b, out=b)
+        if self.momentum:
+            v = state.arrays["velocity"]
+            v *= self.momentum
+            v += u
+            u = v
+        w -= np.multiply(u, r, out=b)
+
+
+@dataclass(frozen=True)
+class Adam(Optimiser):
+    """Momentum, in units of the gradient's recent size, both freed of their start at zero.
+
+        g = g + weight_decay * w
+        m = beta1 * m + (1 - beta1) * g
+        s = beta2 * s + (1 - beta2) * g^2
+        w = w - r * (m / (1 - beta1^t)) / (sqrt(s / (1 - beta2^t)) + eps)
+
+    Kingma and Ba, "Adam: a method for stochastic optimization", 2015.
+    """
+
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+
+    carries: ClassVar[tuple[str, ...]] = ("mean", "mean_square")
+
+    def __post_init__(self) -> None:
+        number(self, "beta1", 0, 1, "high")
+        number(self, "beta2", 0, 1, "high")
+        number(self, "eps", 0, open_="low")
+        number(self, "weight_decay", 0)
+
+    def _update(self, w: Array, g: Array, state: OptimiserState, r: float) -> None:
+        a, _ = state.scratch(w)
+        self._move(w, _with_decay(g, w, self.weight_decay, out=a), state, r)
+
+    def _move(self, w: Array, g: Array, state: OptimiserState, r: float) -> None:
+        """The step without weight decay; `g` may be the first scratch vector."""
+        m, s = state.arrays["mean"], state.arrays["mean_square"]
+        _, b = state.scratch(w)
+        m *= self.beta1
+        m += np.multiply(g, 1 - self.beta1, out=b)
+        _move_to_square(s, g, self.beta2, b)
+        np.sqrt(s, out=b)
+        b /= math.sqrt(1 - self.beta2**state.step)
+        b += self.eps
+        np.divide(m, b, out=b)
+        w -= np.multiply(b, r / (1 - self.beta1**state.step), out=b)
+
+
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """Adam whose weight decay is a shrinking of the weights, apart from the gradient.
+
+        w = w - r * weight_decay * w, then Adam's step with the gradient alone
+
+    Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
+    """
+
+    weight_decay: float = 0.01
+
+    def _update(self, w: Array, g: Array, state: OptimiserState, r: float) -> None:
+        if self.weight_decay:
+            w *= 1 - r * self.weight_decay
+        self._move(w, g, state, r)
+
+
+def _with_decay(g: Array, w: Array, weight_decay: float, out: Array) -> Array:
+    """The gradient of loss + weight_decay/2 * |w|^2: g itself without weight decay, else `out`."""
+    if not weight_decay:
+        return g
+    np.multiply(w, weight_decay, out=out)
+    out += g
+    return out
+
+
+def _move_to_square(s: Array, g: Array, keep: float, scratch: Array) -> None:
+    """s = keep * s + (1 - keep) * g^2, in place."""
+    s *= keep
+    np.multiply(g, g, out=scratch)
+    scratch *= 1 - keep
+    s += scratch
+
+
+def _same(name: str, values: Array, parameters: Array) -> None:
+    if values.shape != parameters.shape or values.dtype != parameters.dtype:
+        raise ShapeError(
+            f"{name} is {values.dtype} {values.shape} where the parameters are "
+            f"{parameters.dtype} {parameters.shape}; both must come from the same model"
+        )
+
+
+def _said(arrays: Mapping[str, Array]) -> str:
+    return ", ".join(sorted(arrays)) or "nothing"
+
+
+OPTIMISERS: dict[str, type[Optimiser]] = {
+    cls.__name__: cls for cls in (SGD, AdaGrad, RMSProp, Adam, AdamW)
+}

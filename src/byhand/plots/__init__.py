@@ -1,0 +1,48 @@
+"""Pictures of records: the only room that imports matplotlib, and it computes nothing but layout.
+
+Each function takes a record or arrays and an axis (or a figure, where it needs several axes),
+draws, and returns what it was given:
+
+    ax = plots.new_axes()
+    plots.loss_curves(epochs, ax)
+    plots.save(ax.figure, "loss.png")
+
+style.py is the common look, report.py joins all pictures of a run in one page.
+"""
+
+from byhand.plots.confusion import confusion_matrix
+from byhand.plots.curves import (
+    accuracy_curves,
+    gradient_norms,
+    learning_rate_curve,
+    loss_curves,
+    weight_norms,
+)
+from byhand.plots.gallery import gallery, gallery_size, mistakes_gallery
+from byhand.plots.layers import feature_maps, feature_maps_size, filters, filters_size, norm_bars
+from byhand.plots.reliability import reliability_diagram
+from byhand.plots.report import write_report
+from byhand.plots.style import new_axes, new_figure, save, styled
+
+__all__ = [
+    "accuracy_curves",
+    "confusion_matrix",
+    "feature_maps",
+    "feature_maps_size",
+    "filters",
+    "filters_size",
+    "gallery",
+    "gallery_size",
+    "gradient_norms",
+    "learning_rate_curve",
+    "loss_curves",
+    "mistakes_gallery",
+    "new_axes",
+    "new_figure",
+    "norm_bars",
+    "reliability_diagram",
+    "save",
+    "styled",
+    "weight_norms",
+    "write_report",
+]

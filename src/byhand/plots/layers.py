@@ -1,0 +1,172 @@
+"""What a network sees: its filters, and one picture's way through the layers, a row a layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
+from numpy.typing import NDArray
+
+from byhand.evaluation import LayerOutput, Look
+from byhand.plots.gallery import frame, picture
+from byhand.plots.style import BLUE, GREY, INKED, SIGNED, styled
+
+# These give what they were given, or the same numbers in one row.
+_SAME = ("Flatten", "Dropout")
+_FEW = 24  # a vector of so many values or fewer is drawn as bars
+
+
+def filters_size(n: int, columns: int = 8) -> tuple[float, float]:
+    """Width and height in inches of a figure that `n` filters fit in."""
+    return 1.15 * min(max(2, n), columns) + 0.9, 1.42 * max(1, math.ceil(n / columns)) + 0.25
+
+
+@styled
+def filters(
+    weights: NDArray[Any], figure: Figure, columns: int = 8, smooth: bool = False
+) -> Figure:
+    """Weights (F, C, KH, KW), a picture each: blue above 0, brown below, one scale for all.
+
+    Of several channels the mean is drawn. `smooth` blurs the squares, which shows lines better.
+    """
+    flat = np.asarray(weights).mean(axis=1)  # (F, C, KH, KW) -> (F, KH, KW)
+    columns = max(1, min(columns, len(flat)))
+    axes = figure.subplots(max(1, math.ceil(len(flat) / columns)), columns, squeeze=False)
+    top = _top(flat)
+    drawn = None
+    for ax in axes.ravel():
+        ax.set_axis_off()
+    for i, (ax, weight) in enumerate(zip(axes.ravel(), flat, strict=False)):
+        drawn = _signed(weight, top, ax, smooth)
+        ax.set_title(str(i), fontsize=10, fontweight="normal", loc="center", pad=3, color=GREY)
+    if drawn is not None:
+        bar = figure.colorbar(drawn, ax=axes, shrink=0.9, aspect=14, pad=0.02)
+        bar.outline.set_visible(False)
+        bar.ax.tick_params(labelsize=10)
+    return figure
+
+
+@styled
+def norm_bars(norms: Mapping[str, float], ax: Axes) -> Axes:
+    """The norm of each parameter, a bar each, in the order of the layers."""
+    names = list(norms)
+    ax.barh(names, list(norms.values()), color=BLUE)
+    ax.invert_yaxis()
+    ax.grid(axis="x")
+    ax.set_xlabel("norm")
+    ax.set_title("Norm of each parameter")
+    return ax
+
+
+def feature_maps_size(look: Look, columns: int = 8) -> tuple[float, float]:
+    """Width and height in inches of a figure that `feature_maps` of this look fit in."""
+    heights = [height for _, height in _rows(look, columns)]
+    return 1.15 * columns + 1.9, 1.15 * sum(heights) + 0.5
+
+
+@styled
+def feature_maps(look: Look, figure: Figure, columns: int = 8) -> Figure:
+    """The picture, the first filters, and what each layer makes of it: a row a layer.
+
+    A column is a channel, so that a filter stands above what it finds. Outputs that fall below 0
+    are blue above and brown below; others are dark where they are large; each row has a scale of
+    its own. Few numbers are bars; more are a strip. Layers that change nothing are left out.
+    """
+    rows = _rows(look, columns)
+    grid = GridSpec(
+        len(rows), columns, figure=figure, height_ratios=[height for _, height in rows],
+        hspace=0.05, wspace=0.05,
+    )  # fmt: skip
+    for r, (what, _) in enumerate(rows):
+        if isinstance(what, str) and what == "picture":
+            ax = figure.add_subplot(grid[r, 0])
+            picture(look.picture, ax)
+            _row_label(ax, "picture", look.picture.shape)
+        elif isinstance(what, str):
+            assert look.filters is not None
+            flat = look.filters.mean(axis=1)[:columns]
+            axes = [figure.add_subplot(grid[r, i]) for i in range(len(flat))]
+            for ax, weight in zip(axes, flat, strict=True):
+                _signed(weight, _top(flat), ax)
+            _row_label(axes[0], f"{look.filters_name} filters", look.filters.shape[2:])
+        elif what.output.ndim == 3:
+            maps = what.output[:columns]
+            axes = [figure.add_subplot(grid[r, i]) for i in range(len(maps))]
+            for ax, values in zip(axes, maps, strict=True):
+                if maps.min() < 0:
+                    _signed(values, _top(maps), ax)
+                else:
+                    ax.imshow(values, cmap=INKED, vmin=0, vmax=max(float(maps.max()), 1e-12))
+                    frame(ax)
+            _row_label(axes[0], f"{what.name} {what.kind}", what.shape)
+        else:
+            last = r == len(rows) - 1
+            ax = figure.add_subplot(grid[r, :])
+            values = what.output.ravel()
+            if len(values) <= _FEW:
+                _bars(values, look.classes if last and len(look.classes) == len(values) else (), ax)
+            elif values.min() < 0:
+                _signed(values[None], _top(values), ax, aspect="auto")
+            else:
+                ax.imshow(values[None], cmap=INKED, vmin=0, aspect="auto")
+                frame(ax)
+            _row_label(ax, f"{what.name} {what.kind}", what.shape)
+    return figure
+
+
+def _rows(look: Look, columns: int) -> list[tuple[str | LayerOutput, float]]:
+    # What stands in each row, and its height in units of a map's.
+    rows: list[tuple[str | LayerOutput, float]] = [("picture", 1.0)]
+    if look.filters is not None:
+        rows.append(("filters", 1.0))
+    for layer in look.layers:
+        if layer.kind in _SAME:
+            continue
+        if layer.output.ndim == 3:
+            rows.append((layer, 1.0))
+        else:
+            rows.append((layer, 0.8 if layer.output.size <= _FEW else 0.35))
+    return rows
+
+
+def _signed(
+    values: NDArray[Any], top: float, ax: Axes, smooth: bool = False, aspect: Any = "equal"
+) -> Any:
+    drawn = ax.imshow(
+        values, cmap=SIGNED, vmin=-top, vmax=top, aspect=aspect,
+        interpolation="bicubic" if smooth else "nearest",
+    )  # fmt: skip
+    frame(ax)
+    return drawn
+
+
+def _bars(values: NDArray[Any], names: Sequence[str], ax: Axes) -> None:
+    best = int(np.argmax(values))
+    colours = ["#b9bec6"] * len(values)
+    if len(names):
+        colours[best] = BLUE
+    ax.bar(range(len(values)), values, color=colours, width=0.8)
+    ax.axhline(0, color=GREY, linewidth=0.8)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    ax.set_yticks([])
+    ax.tick_params(length=0, pad=2)
+    ax.margins(y=0.02)
+    ax.set_xticks(range(len(values)) if len(names) else [], [str(name) for name in names])
+
+
+def _row_label(ax: Axes, name: str, shape: Sequence[int]) -> None:
+    ax.set_ylabel(
+        f"{name}\n{'×'.join(map(str, shape))}", rotation=0, ha="right", va="center", fontsize=10,
+        labelpad=8,
+    )  # fmt: skip
+
+
+def _top(values: NDArray[Any]) -> float:
+    # Half-scale of a diverging map; never 0, which would be no scale.
+    return max(float(np.abs(values).max()), 1e-12) if values.size else 1.0

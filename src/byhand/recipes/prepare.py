@@ -1,0 +1,142 @@
+"""From a recipe, data and a seed to a model and sets that are ready to train."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from byhand import models, nn, training
+from byhand.data import Dataset, Splits, Standardisation, stratified_split
+from byhand.errors import ShapeError
+from byhand.recipes.recipe import Recipe
+
+
+@dataclass
+class Prepared:
+    """All that `train` needs. `notes` say what a user may want to know."""
+
+    recipe: Recipe
+    seed: int
+    model: nn.Layer
+    train: Dataset
+    validation: Dataset | None
+    test: Dataset
+    rng: np.random.Generator  # of the batches
+    notes: tuple[str, ...] = ()
+
+
+def prepare(
+    recipe: Recipe, splits: Splits, seed: int, from_model: str | Path | None = None
+) -> Prepared:
+    """Take the recipe's part of the data, split, fit the standardisation, and build the model.
+
+    The seed gives three independent generators: of the starting weights, of the split and of the
+    batches. The standardisation is fitted on the training part only. With `from_model` the weights
+    of that file are the start; where the number of classes differs the last layer starts anew.
+
+    Raises:
+        ShapeError: the pictures do not fit the network, or `from_model` is another network.
+    """
+    weights_rng, split_rng, batches_rng = (
+        np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3)
+    )
+    train = splits.train if recipe.train_limit is None else splits.train.first(recipe.train_limit)
+    test = splits.test if recipe.test_limit is None else splits.test.first(recipe.test_limit)
+    validation = splits.validation
+    if validation is None and recipe.validation_fraction > 0:
+        train, validation = stratified_split(train, recipe.validation_fraction, split_rng)
+    channels = train.image_shape[0]
+    standardisation = (
+        Standardisation.fit(train.images) if recipe.standardise else Standardisation.unit(channels)
+    )
+    model = models.build(
+        recipe.model.name,
+        weights_rng,
+        image_shape=train.image_shape,
+        classes=train.classes,
+        **recipe.model.settings,
+    )
+    model.card = replace(model.card, standardisation=standardisation)
+    notes = () if from_model is None else (_start_from(model, from_model),)
+    return Prepared(recipe, seed, model, train, validation, test, batches_rng, notes)
+
+
+def train(
+    prepared: Prepared,
+    *,
+    track_test: bool = False,
+    state: training.TrainingState | None = None,
+    checkpoint: Path | None = None,
+    settings: dict[str, Any] | None = None,
+    step_records: bool = False,
+    layout: str = "auto",
+) -> Iterator[training.EpochRecord | training.StepRecord]:
+    """Train as the recipe says; at the end the model holds the weights that it is to keep."""
+    recipe = prepared.recipe
+    if state is None:
+        state = training.new_state(
+            prepared.model, recipe.optimiser, prepared.rng, recipe.average is not None
+        )
+    stopping = None if recipe.patience is None else training.EarlyStopping(recipe.patience)
+    if stopping is None or not stopping.should_stop(state.records):
+        for record in training.fit(
+            prepared.model,
+            prepared.train,
+            rng=prepared.rng,
+            validation=prepared.validation,
+            test=prepared.test if track_test else None,
+            loss=recipe.loss,
+            optimiser=recipe.optimiser,
+            schedule=recipe.schedule,
+            batch_size=recipe.batch_size,
+            epochs=recipe.epochs,
+            steps=recipe.steps,
+            sampling=recipe.sampling,
+            seed=prepared.seed,
+            clip_norm=recipe.clip_norm,
+            average=recipe.average,
+            state=state,
+            checkpoint=checkpoint,
+            settings=settings,
+            step_records=step_records,
+            layout=layout,
+        ):
+            yield record
+            if (
+                stopping is not None
+                and isinstance(record, training.EpochRecord)
+                and stopping.should_stop(state.records)
+            ):
+                break
+    if recipe.keep_best:
+        training.restore_best(prepared.model, state)
+    elif state.average is not None:
+        prepared.model.flat[...] = state.average
+
+
+def _start_from(model: nn.Layer, path: str | Path) -> str:
+    """Copy the weights of the model file at `path` into `model`; say what was kept."""
+    other = nn.load(path)
+    ours, theirs = model.state_dict(), other.state_dict()
+    last = list(nn.leaves(model))
+    heads = [name for name, layer in last if next(layer.named_params(), None) is not None]
+    head = heads[-1] + "." if heads else ""
+    differ = [name for name in ours if name not in theirs or ours[name].shape != theirs[name].shape]
+    if set(ours) != set(theirs) or any(not name.startswith(head) for name in differ):
+        raise ShapeError(
+            f"{path} holds {other.card.name or 'another network'}, whose weights do not fit "
+            f"{model.card.name}; choose the recipe that it was trained with"
+        )
+    for name, view in ours.items():
+        if name not in differ:
+            view[...] = theirs[name]
+    if differ:
+        return (
+            f"weights from {path}; the last layer starts anew, because there are "
+            f"{len(model.card.classes)} classes and not {len(other.card.classes)}"
+        )
+    return f"weights from {path}"

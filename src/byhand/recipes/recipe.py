@@ -1,0 +1,109 @@
+"""What a recipe is: a training run on one page, with the claim of what it reaches."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from byhand.errors import InputError
+from byhand.losses import CrossEntropy, Loss
+from byhand.optim import Adam, Constant, ExponentialMovingAverage, Optimiser, Schedule
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network by name with its settings, written as `one_conv(kernel_size=7)`."""
+
+    name: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        said = ", ".join(f"{k}={v!r}" for k, v in self.settings.items())
+        return f"{self.name}({said})" if said else self.name
+
+
+@dataclass(frozen=True)
+class Expect:
+    """What a recipe reaches: mean ± deviation of the test accuracy over n seeds, as measured.
+
+    The deviation is the sample's (n - 1). `note` says on what machine, and what else was seen.
+    """
+
+    mean: float
+    deviation: float
+    seeds: int
+    note: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.mean:.2%} ± {self.deviation * 100:.2f} ({self.seeds} seeds)"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training run: data, network, loss, optimiser, schedule, length, and what it reaches.
+
+    `--set field=value` replaces a field; `--set schedule.rate=0.02` one setting of a field.
+    """
+
+    name: str
+    summary: str
+    # Data
+    train_limit: int | None = None  # the first so many training pictures
+    test_limit: int | None = None  # the first so many test pictures
+    standardise: bool = True  # to mean 0 and spread 1; otherwise pixels / 255
+    validation_fraction: float = 0.1  # of the training pictures, for making choices
+    sampling: str = "shuffle"  # or in_order, or with_replacement
+    # Network and loss
+    model: Network = Network("lenet5")
+    loss: Loss = CrossEntropy()  # noqa: RUF009
+    # Optimisation
+    optimiser: Optimiser = Adam()  # noqa: RUF009
+    schedule: Schedule = Constant(1e-3)  # noqa: RUF009
+    batch_size: int = 64
+    epochs: int | None = 10
+    steps: int | None = None  # ends the run where it comes before the epochs' end
+    clip_norm: float | None = None
+    average: ExponentialMovingAverage | None = None
+    # Choice
+    keep_best: bool = True  # end with the weights of the best epoch on validation
+    patience: int | None = None  # stop after so many epochs without a better validation loss
+    # Claim
+    expect: Expect | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The recipe as plain values: settings with parts as the text that --set takes."""
+        values: dict[str, Any] = {}
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            plain = value is None or isinstance(value, bool | int | float | str)
+            values[entry.name] = value if plain else str(value)
+        return values
+
+
+def names() -> tuple[str, ...]:
+    """The recipes there are: the pages of this folder that define `RECIPE`."""
+    pages = sorted(p.stem for p in Path(__file__).parent.glob("*.py"))
+    return tuple(p for p in pages if p not in ("__init__", "recipe", "settings", "run", "prepare"))
+
+
+def get(name: str) -> Recipe:
+    """The recipe `name`.
+
+    Raises:
+        InputError: there is no such recipe; lists those there are.
+    """
+    if name not in names():
+        raise InputError(f"there is no recipe {name!r}; there are: {', '.join(names())}")
+    recipe: Recipe = importlib.import_module(f"byhand.recipes.{name}").RECIPE
+    return recipe
+
+
+def fingerprint(recipe: Recipe) -> str:
+    """The recipe's settings without its claim, as one text: equal where runs are the same."""
+    values = recipe.as_dict()
+    values.pop("expect")
+    return json.dumps(values, sort_keys=True)

@@ -1,0 +1,258 @@
+"""A training run in a folder that holds all it takes to know and redo it.
+
+run.json                 recipe, settings, seed, versions, machine, data, records, result
+log.jsonl                a line an epoch, as it happens
+checkpoint.safetensors   to go on from
+model.safetensors        the trained model
+evaluation.json, .npz    how it reads the test set
+look.npz                 what it sees of one picture
+pictures/, report.html   all that, drawn
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from byhand import evaluation, kernels, nn, training
+from byhand.data import Splits
+from byhand.errors import DataError, FileWriteError, InputError
+from byhand.files import jsonable, remove_partials, write_json, write_text
+from byhand.recipes import settings as recipe_settings
+from byhand.recipes.prepare import Prepared, prepare, train
+from byhand.recipes.recipe import Recipe, fingerprint, get
+
+CHECKPOINT = "checkpoint.safetensors"
+MODEL = "model.safetensors"
+RECORD = "run.json"
+LOG = "log.jsonl"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The end of a run: the result as `--json` prints it, the folder, and what looked wrong."""
+
+    result: dict[str, Any]
+    folder: Path
+    model: Path
+    report: Path
+    test: evaluation.Evaluation
+    diagnoses: tuple[training.Diagnosis, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run: a recipe with its settings, a seed, and how."""
+
+    recipe: Recipe
+    seed: int = 0
+    settings: tuple[str, ...] = ()  # the --set pairs, already applied to the recipe
+    track_test: bool = False
+    from_model: str | None = None
+    layout: str = "auto"
+
+    def as_dict(self) -> dict[str, Any]:
+        """As plain values, for the checkpoint."""
+        return {**asdict(self), "recipe": self.recipe.as_dict(), "settings": list(self.settings)}
+
+
+def new_folder(recipe: str, seed: int, parent: str | Path = "runs") -> Path:
+    """A folder name that is not taken: recipe, seed and time."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    name = f"{recipe}-seed{seed}-{stamp}"
+    folder = Path(parent) / name
+    number = 2
+    while folder.exists():
+        folder = Path(parent) / f"{name}-{number}"
+        number += 1
+    return folder
+
+
+def resumed(folder: str | Path) -> tuple[Plan, str]:
+    """The plan of the run in `folder`, from its checkpoint, and the hash of its data.
+
+    Raises:
+        DataError: the folder holds no checkpoint, or a broken one.
+        InputError: the checkpoint's recipe is not known here.
+    """
+    folder = Path(folder)
+    if not (folder / CHECKPOINT).is_file():
+        raise DataError(f"{folder} holds no {CHECKPOINT} to resume from; give a run's folder")
+    said = training.read_settings(folder / CHECKPOINT)
+    recipe = recipe_settings.from_dict(get(said["recipe"]["name"]), said["recipe"])
+    plan = Plan(
+        recipe=recipe,
+        seed=said["seed"],
+        settings=tuple(said["settings"]),
+        track_test=said["track_test"],
+        from_model=said["from_model"],
+        layout=said["layout"],
+    )
+    return plan, said["data"]
+
+
+def run(
+    plan: Plan, splits: Splits, folder: str | Path, *, resume: bool = False
+) -> Iterator[Prepared | training.EpochRecord | training.StepRecord | Finished]:
+    """Train into `folder`: yields what was prepared, step and epoch records, and `Finished`.
+
+    Stopped at any point, the folder holds the last checkpoint; `resume=True` goes on from it and
+    comes to the same bits as a run that was never stopped.
+
+    Raises:
+        training.Diverged: the loss is not finite; the folder's report says more.
+        FileWriteError: the folder cannot be written; the last checkpoint stays.
+    """
+    folder = Path(folder)
+    prepared = prepare(plan.recipe, splits, plan.seed, plan.from_model)
+    state = training.new_state(
+        prepared.model, plan.recipe.optimiser, prepared.rng, plan.recipe.average is not None
+    )
+    if resume:
+        _, data_hash = resumed(folder)
+        if data_hash != splits.sha256:
+            raise InputError(
+                f"the run in {folder} was trained on other data than {splits.source}; "
+                "name the same data to resume"
+            )
+        loaded = training.load_checkpoint(
+            folder / CHECKPOINT, prepared.model, plan.recipe.optimiser
+        )
+        state = loaded
+    elif (folder / CHECKPOINT).exists():
+        raise InputError(f"{folder} holds a run already; resume it, or choose another folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileWriteError(f"cannot make the folder {folder}: {error.strerror}") from error
+    remove_partials(folder)
+    about = _about(plan, prepared, splits)
+    log = "".join(_line(record) for record in state.records)
+    write_text(folder / LOG, log)
+    _write_record(folder, about, state.records, (), None)
+    yield prepared
+    try:
+        for record in train(
+            prepared,
+            track_test=plan.track_test,
+            state=state,
+            checkpoint=folder / CHECKPOINT,
+            settings={**plan.as_dict(), "data": splits.sha256},
+            step_records=True,
+            layout=plan.layout,
+        ):
+            if isinstance(record, training.EpochRecord):
+                with (folder / LOG).open("a", encoding="utf-8") as file:
+                    file.write(_line(record))
+            yield record
+    except training.Diverged as error:
+        _write_record(folder, about, state.records, (error.diagnosis,), None)
+        _report(folder)
+        raise
+    yield _finish(plan, prepared, splits, state, folder, about)
+
+
+def _finish(
+    plan: Plan,
+    prepared: Prepared,
+    splits: Splits,
+    state: training.TrainingState,
+    folder: Path,
+    about: dict[str, Any],
+) -> Finished:
+    """Evaluate, save and draw."""
+    model, records = prepared.model, state.records
+    test = evaluation.evaluate(model, prepared.test)
+    kept = records[-1]
+    if plan.recipe.keep_best and state.best_epoch is not None:
+        kept = records[state.best_epoch - 1]
+    seconds = sum(r.seconds for r in records)
+    images = sum(r.seconds * r.images_per_second for r in records)
+    result = {
+        "recipe": plan.recipe.name,
+        "dataset": splits.name,
+        "n_train": len(prepared.train),
+        "n_test": len(prepared.test),
+        "seed": plan.seed,
+        "layout": about["layout"],
+        "threads": about["threads"],
+        "parameters": about["parameters"],
+        "epochs": len(records),
+        "train_loss": records[-1].train_loss,
+        "validation_accuracy": kept.validation_accuracy,
+        "test_accuracy": test.accuracy,
+        "test_loss": test.loss,
+        "train_seconds": seconds,
+        "images_per_second": images / max(seconds, 1e-9),
+        "run": str(folder),
+        "model": str(folder / MODEL),
+    }
+    model.card = replace(model.card, recipe=plan.recipe.as_dict(), figures=result)
+    nn.save(model, folder / MODEL)
+    test.save(folder)
+    evaluation.look(model, prepared.test.images[0]).save(folder)
+    diagnoses = training.run_diagnoses(records)
+    _write_record(folder, about, records, diagnoses, result)
+    return Finished(result, folder, folder / MODEL, _report(folder), test, diagnoses)
+
+
+def _about(plan: Plan, prepared: Prepared, splits: Splits) -> dict[str, Any]:
+    """What is known before the first step."""
+    table = nn.summary(prepared.model, prepared.train.image_shape)
+    return {
+        "recipe": plan.recipe.as_dict(),
+        "settings": list(plan.settings),
+        "same_as_recipe": fingerprint(plan.recipe) == fingerprint(get(plan.recipe.name)),
+        "seed": plan.seed,
+        "track_test": plan.track_test,
+        "from_model": plan.from_model,
+        "versions": training.versions(),
+        "machine": training.machine(),
+        "threads": kernels.threads(),
+        "layout": "reference",
+        "dataset": {
+            "name": splits.name,
+            "source": splits.source,
+            "sha256": splits.sha256,
+            "n_train": len(prepared.train),
+            "n_validation": 0 if prepared.validation is None else len(prepared.validation),
+            "n_test": len(prepared.test),
+            "notes": list(splits.notes),
+        },
+        "notes": list(prepared.notes),
+        "parameters": table.parameters,
+        "operations": table.operations,
+        "layers": table.as_dicts(),
+    }
+
+
+def _write_record(
+    folder: Path,
+    about: dict[str, Any],
+    records: Sequence[training.EpochRecord],
+    diagnoses: Sequence[training.Diagnosis],
+    result: dict[str, Any] | None,
+) -> None:
+    write_json(
+        folder / RECORD,
+        {
+            **about,
+            "epochs": [r.as_dict() for r in records],
+            "diagnoses": [asdict(d) for d in diagnoses],
+            "result": result,
+        },
+    )
+
+
+def _report(folder: Path) -> Path:
+    from byhand.plots import write_report  # matplotlib only when there is something to draw
+
+    return write_report(folder)
+
+
+def _line(record: training.EpochRecord) -> str:
+    return json.dumps(jsonable(record.as_dict()), allow_nan=False) + "\n"

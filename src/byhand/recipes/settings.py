@@ -1,0 +1,231 @@
+"""`--set field=value`: reading a recipe's fields from text, and saying what would have fitted."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass, replace
+from types import NoneType, UnionType
+from typing import Any, get_args, get_type_hints
+
+from byhand import models
+from byhand.errors import InputError
+from byhand.losses import LOSSES, Loss
+from byhand.optim import OPTIMISERS, SCHEDULES, ExponentialMovingAverage, Optimiser, Schedule
+from byhand.recipes.recipe import Network, Recipe
+
+FIXED = ("name", "summary", "expect")  # what a recipe is called and claims cannot be set
+
+# Fields that hold a part of the library: written as a call, `Adam(beta1=0.8)`.
+PARTS: dict[type, Mapping[str, type]] = {
+    Optimiser: OPTIMISERS,
+    Schedule: SCHEDULES,
+    Loss: LOSSES,
+    ExponentialMovingAverage: {"ExponentialMovingAverage": ExponentialMovingAverage},
+}
+WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
+
+
+def apply(recipe: Recipe, settings: Iterable[str]) -> Recipe:
+    """The recipe with each `field=value` (or `field.part=value`) of `settings` replaced.
+
+    Raises:
+        InputError: not of that form, an unknown field (lists those there are), or a value that
+            does not fit (says what would).
+    """
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals:
+            raise InputError(f"--set takes field=value, not {setting!r}")
+        recipe = _apply(recipe, name.strip(), text.strip())
+    check(recipe)
+    return recipe
+
+
+def from_dict(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    """The recipe that `as_dict` wrote, starting from `recipe`, which gives the fixed fields."""
+    for name, value in values.items():
+        if name not in FIXED:
+            recipe = _apply(recipe, name, "none" if value is None else str(value))
+    return recipe
+
+
+def _apply(recipe: Recipe, path: str, text: str) -> Recipe:
+    name, dot, part = path.partition(".")
+    types = {k: t for k, t in get_type_hints(Recipe).items() if k not in FIXED}
+    if name not in types:
+        raise InputError(
+            f"a recipe has no field {name!r}{_close(name, types)}; it has: {', '.join(types)}"
+        )
+    if not dot:
+        value = read(name, text, types[name])
+    else:
+        value = _apply_part(name, getattr(recipe, name), part, text)
+    return replace(recipe, **{name: value})
+
+
+def _apply_part(name: str, value: Any, part: str, text: str) -> Any:
+    """Replace one setting inside a field: schedule.rate, model.kernel_size."""
+    if isinstance(value, Network):
+        known = models.options(value.name)
+        if part not in known:
+            raise InputError(
+                f"{value.name} has no setting {part!r}{_close(part, known)}; "
+                f"it has: {', '.join(known) or 'none'}"
+            )
+        return Network(value.name, {**value.settings, part: _literal(f"{name}.{part}", text)})
+    if not is_dataclass(value) or isinstance(value, type):
+        raise InputError(f"{name} is {value!r} and has no part {part!r}; set {name} itself")
+    types = get_type_hints(type(value))
+    known_parts = {f.name: types[f.name] for f in fields(value)}
+    first, dot, rest = part.partition(".")
+    if first not in known_parts:
+        raise InputError(
+            f"{type(value).__name__} has no setting {first!r}{_close(first, known_parts)}; "
+            f"it has: {', '.join(known_parts) or 'none'}"
+        )
+    if dot:
+        new = _apply_part(f"{name}.{first}", getattr(value, first), rest, text)
+    else:
+        new = read(f"{name}.{first}", text, known_parts[first])
+    return replace(value, **{first: new})
+
+
+def read(name: str, text: str, kind: Any) -> Any:
+    """Read `text` as a value of type `kind`; `name` is for the error."""
+    allowed = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    if text.lower() in ("none", "null", ""):
+        if NoneType in allowed:
+            return None
+        raise InputError(f"{name} cannot be none; it takes {_said(allowed)}")
+    for one in allowed:
+        if one is bool and text.lower() in ("true", "false", "yes", "no", "1", "0"):
+            return text.lower() in ("true", "yes", "1")
+        if one in (int, float):
+            try:
+                return one(text)
+            except ValueError:
+                continue
+        if one is str:
+            return text
+        if one is Network:
+            called, settings = _call(name, text)
+            models.options(called)  # says which networks there are
+            return Network(called, settings)
+        if one in PARTS:
+            if one is ExponentialMovingAverage and _is_number(text):
+                return ExponentialMovingAverage(float(text))
+            return _part(name, text, PARTS[one])
+    raise InputError(f"{name} is {text!r}, but it takes {_said(allowed)}")
+
+
+def check(recipe: Recipe) -> None:
+    """See that the fields make sense together.
+
+    Raises:
+        InputError: names the field, its value and what it may be.
+    """
+    from byhand.data import SAMPLINGS
+
+    if recipe.sampling not in SAMPLINGS:
+        raise InputError(
+            f"sampling is {recipe.sampling!r}, but it must be one of {', '.join(SAMPLINGS)}"
+        )
+    if not 0 <= recipe.validation_fraction < 1:
+        raise InputError(
+            f"validation_fraction is {recipe.validation_fraction}, "
+            "but it must be at least 0 and less than 1"
+        )
+    for name in ("train_limit", "test_limit", "batch_size", "epochs", "steps", "patience"):
+        value = getattr(recipe, name)
+        if value is not None and value < 1:
+            raise InputError(f"{name} is {value}, but it must be at least 1")
+    if recipe.epochs is None and recipe.steps is None:
+        raise InputError("epochs and steps are both none; say how long to train")
+    if recipe.clip_norm is not None and not recipe.clip_norm > 0:
+        raise InputError(f"clip_norm is {recipe.clip_norm}, but it must be more than 0")
+    if recipe.patience is not None and recipe.validation_fraction == 0:
+        raise InputError("patience needs a validation set; set validation_fraction too")
+
+
+def _part(name: str, text: str, registry: Mapping[str, type]) -> Any:
+    called, settings = _call(name, text, registry)
+    by_lower = {k.lower(): v for k, v in registry.items()}
+    if called.lower() not in by_lower:
+        raise InputError(
+            f"{name} is {text!r}, but it must be one of {', '.join(registry)}, "
+            f"such as {name}='{next(iter(registry))}(...)'"
+        )
+    cls = by_lower[called.lower()]
+    try:
+        return cls(**settings)
+    except TypeError as error:
+        known = ", ".join(f.name for f in fields(cls)) or "none"
+        raise InputError(f"{name}: {cls.__name__} takes the settings {known}; {error}") from error
+
+
+def _call(
+    name: str, text: str, registry: Mapping[str, type] | None = None
+) -> tuple[str, dict[str, Any]]:
+    """`Step(0.01, factor=0.9)` as its name and settings; arguments without names go in order."""
+    try:
+        node = ast.parse(text, mode="eval").body
+    except SyntaxError as error:
+        raise InputError(f"{name} is {text!r}, which is not of the form Name(key=value)") from error
+    if isinstance(node, ast.Name):
+        return node.id, {}
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+        raise InputError(f"{name} is {text!r}, which is not of the form Name(key=value)")
+    called = node.func.id
+    ordered: list[str] = []
+    if registry is not None:
+        cls = {k.lower(): v for k, v in registry.items()}.get(called.lower())
+        ordered = [f.name for f in fields(cls)] if cls is not None else []
+    if len(node.args) > len(ordered):
+        raise InputError(f"{name}: write the settings of {called} with their names, key=value")
+    settings = {
+        key: _value(name, value, registry) for key, value in zip(ordered, node.args, strict=False)
+    }
+    for keyword in node.keywords:
+        if keyword.arg is None:
+            raise InputError(f"{name} is {text!r}, which is not of the form Name(key=value)")
+        settings[keyword.arg] = _value(name, keyword.value, registry)
+    return called, settings
+
+
+def _value(name: str, node: ast.expr, registry: Mapping[str, type] | None) -> Any:
+    """An argument: a plain value, or another part (a schedule inside a warm-up)."""
+    if isinstance(node, ast.Call | ast.Name) and registry is not None:
+        return _part(name, ast.unparse(node), registry)
+    return _literal(name, ast.unparse(node))
+
+
+def _literal(name: str, text: str) -> Any:
+    if text.lower() in ("true", "false", "none"):
+        text = text.capitalize()
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError) as error:
+        raise InputError(f"{name} is {text!r}, which is not a plain value") from error
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _said(allowed: tuple[Any, ...]) -> str:
+    words = [WORDS.get(kind, f"one of {', '.join(PARTS.get(kind, ()))}")
+             for kind in allowed if kind is not NoneType]  # fmt: skip
+    if NoneType in allowed:
+        words.append("none")
+    return " or ".join(words)
+
+
+def _close(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), 1)
+    return f" (did you mean {near[0]}?)" if near else ""

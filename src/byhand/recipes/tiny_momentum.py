@@ -1,0 +1,17 @@
+"""tiny with the momentum of 0.9 that its published optimiser defaults to.
+
+Some runs leave chance and some never do: the spread over seeds is the point.
+"""
+
+from dataclasses import replace
+
+from byhand.optim import SGD
+from byhand.recipes import tiny
+
+RECIPE = replace(
+    tiny.RECIPE,
+    name="tiny_momentum",
+    summary="tiny with momentum 0.9",
+    optimiser=SGD(momentum=0.9),
+    expect=None,
+)

@@ -1,0 +1,14 @@
+"""two_conv started as He et al. say, everything else the same: what a start is worth."""
+
+from dataclasses import replace
+
+from byhand.recipes import two_conv
+from byhand.recipes.recipe import Network
+
+RECIPE = replace(
+    two_conv.RECIPE,
+    name="two_conv_he",
+    summary="two_conv with He initialisation",
+    model=Network("two_conv"),
+    expect=None,
+)

@@ -1,0 +1,39 @@
+"""Training: a generator of records, checkpoints to go on from, and what the numbers say.
+
+    for record in training.fit(model, train, rng=rng, validation=validation, epochs=10):
+        print(record.epoch, record.validation_accuracy)
+
+fit.py is the loop, records.py what it tells, checkpoint.py how it goes on after a stop,
+diagnose.py what the numbers mean, environment.py what it ran on.
+"""
+
+from byhand.training.checkpoint import (
+    TrainingState,
+    load_checkpoint,
+    new_state,
+    read_settings,
+    save_checkpoint,
+)
+from byhand.training.diagnose import run_diagnoses
+from byhand.training.environment import machine, versions
+from byhand.training.fit import Diverged, EarlyStopping, fit, restore_best, score
+from byhand.training.records import Diagnosis, EpochRecord, StepRecord
+
+__all__ = [
+    "Diagnosis",
+    "Diverged",
+    "EarlyStopping",
+    "EpochRecord",
+    "StepRecord",
+    "TrainingState",
+    "fit",
+    "load_checkpoint",
+    "machine",
+    "new_state",
+    "read_settings",
+    "restore_best",
+    "run_diagnoses",
+    "save_checkpoint",
+    "score",
+    "versions",
+]

@@ -1,0 +1,160 @@
+"""Checkpoints: all that training needs to go on as if it had never stopped."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from byhand import nn
+from byhand.errors import DataError
+from byhand.files import jsonable
+from byhand.nn.files import FORMAT, read_tensors, write_tensors
+from byhand.optim import Optimiser, OptimiserState
+from byhand.training.records import EpochRecord
+
+Array = NDArray[Any]
+
+
+@dataclass
+class EpochSums:
+    """What has been added up over the batches of the epoch that is under way."""
+
+    images: int = 0
+    loss: float = 0.0  # sum over images
+    correct: int = 0
+    seconds: float = 0.0
+    steps: int = 0
+    gradient_squares: dict[str, float] = field(default_factory=dict)  # by parameter, over steps
+
+
+@dataclass
+class TrainingState:
+    """Where training stands: after `step` updates, `batch` batches into epoch `epoch` (from 0)."""
+
+    optimiser: OptimiserState
+    generator: dict[str, Any]  # of the batches, as it was when the epoch began
+    epoch: int = 0
+    step: int = 0
+    batch: int = 0
+    sums: EpochSums = field(default_factory=EpochSums)
+    records: list[EpochRecord] = field(default_factory=list)
+    average: Array | None = None  # the weights' moving average
+    best_epoch: int | None = None  # by validation accuracy, then loss
+    best_flat: Array | None = None
+    best_buffers: Array | None = None
+
+
+def save_checkpoint(
+    path: str | Path, model: nn.Layer, state: TrainingState, settings: dict[str, Any]
+) -> None:
+    """Write model and state to `path`, atomically; `settings` say what run it belongs to.
+
+    Raises:
+        FileWriteError: it cannot be written; the checkpoint before it stays.
+    """
+    tensors = {"parameters": model.flat, "buffers": model.flat_buffers}
+    tensors |= {f"optimiser.{k}": v for k, v in state.optimiser.arrays.items()}
+    optional = {
+        "average": state.average,
+        "best.parameters": state.best_flat,
+        "best.buffers": state.best_buffers,
+    }
+    tensors |= {name: value for name, value in optional.items() if value is not None}
+    header = {
+        "format": FORMAT,
+        "kind": "checkpoint",
+        "architecture": nn.describe(model),
+        "settings": settings,
+        "epoch": state.epoch,
+        "step": state.step,
+        "batch": state.batch,
+        "optimiser_step": state.optimiser.step,
+        "generator": state.generator,
+        "sums": vars(state.sums),
+        "records": [r.as_dict() for r in state.records],
+        "best_epoch": state.best_epoch,
+    }
+    write_tensors(path, tensors, header)
+
+
+def read_settings(path: str | Path) -> dict[str, Any]:
+    """The settings that `save_checkpoint` was given, without loading the rest into a model."""
+    _, header = _read(path)
+    return dict(header["settings"])
+
+
+def load_checkpoint(path: str | Path, model: nn.Layer, optimiser: Optimiser) -> TrainingState:
+    """Put a checkpoint's weights into `model` and give the state to go on from.
+
+    Raises:
+        DataError: there is no such file, it is broken, or of another architecture or optimiser.
+    """
+    tensors, header = _read(path)
+    ours = json.loads(json.dumps(jsonable(nn.describe(model))))
+    if header["architecture"] != ours or tensors["parameters"].shape != model.flat.shape:
+        raise DataError(
+            f"{path} is a checkpoint of another architecture "
+            f"({_sketch(header['architecture'])}, not {_sketch(ours)}); "
+            "resume with the settings that the run began with"
+        )
+    state = optimiser.new_state(model.flat)
+    saved = {k.removeprefix("optimiser."): v for k, v in tensors.items() if "optimiser." in k}
+    if saved.keys() != state.arrays.keys():
+        raise DataError(
+            f"{path} was written with another optimiser than {optimiser}; "
+            "resume with the settings that the run began with"
+        )
+    for name, value in saved.items():
+        state.arrays[name][...] = value
+    state.step = int(header["optimiser_step"])
+    model.flat[...] = tensors["parameters"]
+    model.flat_buffers[...] = tensors["buffers"]
+    return TrainingState(
+        optimiser=state,
+        generator=header["generator"],
+        epoch=header["epoch"],
+        step=header["step"],
+        batch=header["batch"],
+        sums=EpochSums(**header["sums"]),
+        records=[EpochRecord.from_dict(r) for r in header["records"]],
+        average=tensors.get("average"),
+        best_epoch=header["best_epoch"],
+        best_flat=tensors.get("best.parameters"),
+        best_buffers=tensors.get("best.buffers"),
+    )
+
+
+def new_state(
+    model: nn.Layer, optimiser: Optimiser, rng: np.random.Generator, averaged: bool
+) -> TrainingState:
+    """The state before the first step."""
+    return TrainingState(
+        optimiser=optimiser.new_state(model.flat),
+        generator=dict(rng.bit_generator.state),
+        average=model.flat.copy() if averaged else None,
+    )
+
+
+def _read(path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]:
+    tensors, header = read_tensors(path, "checkpoint")
+    if header.get("kind") != "checkpoint" or "parameters" not in tensors:
+        raise DataError(
+            f"{path} is not a checkpoint; it may be a finished model (model.safetensors)"
+        )
+    return tensors, header
+
+
+def _sketch(architecture: dict[str, Any]) -> str:
+    """The layers' names and main sizes, in one line."""
+    layers = architecture.get("arguments", {}).get("layers", [])
+    said = []
+    for layer in layers if isinstance(layers, list) else []:
+        given = layer.get("arguments", {})
+        size = given.get("out_channels", given.get("out_features"))
+        said.append(layer.get("layer", "?") + ("" if size is None else f" {size}"))
+    return "-".join(said) or str(architecture.get("layer", "?"))

@@ -1,0 +1,262 @@
+"""What went wrong, most likely cause first, each with what to try.
+
+Every rule reads numbers that the records or one forward pass hold, and names them; the causes are
+ordered by the evidence for them. The thresholds are rules of thumb, set so that the recipes of this
+project that train well give no warning.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from byhand import nn
+from byhand.data import Dataset
+from byhand.training.records import Diagnosis, EpochRecord
+
+DEAD_SHARE = 1 / 3  # of a layer's units
+SMALL_WEIGHTS = 0.35  # of the deviation that He's rule gives
+VANISHING = 1e-3  # first layer's gradient per weight, of the last layer's
+EXPLODING = 100.0  # norm of a layer's gradient
+OVERFIT_GAP = 0.02  # training minus validation accuracy
+OVERFIT_RISE = 1.1  # validation loss, of its least
+UNDERFIT = 0.9  # training accuracy
+
+Cause = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class LayerHealth:
+    """What one forward pass says of an activation layer: units that are 0 on every picture."""
+
+    name: str
+    kind: str
+    units: int
+    dead: int
+
+
+def activation_health(model: nn.Layer, images: NDArray[Any]) -> list[LayerHealth]:
+    """For each ReLU, how many units (channels of a picture) give 0 on all `images` (N, C, H, W)."""
+    health = []
+    for layer in nn.trace(model, images):
+        if layer.kind == "ReLU":
+            axes = (0, *range(2, layer.output.ndim))
+            dead = int((np.abs(layer.output).max(axis=axes) == 0).sum())
+            health.append(LayerHealth(layer.name, layer.kind, layer.output.shape[1], dead))
+    return health
+
+
+def diverged(
+    loss: float, step: int, learning_rate: float, images: NDArray[Any], norms: Sequence[float]
+) -> Diagnosis:
+    """The loss is not finite. `norms` are the gradient's norms of the latest steps."""
+    causes: list[Cause] = [
+        (
+            f"the learning rate {learning_rate:.3g} is too high",
+            f"try {learning_rate / 10:.2g}, or a warm-up",
+        ),
+        ("gradients exploded", "clip them: --set clip_norm=1.0"),
+        ("weights started too large", "initialise with He"),
+    ]
+    largest = float(np.abs(images).max(initial=0))
+    if not np.isfinite(images).all():
+        causes.insert(0, ("the pictures hold NaN or infinity", "look at the data"))
+    elif largest > 20:
+        causes.insert(
+            0, (f"pixels reach {largest:.3g}", "standardise the pictures: --set standardise=true")
+        )
+    finite = [n for n in norms if math.isfinite(n)]
+    seen = f" (gradient norms before it: {', '.join(f'{n:.3g}' for n in finite[-3:])})"
+    return Diagnosis(
+        "diverged",
+        f"the loss became {loss} at step {step}{seen if finite else ''}",
+        tuple(causes),
+    )
+
+
+def epoch_diagnoses(
+    record: EpochRecord,
+    model: nn.Layer,
+    chance: float,
+    n_train: int,
+    health: Sequence[LayerHealth],
+) -> tuple[Diagnosis, ...]:
+    """What the epoch's numbers say: at chance, dead units, vanishing or exploding gradients."""
+    found = []
+    dead = [h for h in health if h.dead > DEAD_SHARE * h.units]
+    small = _small_weights(model)
+    if _at_chance(record, chance, n_train):
+        found.append(_chance(record, chance, dead, small))
+    if dead:
+        said = ", ".join(f"{h.dead} of {h.units} in layer {h.name}" for h in dead)
+        found.append(
+            Diagnosis(
+                "dead_units",
+                f"after epoch {record.epoch}, ReLU units that give 0 on every picture: {said}",
+                (
+                    (
+                        f"a step at learning rate {record.learning_rate:.3g} pushed their biases "
+                        "below zero",
+                        "lower the learning rate, or warm up",
+                    ),
+                    ("ReLU has no gradient where it gives 0", "try LeakyReLU, or BatchNorm before"),
+                    ("the layer is wider than it needs to be", "fewer units may do as well"),
+                ),
+            )
+        )
+    rate = _vanishing_ratio(record, model)
+    if rate is not None and rate[0] < VANISHING:
+        found.append(
+            Diagnosis(
+                "vanishing",
+                f"in epoch {record.epoch} the gradient per weight of {rate[1]} was {rate[0]:.1g} "
+                f"of that of {rate[2]}",
+                (
+                    *(_small_cause(small) if small else ()),
+                    ("activations that saturate (sigmoid, tanh) between them", "use ReLU"),
+                    ("weights too small for the depth", "initialise with He"),
+                    ("a deep chain of layers", "BatchNorm, or Residual shortcuts"),
+                ),
+            )
+        )
+    name, norm = max(record.gradient_norms.items(), key=lambda i: i[1], default=("", 0.0))
+    if norm > EXPLODING:
+        found.append(
+            Diagnosis(
+                "exploding",
+                f"in epoch {record.epoch} the gradient of {name} had norm {norm:.3g}",
+                (
+                    (f"the learning rate {record.learning_rate:.3g} is too high", "try a tenth"),
+                    ("weights started too large", "initialise with He"),
+                    ("single pictures with a huge loss", "clip: --set clip_norm=1.0"),
+                ),
+            )
+        )
+    return tuple(found)
+
+
+def run_diagnoses(records: Sequence[EpochRecord]) -> tuple[Diagnosis, ...]:
+    """What the curves of a whole run say: over- or under-fitting."""
+    if not records:
+        return ()
+    last = records[-1]
+    losses = [r.validation_loss for r in records if r.validation_loss is not None]
+    if last.validation_accuracy is not None and losses:
+        gap = last.train_accuracy - last.validation_accuracy
+        best = int(np.argmin(losses))
+        if gap > OVERFIT_GAP and losses[-1] > OVERFIT_RISE * losses[best]:
+            return (
+                Diagnosis(
+                    "overfitting",
+                    f"training accuracy ends at {last.train_accuracy:.2%} and validation at "
+                    f"{last.validation_accuracy:.2%}, and validation loss rose from "
+                    f"{losses[best]:.4f} (epoch {records[best].epoch}) to {losses[-1]:.4f}",
+                    (
+                        (
+                            "it trained on after it had learnt what generalises",
+                            "fewer epochs, or --set patience=3",
+                        ),
+                        ("too few pictures for this network", "more data, or augmentation"),
+                        ("nothing holds it back", "weight decay, or Dropout before the last layer"),
+                        ("the network is larger than the task needs", "fewer channels or units"),
+                    ),
+                ),
+            )
+    if last.train_accuracy < UNDERFIT:
+        falling = len(records) > 1 and records[-2].train_loss - last.train_loss > (
+            0.02 * last.train_loss
+        )
+        more = ("it had not finished: the loss was still falling", "more epochs")
+        causes: list[Cause] = [
+            (f"the learning rate {last.learning_rate:.3g} is too low (or too high to settle)",
+             "try three times more and three times less"),
+            ("the network is too small", "more channels, or another layer"),
+            ("the pictures are not standardised", "--set standardise=true"),
+        ]  # fmt: skip
+        causes.insert(0 if falling or len(records) == 1 else 1, more)
+        return (
+            Diagnosis(
+                "underfitting",
+                f"training accuracy ends at {last.train_accuracy:.2%}, loss {last.train_loss:.3f}",
+                tuple(causes),
+            ),
+        )
+    return ()
+
+
+def chance_level(dataset: Dataset) -> float:
+    """The accuracy of always saying the most frequent class."""
+    return float(np.bincount(dataset.labels).max() / len(dataset))
+
+
+def _at_chance(record: EpochRecord, chance: float, n: int) -> bool:
+    accuracy = record.train_accuracy
+    if record.validation_accuracy is not None:
+        accuracy = max(accuracy, record.validation_accuracy)
+    return accuracy < chance + max(0.02, 4 * math.sqrt(chance * (1 - chance) / max(n, 1)))
+
+
+def _chance(
+    record: EpochRecord, chance: float, dead: Sequence[LayerHealth], small: Mapping[str, float]
+) -> Diagnosis:
+    rate = record.learning_rate
+    causes: list[Cause] = [*(_small_cause(small) if small else ())]
+    if dead:
+        causes.append(("most ReLU units are dead", "lower the learning rate, initialise with He"))
+    total = math.sqrt(sum(n * n for n in record.gradient_norms.values()))
+    if total < 1e-3:
+        causes.append((f"the gradient is nearly 0 (norm {total:.1g})", "initialise with He"))
+    too_low = (f"the learning rate {rate:.3g} is too low for so few steps", "try ten times more")
+    too_high = (f"the learning rate {rate:.3g} is too high", "try a tenth")
+    causes += [too_high, too_low] if rate >= 0.05 else [too_low, too_high]
+    causes += [
+        ("too few steps to leave the start", "train longer, or give it momentum"),
+        ("labels do not belong to the pictures", "look at a few: byhand data info"),
+        ("the pictures are not standardised", "--set standardise=true"),
+    ]
+    return Diagnosis(
+        "chance",
+        f"after epoch {record.epoch} accuracy is at chance: {record.train_accuracy:.1%} in "
+        f"training, where always saying the most frequent class gives {chance:.1%}",
+        tuple(causes),
+    )
+
+
+def _small_weights(model: nn.Layer) -> dict[str, float]:
+    """Weights whose deviation is far below He's sqrt(2 / fan_in), and how far."""
+    small = {}
+    for name, view in model.parameters().items():
+        if view.ndim >= 2:
+            he = math.sqrt(2 / math.prod(view.shape[1:]))
+            ratio = float(np.sqrt(np.mean(np.square(view, dtype=np.float64)))) / he
+            if ratio < SMALL_WEIGHTS:
+                small[name] = ratio
+    return small
+
+
+def _small_cause(small: Mapping[str, float]) -> tuple[Cause, ...]:
+    said = ", ".join(f"{name} at {ratio:.0%}" for name, ratio in small.items())
+    return (
+        (
+            f"weights are too small, so that signal and gradient fade from layer to layer "
+            f"(of what He's rule gives: {said})",
+            "initialise with He",
+        ),
+    )
+
+
+def _vanishing_ratio(record: EpochRecord, model: nn.Layer) -> tuple[float, str, str] | None:
+    """Gradient per weight, first layer's over last layer's, and their names."""
+    weights = [(n, v) for n, v in model.parameters().items() if v.ndim >= 2]
+    weights = [(n, v) for n, v in weights if n in record.gradient_norms]
+    if len(weights) < 2:
+        return None
+    first, last = weights[0], weights[-1]
+    per_first = record.gradient_norms[first[0]] / math.sqrt(first[1].size)
+    per_last = record.gradient_norms[last[0]] / math.sqrt(last[1].size)
+    return (per_first / per_last, first[0], last[0]) if per_last > 0 else None

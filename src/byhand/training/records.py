@@ -1,0 +1,75 @@
+"""What training tells about itself: one record an epoch, and one a step when asked."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Something that looks wrong, with its likely causes, most likely first.
+
+    `symptom` is a sentence with the numbers seen; each cause is (what may be wrong, what to try).
+    `kind` is one of: diverged, chance, dead_units, vanishing, exploding, overfitting, underfitting.
+    """
+
+    kind: str
+    symptom: str
+    causes: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        lines = [self.symptom]
+        lines += [f"  - {cause}: {remedy}" for cause, remedy in self.causes]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One update of the parameters. Loss and accuracy are of the batch before the update."""
+
+    step: int  # updates done, this one included
+    epoch: int
+    loss: float
+    accuracy: float
+    learning_rate: float
+    gradient_norm: float  # of the whole flat gradient, before clipping
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One pass over the training set (or the last, shorter part of it when steps ran out).
+
+    Training loss and accuracy are means over the epoch's batches as they were met, dropout
+    included; validation and test figures are of the model as it stands at the epoch's end, and
+    None where there is no such set. Norms are by parameter name: the gradient's is the root mean
+    square over the epoch's steps, the weights' is that at the end.
+    """
+
+    epoch: int  # epochs done, this one included: the first record says 1
+    step: int
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
+    test_loss: float | None  # for drawing only; nothing chooses by it
+    test_accuracy: float | None
+    learning_rate: float
+    gradient_norms: dict[str, float]
+    weight_norms: dict[str, float]
+    seconds: float
+    images_per_second: float
+    diagnoses: tuple[Diagnosis, ...] = field(default=())
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record as plain values, for JSON."""
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(values: dict[str, Any]) -> EpochRecord:
+        """The record from what `as_dict` gave, once through JSON."""
+        diagnoses = tuple(
+            Diagnosis(d["kind"], d["symptom"], tuple((c[0], c[1]) for c in d["causes"]))
+            for d in values.get("diagnoses", ())
+        )
+        return EpochRecord(**{**values, "diagnoses": diagnoses})

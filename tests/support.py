@@ -1,0 +1,36 @@
+"""What several tests share: finding MNIST, PyTorch and the like, or skipping with a reason."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+
+def _absent(what: str, reason: str) -> None:
+    # Where BYHAND_REQUIRE names a thing, its absence is a failure and not a skip.
+    if what in os.environ.get("BYHAND_REQUIRE", "").split(","):
+        pytest.fail(f"BYHAND_REQUIRE names {what!r}, but {reason}")
+    pytest.skip(reason)
+
+
+def require_data() -> Path:
+    """The folder that holds mnist/, from BYHAND_DATA; skips (or fails) where there is none."""
+    folder = os.environ.get("BYHAND_DATA", "")
+    if not folder:
+        _absent("data", "BYHAND_DATA names no folder with MNIST")
+    if not (Path(folder) / "mnist").is_dir():
+        _absent("data", f"{folder} (BYHAND_DATA) has no folder mnist")
+    return Path(folder)
+
+
+def require_torch() -> ModuleType:
+    """PyTorch; skips (or fails) where it is not installed."""
+    try:
+        return importlib.import_module("torch")
+    except ImportError:
+        _absent("torch", "PyTorch is not installed")
+        raise
