@@ -32,6 +32,7 @@ class Case:
     """One line of a table of cases."""
 
     name: str
+    subject: Any  # byhand's object that the case is about
     ours: Callable[[type], Results]
     theirs: Callable[[ModuleType, type], Results]
 
@@ -82,17 +83,21 @@ def layer(
     theirs: Callable[[Any], Any],
     shape: tuple[int, ...],
     train: bool = False,
+    whole: bool = False,
 ) -> Case:
     """A layer and the equal module: forward, gradients of input and parameters, running statistics.
 
     `theirs` gets `torch.nn` with Concat and Residual added. Parameters go from one to the other by
-    the names of `state_dict`; the upstream gradient is random.
+    the names of `state_dict`; the upstream gradient is random. With `whole`, x is of whole numbers:
+    many are equal and many 0.
     """
+    x_value = draw(f"{name} x", shape)
+    x_value = np.round(x_value) if whole else x_value
 
     def by_byhand(dtype: type) -> Results:
         mine = ours.copy().init(np.random.default_rng(0), dtype)
         mine.load_state_dict({k: _value(name, k, v.shape) for k, v in mine.state_dict().items()})
-        x = draw(f"{name} x", shape).astype(dtype)
+        x = x_value.astype(dtype)
         y, cache = mine.forward(x, train=train)
         dy = draw(f"{name} dy", y.shape).astype(dtype)
         grads = mine.new_grads()
@@ -110,7 +115,7 @@ def layer(
         with torch.no_grad():
             for key, value in _state(module).items():
                 value.copy_(torch.tensor(_value(name, key, tuple(value.shape))))
-        x = torch.tensor(draw(f"{name} x", shape).astype(dtype), requires_grad=True)
+        x = torch.tensor(x_value.astype(dtype), requires_grad=True)
         with warnings.catch_warnings():
             # PyTorch tells that "same" costs it a copy when a kernel is even.
             warnings.filterwarnings("ignore", message="Using padding='same' with even")
@@ -121,7 +126,7 @@ def layer(
         results |= {f"after {k}": v for k, v in _state(module).items() if k not in named}
         return {k: v.detach().numpy() for k, v in results.items()}
 
-    return Case(name, by_byhand, by_torch)
+    return Case(name, ours, by_byhand, by_torch)
 
 
 def _value(case: str, name: str, shape: tuple[int, ...]) -> Array:
@@ -194,7 +199,7 @@ def loss(
         value.backward()
         return {"value": value.detach().numpy(), "dz": z.grad.numpy()}
 
-    return Case(name, by_byhand, by_torch)
+    return Case(name, ours, by_byhand, by_torch)
 
 
 def integers(name: str, shape: tuple[int, ...]) -> Array:
@@ -224,7 +229,7 @@ STEPS = 10
 
 
 def optimiser(name: str, ours: optim.Optimiser, theirs: str, **arguments: Any) -> Case:
-    """An optimiser and PyTorch's `theirs(**arguments)`: the parameters after each of ten steps."""
+    """An optimiser and PyTorch's `theirs(**arguments)`: the way from the start after each step."""
     n = 12
     start, gradients = draw(f"{name} start", (n,)), draw(f"{name} gradients", (STEPS, n))
     gradients[:, :2] = 0  # what nothing reaches
@@ -238,7 +243,7 @@ def optimiser(name: str, ours: optim.Optimiser, theirs: str, **arguments: Any) -
         for gradient, rate in zip(gradients.astype(dtype), rates, strict=True):
             ours.step(w, gradient, state, rate)
             path.append(w.copy())
-        return {"path": np.stack(path), "moved": np.stack(path) - start.astype(dtype)}
+        return {"moved": np.stack(path) - start.astype(dtype)}
 
     def by_torch(torch: ModuleType, dtype: type) -> Results:
         w = torch.tensor(start.astype(dtype), requires_grad=True)
@@ -249,9 +254,9 @@ def optimiser(name: str, ours: optim.Optimiser, theirs: str, **arguments: Any) -
             stepper.param_groups[0]["lr"] = rate
             stepper.step()
             path.append(w.detach().numpy().copy())
-        return {"path": np.stack(path), "moved": np.stack(path) - start.astype(dtype)}
+        return {"moved": np.stack(path) - start.astype(dtype)}
 
-    return Case(name, by_byhand, by_torch)
+    return Case(name, ours, by_byhand, by_torch)
 
 
 def schedule(
@@ -272,7 +277,7 @@ def schedule(
             rates.append(stepper.param_groups[0]["lr"])
         return {"rates": np.array(rates)}
 
-    return Case(name, by_byhand, by_torch)
+    return Case(name, ours, by_byhand, by_torch)
 
 
 # Training -----------------------------------------------------------------------------------------
@@ -329,4 +334,4 @@ def training(
             curve.append(value.item())
         return {"curve": np.array(curve), **{k: v.numpy() for k, v in _state(module).items()}}
 
-    return Case(name, by_byhand, by_torch)
+    return Case(name, stepper, by_byhand, by_torch)

@@ -84,6 +84,13 @@ LAYERS = [
         PICTURE,
     ),
     layer(
+        "max_pool2d_ties",
+        nn.MaxPool2d(3, 2, 1),
+        lambda t: t.MaxPool2d(3, 2, 1),
+        PICTURE,
+        whole=True,
+    ),
+    layer(
         "max_pool2d_same_odd",
         nn.MaxPool2d(3, 1, "same"),
         lambda t: t.MaxPool2d(3, 1, 1),
@@ -112,6 +119,7 @@ LAYERS = [
     ),
     layer("max_pool1d", nn.MaxPool1d(2), lambda t: t.MaxPool1d(2), LINE),
     layer("max_pool1d_padding", nn.MaxPool1d(3, 2, 1), lambda t: t.MaxPool1d(3, 2, 1), LINE),
+    layer("max_pool1d_ties", nn.MaxPool1d(4, 2), lambda t: t.MaxPool1d(4, 2), LINE, whole=True),
     layer("avg_pool1d", nn.AvgPool1d(3), lambda t: t.AvgPool1d(3), LINE),
     layer("avg_pool1d_padding", nn.AvgPool1d(3, 2, 1), lambda t: t.AvgPool1d(3, 2, 1), LINE),
     layer(
@@ -138,6 +146,8 @@ LAYERS = [
     layer("flatten", nn.Flatten(), lambda t: t.Flatten(), (2, 2, 3, 2)),
     # Activations
     layer("relu", nn.ReLU(), lambda t: t.ReLU(), PICTURE),
+    layer("relu_at_zero", nn.ReLU(), lambda t: t.ReLU(), (3, 5), whole=True),
+    layer("leaky_relu_at_zero", nn.LeakyReLU(), lambda t: t.LeakyReLU(), (3, 5), whole=True),
     layer("leaky_relu", nn.LeakyReLU(), lambda t: t.LeakyReLU(), PICTURE),
     layer("leaky_relu_slope", nn.LeakyReLU(0.3), lambda t: t.LeakyReLU(0.3), (3, 5)),
     layer("sigmoid", nn.Sigmoid(), lambda t: t.Sigmoid(), PICTURE),

@@ -10,7 +10,14 @@ from parity.helper import Case, training
 
 def _deep_convnet(t):
     body = []
-    for c, f, padding in ((1, 16, 1), (16, 16, 1), (16, 32, 1), (32, 32, 2), (32, 64, 1), (64, 64, 1)):
+    for c, f, padding in (
+        (1, 16, 1),
+        (16, 16, 1),
+        (16, 32, 1),
+        (32, 32, 2),
+        (32, 64, 1),
+        (64, 64, 1),
+    ):
         body += [t.Conv2d(c, f, 3, padding=padding), t.ReLU()]
         if c == f:
             body.append(t.MaxPool2d(2))
@@ -131,9 +138,7 @@ def _blocks_theirs(t):
         t.Conv2d(1, 2, 3, padding="same", bias=False),
         t.BatchNorm2d(2),
         t.GELU(),
-        t.Residual(
-            t.Sequential(t.Conv2d(2, 2, 3, 1, 1, bias=False), t.BatchNorm2d(2), t.ReLU())
-        ),
+        t.Residual(t.Sequential(t.Conv2d(2, 2, 3, 1, 1, bias=False), t.BatchNorm2d(2), t.ReLU())),
         t.Concat(t.AvgPool2d(2), t.MaxPool2d(2)),
         t.LeakyReLU(0.1),
         t.Flatten(),

@@ -36,6 +36,13 @@ LOSSES = [
         (6, 4),
         distributions,
     ),
+    loss(  # rows that do not add up to 1
+        "cross_entropy_weights",
+        losses.CrossEntropy(),
+        lambda f, z, t: f.cross_entropy(z, t),
+        (6, 4),
+        fractions,
+    ),
     loss(
         "cross_entropy_smoothed_integers",
         losses.CrossEntropy(0.1),
@@ -130,12 +137,8 @@ OPTIMISERS = [
     optimiser("sgd", optim.SGD(), "SGD"),
     optimiser("sgd_decay", optim.SGD(weight_decay=0.1), "SGD", weight_decay=0.1),
     optimiser("sgd_momentum", optim.SGD(0.9), "SGD", momentum=0.9),
-    optimiser(
-        "sgd_dampening", optim.SGD(0.9, dampening=0.3), "SGD", momentum=0.9, dampening=0.3
-    ),
-    optimiser(
-        "sgd_nesterov", optim.SGD(0.9, nesterov=True), "SGD", momentum=0.9, nesterov=True
-    ),
+    optimiser("sgd_dampening", optim.SGD(0.9, dampening=0.3), "SGD", momentum=0.9, dampening=0.3),
+    optimiser("sgd_nesterov", optim.SGD(0.9, nesterov=True), "SGD", momentum=0.9, nesterov=True),
     optimiser(
         "sgd_nesterov_decay",
         optim.SGD(0.8, nesterov=True, weight_decay=0.1),

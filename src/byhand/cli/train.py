@@ -149,8 +149,8 @@ def _conclude(finished: Finished) -> None:
         f"(95 % interval {low:.2%} to {high:.2%}), loss {test.loss:.4f}"
     )
     print(
-        f"trained in {result['train_seconds']:.0f} s at {result['images_per_second']:,.0f} images/s "
-        f"({result['layout']} arithmetic, {result['threads']} threads)"
+        f"trained in {result['train_seconds']:.0f} s at {result['images_per_second']:,.0f} "
+        f"images/s ({result['layout']} arithmetic, {result['threads']} threads)"
     )
     print(f"model   {finished.model}")
     print(f"report  {finished.report}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,9 @@ from numpy.typing import NDArray
 
 from byhand import kernels, nn
 from byhand.data import Standardisation
-from byhand.errors import DataError, ShapeError
+from byhand.errors import ShapeError
 from byhand.evaluation.predict import Pictures, as_pictures, probabilities_of
+from byhand.evaluation.reading import read_arrays, reading
 from byhand.files import atomic_write
 
 NPZ = "look.npz"
@@ -89,32 +89,25 @@ class Look:
             DataError: the file is missing, broken, or not such a record.
         """
         path = _file(path)
-        try:
-            with np.load(path, allow_pickle=False) as kept:
-                layers = tuple(
-                    LayerOutput(
-                        str(name),
-                        str(kind),
-                        tuple(int(size) for size in kept[f"shape_{i}"]),
-                        kept[f"output_{i}"],
-                    )
-                    for i, (name, kind) in enumerate(zip(kept["names"], kept["kinds"], strict=True))
+        with reading(path, "a look"):
+            kept = read_arrays(path)
+            layers = tuple(
+                LayerOutput(
+                    str(name),
+                    str(kind),
+                    tuple(int(size) for size in kept[f"shape_{i}"]),
+                    kept[f"output_{i}"],
                 )
-                return Look(
-                    picture=kept["picture"],
-                    layers=layers,
-                    probabilities=kept["probabilities"],
-                    classes=tuple(str(name) for name in kept["classes"]),
-                    filters=kept["filters"] if "filters" in kept.files else None,
-                    filters_name=str(kept["filters_name"]),
-                )
-        except OSError as error:
-            raise DataError(
-                f"cannot read {path}: {error.strerror or error}; "
-                "give a file that a look was saved in"
-            ) from error
-        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            raise DataError(f"{path} is no look record ({error}); make it again") from error
+                for i, (name, kind) in enumerate(zip(kept["names"], kept["kinds"], strict=True))
+            )
+            return Look(
+                picture=kept["picture"],
+                layers=layers,
+                probabilities=kept["probabilities"],
+                classes=tuple(str(name) for name in kept["classes"]),
+                filters=kept.get("filters"),
+                filters_name=str(kept["filters_name"]),
+            )
 
 
 def look(model: nn.Layer, image: Pictures, max_channels: int = 16) -> Look:

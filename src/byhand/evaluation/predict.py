@@ -79,7 +79,7 @@ def probabilities_of(outputs: NDArray[np.float32]) -> NDArray[np.float32]:
     Raises:
         ByhandError: some are not finite.
     """
-    finite: NDArray[np.bool_] = np.isfinite(outputs).all(axis=1)
+    finite = np.asarray(np.isfinite(outputs).all(axis=1))
     if not finite.all():
         raise ByhandError(
             f"the model's outputs are not finite for {int((~finite).sum())} of {len(finite)} "

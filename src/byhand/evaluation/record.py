@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +17,7 @@ from byhand.errors import DataError, ShapeError
 from byhand.evaluation import metrics
 from byhand.evaluation.metrics import ClassFigures, Confusion, Reliability
 from byhand.evaluation.predict import logits, probabilities_of
+from byhand.evaluation.reading import read_arrays, reading
 from byhand.files import atomic_write, write_json
 from byhand.nn import Layer
 
@@ -146,22 +146,21 @@ class Evaluation:
         Raises:
             DataError: a file is missing, broken, or not such a record.
         """
-        figures, arrays = Path(folder) / JSON, Path(folder) / NPZ
-        path = figures
-        try:
-            values = json.loads(figures.read_text(encoding="utf-8"))
-            path = arrays
-            with np.load(arrays, allow_pickle=False) as kept:
-                return _from_parts(values, {name: kept[name] for name in kept.files})
-        except OSError as error:
-            raise DataError(
-                f"cannot read {path}: {error.strerror or error}; "
-                "give a folder that an evaluation was saved in"
-            ) from error
-        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            raise DataError(
-                f"{path} is no evaluation record ({error}); evaluate the model again"
-            ) from error
+        path = Path(folder) / JSON
+        with reading(path, "an evaluation"):
+            figures = _figures(json.loads(path.read_text(encoding="utf-8")))
+        path = Path(folder) / NPZ
+        with reading(path, "an evaluation"):
+            arrays = read_arrays(path)
+            if arrays["probabilities"].shape != (len(arrays["labels"]), len(figures["classes"])):
+                raise ValueError("its arrays do not fit its classes")
+            return Evaluation(
+                **figures,
+                probabilities=arrays["probabilities"],
+                labels=arrays["labels"],
+                mistake_indices=arrays["mistake_indices"],
+                mistake_images=arrays["mistake_images"],
+            )
 
 
 def evaluate(
@@ -208,22 +207,19 @@ def evaluate(
     )
 
 
-def _from_parts(values: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Evaluation:
+def _figures(values: dict[str, Any]) -> dict[str, Any]:
+    # The fields of an Evaluation that as_dict wrote.
     low, high = values["accuracy_interval"]
-    return Evaluation(
-        classes=tuple(values["classes"]),
-        accuracy=float(values["accuracy"]),
-        accuracy_interval=(float(low), float(high)),
-        loss=math.nan if values["loss"] is None else float(values["loss"]),
-        per_class=tuple(
+    return {
+        "classes": tuple(values["classes"]),
+        "accuracy": float(values["accuracy"]),
+        "accuracy_interval": (float(low), float(high)),
+        "loss": math.nan if values["loss"] is None else float(values["loss"]),
+        "per_class": tuple(
             ClassFigures(row["class"], row["precision"], row["recall"], row["f1"], row["support"])
             for row in values["per_class"]
         ),
-        confusion=np.array(values["confusion"], np.int64),
-        ece=float(values["ece"]),
-        reliability=Reliability.from_dict(values["reliability"]),
-        probabilities=arrays["probabilities"],
-        labels=arrays["labels"],
-        mistake_indices=arrays["mistake_indices"],
-        mistake_images=arrays["mistake_images"],
-    )
+        "confusion": np.array(values["confusion"], np.int64),
+        "ece": float(values["ece"]),
+        "reliability": Reliability.from_dict(values["reliability"]),
+    }

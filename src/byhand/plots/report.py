@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import math
 import shlex
-from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,31 +11,11 @@ from typing import Any
 from byhand.errors import DataError
 from byhand.evaluation import Evaluation, Look
 from byhand.files import write_text
-from byhand.plots import curves, style
-from byhand.plots.confusion import confusion_matrix
-from byhand.plots.gallery import gallery_size, mistakes_gallery, percent
-from byhand.plots.layers import feature_maps, feature_maps_size, filters, filters_size
-from byhand.plots.reliability import reliability_diagram
+from byhand.plots.report_pictures import NBSP, PICTURES, draw_run, finite, mistakes_of, say_percent
 from byhand.training.records import Diagnosis, EpochRecord
 
 PAGE = "report.html"
-PICTURES = "pictures"
-_MISTAKES = 48  # shown in the page
-_NBSP = "\u00a0"  # between a number and its %, so that no line ends there
 _DATA_SETS = {"mnist": "MNIST", "digits": "scikit-learn’s digits"}
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A drawn file, inline for the page."""
-
-    file: str
-    alt: str
-    caption: str
-    uri: str
-    width: int  # in CSS pixels, as drawn
-    height: int
-    wide: bool  # too fine to be shrunk to a phone's width: scrolls there
 
 
 def write_report(run_folder: str | Path) -> Path:
@@ -69,6 +45,7 @@ def write_report(run_folder: str | Path) -> Path:
         "result": _result(run, epochs, evaluation),
         "tiles": _tiles(run, epochs, evaluation),
         "dataset": dataset,
+        "notes": [*(dataset.get("notes") or ()), *(run.get("notes") or ())],
         "recipe": [(k, _say(v)) for k, v in recipe.items() if k not in ("name", "summary")],
         "settings": _settings(run),
         "layers": [_layer(row) for row in run.get("layers") or ()],
@@ -78,12 +55,12 @@ def write_report(run_folder: str | Path) -> Path:
         "epochs": epochs,
         "evaluation": evaluation,
         "look": look,
-        "mistakes": [] if evaluation is None else _mistakes(evaluation),
+        "mistakes": [] if evaluation is None else mistakes_of(evaluation),
         "command": command(run),
         "versions": _pairs(run.get("versions")),
         "machine": _pairs(run.get("machine")),
         "run": run,
-        "pictures": _draw(folder / PICTURES, epochs, evaluation, look),
+        "pictures": draw_run(folder / PICTURES, epochs, evaluation, look),
     }
     page = folder / PAGE
     write_text(page, _render(context))
@@ -103,6 +80,10 @@ def command(run: dict[str, Any]) -> str:
     for option in ("seed", "threads", "layout"):
         if run.get(option) is not None:
             words += [f"--{option}", str(run[option])]
+    if run.get("from_model"):
+        words += ["--from", str(run["from_model"])]
+    if run.get("track_test"):
+        words.append("--track-test")
     return shlex.join(words)
 
 
@@ -151,7 +132,9 @@ def _result(run: dict[str, Any], epochs: list[EpochRecord], evaluation: Evaluati
     learned = "was trained"
     if dataset.get("n_train"):
         learned += f" on {dataset['n_train']:,} pictures of {_data_set(dataset)}"
-    if epochs:
+    if epochs and (run.get("recipe") or {}).get("steps"):
+        learned += f" for {epochs[-1].step:,} steps"  # maybe a part of an epoch
+    elif epochs:
         count = epochs[-1].epoch
         learned += f" for {count} epoch{'s' if count != 1 else ''}"
     if evaluation is None:
@@ -160,8 +143,8 @@ def _result(run: dict[str, Any], epochs: list[EpochRecord], evaluation: Evaluati
     low, high = evaluation.accuracy_interval
     return (
         f"{name} {learned} and reads {evaluation.hits:,} of {evaluation.n:,} test pictures right: "
-        f"{_percent(evaluation.accuracy)} "
-        f"(95{_NBSP}% interval {100 * low:.2f} to{_NBSP}{_percent(high)})."
+        f"{say_percent(evaluation.accuracy)} "
+        f"(95{NBSP}% interval {100 * low:.2f} to{NBSP}{say_percent(high)})."
     )
 
 
@@ -175,14 +158,14 @@ def _tiles(
 ) -> list[tuple[str, str]]:
     tiles = []
     if evaluation is not None:
-        tiles.append((_percent(evaluation.accuracy), "test accuracy"))
+        tiles.append((say_percent(evaluation.accuracy), "test accuracy"))
         tiles.append((f"{evaluation.loss:.4f}", "test loss"))
-        tiles.append((_percent(evaluation.ece), "calibration error"))
+        tiles.append((say_percent(evaluation.ece), "calibration error"))
     elif epochs:
-        tiles.append((_percent(epochs[-1].train_accuracy), "training accuracy"))
+        tiles.append((say_percent(epochs[-1].train_accuracy), "training accuracy"))
     if run.get("parameters") is not None:
         tiles.append((f"{run['parameters']:,}", "parameters"))
-    seconds = sum(_finite(e.seconds) for e in epochs)
+    seconds = sum(finite(e.seconds) for e in epochs)
     if seconds:
         tiles.append((_duration(seconds), "training time"))
     return tiles
@@ -233,147 +216,11 @@ def _say(value: Any) -> str:
     return str(value)
 
 
-def _percent(share: float, digits: int = 2) -> str:
-    return f"{100 * share:.{digits}f}{_NBSP}%" if _finite(share) == share else "not finite"
-
-
-def _finite(value: float | None) -> float:
-    return value if value is not None and math.isfinite(value) else 0.0
-
-
 def _duration(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-# Drawing -----------------------------------------------------------------------------------------
-
-
-def _draw(
-    folder: Path, epochs: list[EpochRecord], evaluation: Evaluation | None, look: Look | None
-) -> dict[str, Picture]:
-    pictures: dict[str, Picture] = {}
-
-    def keep(name: str, figure: Any, alt: str, caption: str = "", wide: bool = False) -> None:
-        path = style.save(figure, folder / f"{name}.png")
-        width, height = figure.get_size_inches()
-        pictures[name] = Picture(
-            f"{PICTURES}/{path.name}", alt, caption, _png(path.read_bytes()),
-            round(96 * width), round(96 * height), wide,
-        )  # fmt: skip
-
-    if epochs:
-        skip = len(epochs) > 2
-        for name, draw, caption in _CURVES:
-            ax = style.new_axes(6.6 if name.endswith("norms") else 5.8, 3.9)
-            if draw in (curves.loss_curves, curves.accuracy_curves):
-                draw(epochs, ax, skip_first=skip and _steep(epochs))
-            else:
-                draw(epochs, ax)
-            keep(name, ax.figure, _alt_of_curve(name, epochs), caption)
-    if evaluation is not None:
-        k = len(evaluation.classes)
-        side = min(12.0, max(5.2, 0.52 * k + 1.4))
-        ax = style.new_axes(side + 0.4, side)
-        confusion_matrix(evaluation.confusion, evaluation.classes, ax)
-        pairs = evaluation.most_confused(3)
-        said = "; ".join(f"{p.count} × {p.label} read as {p.prediction}" for p in pairs)
-        keep(
-            "confusion", ax.figure,
-            f"Confusion matrix of {evaluation.n:,} pictures: {evaluation.hits:,} on the diagonal"
-            + (f". Most frequent mistakes: {said}." if said else ", none beside it."),
-            "Rows are labels, columns what was read. Blue: hits; orange: errors.", wide=k > 12,
-        )  # fmt: skip
-        ax = style.new_axes(5.6, 5.2)
-        reliability_diagram(evaluation.reliability, ax)
-        keep(
-            "reliability", ax.figure,
-            f"Accuracy by confidence; expected calibration error {_percent(evaluation.ece)}.",
-            "On the dashed line the model is as right as it is sure.",
-        )  # fmt: skip
-        if len(evaluation.mistake_indices):
-            shown = min(40, len(evaluation.mistake_indices))
-            figure = style.new_figure(*gallery_size(shown))
-            keep("mistakes", mistakes_gallery(evaluation, figure, 40), f"{shown} mistakes.")
-    if look is not None:
-        if look.filters is not None:
-            figure = style.new_figure(*filters_size(len(look.filters)))
-            keep(
-                "filters", filters(look.filters, figure),
-                f"The {len(look.filters)} first filters of layer {look.filters_name} as pictures.",
-                f"Weights of layer {look.filters_name}: blue above zero, brown below.",
-            )  # fmt: skip
-        figure = style.new_figure(*feature_maps_size(look))
-        keep(
-            "feature_maps", feature_maps(look, figure),
-            "One picture and what each layer makes of it, a row a layer: "
-            + ", ".join(f"{layer.name} {layer.kind}" for layer in look.layers) + ".",
-            "A column is a channel, its filter above what it finds. Each row has a scale of its "
-            "own.", wide=True,
-        )  # fmt: skip
-    return pictures
-
-
-_CURVES: tuple[tuple[str, Callable[..., Any], str], ...] = (
-    ("loss", curves.loss_curves, ""),
-    ("accuracy", curves.accuracy_curves, ""),
-    ("learning_rate", curves.learning_rate_curve, ""),
-    ("gradient_norms", curves.gradient_norms, ""),
-    ("weight_norms", curves.weight_norms, ""),
-)
-
-
-def _steep(epochs: list[EpochRecord]) -> bool:
-    # The first epoch is left out where it would take more than half of the axis for itself.
-    losses = [_finite(e.train_loss) for e in epochs]
-    return losses[0] - losses[1] > losses[1] - min(losses)
-
-
-def _alt_of_curve(name: str, epochs: list[EpochRecord]) -> str:
-    first, last = epochs[0], epochs[-1]
-    span = f"epoch {first.epoch}" + (f" to {last.epoch}" if len(epochs) > 1 else "")
-    if name == "learning_rate":
-        return f"Learning rate, {span}: {first.learning_rate:g} to {last.learning_rate:g}."
-    if name in ("loss", "accuracy"):
-        parts = []
-        for part in ("train", "validation", "test"):
-            a, b = getattr(first, f"{part}_{name}"), getattr(last, f"{part}_{name}")
-            if a is not None and b is not None:
-                parts.append(f"{part} {a:.4f} to {b:.4f}")
-        return f"{name.capitalize()}, {span}: " + ", ".join(parts) + "."
-    return f"{name.replace('_', ' ').capitalize()} on a log axis, {span}."
-
-
-def _mistakes(evaluation: Evaluation) -> list[dict[str, Any]]:
-    return [
-        {
-            "index": m.index,
-            "label": evaluation.classes[m.label],
-            "prediction": evaluation.classes[m.prediction],
-            "confidence": percent(m.confidence),
-            "of_label": percent(float(m.probabilities[m.label])),
-            "uri": _png(_encode(m.image)),
-        }
-        for m in evaluation.mistakes[:_MISTAKES]
-    ]
-
-
-def _encode(image: Any) -> bytes:
-    from io import BytesIO
-
-    from PIL import Image
-
-    # Ink on paper, as in the gallery.
-    drawn = Image.fromarray(255 - image[0] if len(image) == 1 else image[:3].transpose(1, 2, 0))
-    file = BytesIO()
-    drawn.save(file, format="PNG", optimize=True)
-    return file.getvalue()
-
-
-def _png(content: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(content).decode("ascii")
 
 
 def _render(context: dict[str, Any]) -> str:
@@ -382,7 +229,7 @@ def _render(context: dict[str, Any]) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["percent"] = _percent
+    environment.filters["percent"] = say_percent
     environment.filters["thousands"] = lambda n: f"{n:,}"
     environment.filters["duration"] = _duration
     template = files("byhand.plots").joinpath("report.html.j2").read_text(encoding="utf-8")

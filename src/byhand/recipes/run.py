@@ -12,7 +12,7 @@ pictures/, report.html   all that, drawn
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -97,7 +97,7 @@ def resumed(folder: str | Path) -> tuple[Plan, str]:
 
 def run(
     plan: Plan, splits: Splits, folder: str | Path, *, resume: bool = False
-) -> Iterator[Prepared | training.EpochRecord | training.StepRecord | Finished]:
+) -> Generator[Prepared | training.EpochRecord | training.StepRecord | Finished, None, None]:
     """Train into `folder`: yields what was prepared, step and epoch records, and `Finished`.
 
     Stopped at any point, the folder holds the last checkpoint; `resume=True` goes on from it and
@@ -195,7 +195,7 @@ def _finish(
     nn.save(model, folder / MODEL)
     test.save(folder)
     evaluation.look(model, prepared.test.images[0]).save(folder)
-    diagnoses = training.run_diagnoses(records)
+    diagnoses = training.run_diagnoses(model, records)
     _write_record(folder, about, records, diagnoses, result)
     return Finished(result, folder, folder / MODEL, _report(folder), test, diagnoses)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from byhand import nn
-from byhand.errors import DataError
+from byhand.errors import DataError, InputError
 from byhand.files import jsonable
 from byhand.nn.files import FORMAT, read_tensors, write_tensors
 from byhand.optim import Optimiser, OptimiserState
@@ -102,20 +102,21 @@ def load_checkpoint(path: str | Path, model: nn.Layer, optimiser: Optimiser) -> 
             f"({_sketch(header['architecture'])}, not {_sketch(ours)}); "
             "resume with the settings that the run began with"
         )
-    state = optimiser.new_state(model.flat)
-    saved = {k.removeprefix("optimiser."): v for k, v in tensors.items() if "optimiser." in k}
-    if saved.keys() != state.arrays.keys():
+    saved = {
+        name.removeprefix("optimiser."): value
+        for name, value in tensors.items()
+        if name.startswith("optimiser.")
+    }
+    try:
+        restored = optimiser.restored(model.flat, saved, header["optimiser_step"])
+    except InputError as error:
         raise DataError(
-            f"{path} was written with another optimiser than {optimiser}; "
-            "resume with the settings that the run began with"
-        )
-    for name, value in saved.items():
-        state.arrays[name][...] = value
-    state.step = int(header["optimiser_step"])
+            f"{path}: {error}; resume with the settings that the run began with"
+        ) from error
     model.flat[...] = tensors["parameters"]
     model.flat_buffers[...] = tensors["buffers"]
     return TrainingState(
-        optimiser=state,
+        optimiser=restored,
         generator=header["generator"],
         epoch=header["epoch"],
         step=header["step"],

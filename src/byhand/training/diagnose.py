@@ -91,7 +91,7 @@ def epoch_diagnoses(
     dead = [h for h in health if h.dead > DEAD_SHARE * h.units]
     small = _small_weights(model)
     if _at_chance(record, chance, n_train):
-        found.append(_chance(record, chance, dead, small))
+        found.append(_chance(record, model, chance, dead, small))
     if dead:
         said = ", ".join(f"{h.dead} of {h.units} in layer {h.name}" for h in dead)
         found.append(
@@ -140,8 +140,8 @@ def epoch_diagnoses(
     return tuple(found)
 
 
-def run_diagnoses(records: Sequence[EpochRecord]) -> tuple[Diagnosis, ...]:
-    """What the curves of a whole run say: over- or under-fitting."""
+def run_diagnoses(model: nn.Layer, records: Sequence[EpochRecord]) -> tuple[Diagnosis, ...]:
+    """What the curves of a whole run of `model` say: over- or under-fitting."""
     if not records:
         return ()
     last = records[-1]
@@ -176,7 +176,7 @@ def run_diagnoses(records: Sequence[EpochRecord]) -> tuple[Diagnosis, ...]:
             (f"the learning rate {last.learning_rate:.3g} is too low (or too high to settle)",
              "try three times more and three times less"),
             ("the network is too small", "more channels, or another layer"),
-            ("the pictures are not standardised", "--set standardise=true"),
+            *_unstandardised(model),
         ]  # fmt: skip
         causes.insert(0 if falling or len(records) == 1 else 1, more)
         return (
@@ -202,7 +202,11 @@ def _at_chance(record: EpochRecord, chance: float, n: int) -> bool:
 
 
 def _chance(
-    record: EpochRecord, chance: float, dead: Sequence[LayerHealth], small: Mapping[str, float]
+    record: EpochRecord,
+    model: nn.Layer,
+    chance: float,
+    dead: Sequence[LayerHealth],
+    small: Mapping[str, float],
 ) -> Diagnosis:
     rate = record.learning_rate
     causes: list[Cause] = [*(_small_cause(small) if small else ())]
@@ -217,7 +221,7 @@ def _chance(
     causes += [
         ("too few steps to leave the start", "train longer, or give it momentum"),
         ("labels do not belong to the pictures", "look at a few: byhand data info"),
-        ("the pictures are not standardised", "--set standardise=true"),
+        *_unstandardised(model),
     ]
     return Diagnosis(
         "chance",
@@ -225,6 +229,14 @@ def _chance(
         f"training, where always saying the most frequent class gives {chance:.1%}",
         tuple(causes),
     )
+
+
+def _unstandardised(model: nn.Layer) -> tuple[Cause, ...]:
+    """Named as a cause only where the pictures really are as they came."""
+    used = model.card.standardisation
+    if used is not None and (any(used.mean) or any(s != 1 for s in used.std)):
+        return ()
+    return (("the pictures are not standardised", "--set standardise=true"),)
 
 
 def _small_weights(model: nn.Layer) -> dict[str, float]:

@@ -73,11 +73,12 @@ def max_pool2d(
     places = _places(padded, where, output)
     _, first = next(places)
     y = first.copy()
-    place = np.zeros(y.shape, np.min_scalar_type(where.kernel[0] * where.kernel[1] - 1))
+    place = np.zeros_like(y, np.min_scalar_type(where.kernel[0] * where.kernel[1] - 1))
     for number, value in places:
-        better = (value > y) | np.isnan(value)  # strictly: the first of equals stays
-        np.copyto(y, value, where=better)
-        np.copyto(place, number, where=better)
+        better = (value > y) | (value != value)  # strictly: the first of equals stays
+        np.maximum(y, value, out=y)  # keeps a NaN
+        # Numbers rise, so that the largest of those that were better is the latest.
+        np.maximum(place, better * place.dtype.type(number), out=place)
     return y, MaxPoolCache(place, x.shape, where)
 
 

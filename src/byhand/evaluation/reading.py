@@ -1,0 +1,39 @@
+"""Reading records back: whatever is wrong with a file becomes one sentence that names it."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from byhand.errors import DataError
+
+_BROKEN = (
+    ValueError, KeyError, TypeError, AttributeError, EOFError, NotImplementedError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+
+
+@contextmanager
+def reading(path: Path, what: str) -> Iterator[None]:
+    """Turn the errors of the block, which reads `path` as `what`, into a DataError."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"cannot read {path}: {error.strerror or error}; give a folder that {what} was saved in"
+        ) from error
+    except _BROKEN as error:
+        raise DataError(f"{path} is not {what} ({error}); make it again") from error
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """All arrays of an npz file; nothing in it is ever run."""
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+        return {name: kept[name] for name in kept.files}
