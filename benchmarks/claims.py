@@ -43,7 +43,7 @@ def one_run(recipe_name: str, seed: int, data_folder: str | None) -> dict[str, A
     splits = data.open_data(data_folder)
     prepared = recipes.prepare(recipe, splits, seed)
     start = time.perf_counter()
-    records = [r for r in recipes.train(prepared, track_test=True)]  # test: drawn, never chosen by
+    records = list(recipes.train(prepared, track_test=True))  # test: drawn, never chosen by
     wall = time.perf_counter() - start
     result = evaluation.evaluate(prepared.model, prepared.test)
     last = records[-1]

@@ -42,10 +42,7 @@ def atomic_write(path: str | Path, mode: str = "wb") -> Iterator[IO[Any]]:
     except OSError as error:
         if isinstance(error, FileWriteError):
             raise
-        reason = error.strerror or str(error)
-        raise FileWriteError(
-            f"cannot write {path}: {reason}; free some space or choose another folder"
-        ) from error
+        raise _write_error(path, error) from error
     finally:
         if temporary is not None:
             with suppress(FileNotFoundError):
@@ -63,6 +60,19 @@ def write_text(path: str | Path, text: str) -> None:
     """Write `text` to `path` atomically, as UTF-8."""
     with atomic_write(path, "w") as file:
         file.write(text)
+
+
+def append_text(path: str | Path, text: str) -> None:
+    """Add `text` at the end of `path`, as UTF-8.
+
+    Raises:
+        FileWriteError: the file cannot be written.
+    """
+    try:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise _write_error(path, error) from error
 
 
 def write_json(path: str | Path, value: Any) -> None:
@@ -87,6 +97,13 @@ def jsonable(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     return value
+
+
+def _write_error(path: str | Path, error: OSError) -> FileWriteError:
+    reason = error.strerror or str(error)
+    return FileWriteError(
+        f"cannot write {path}: {reason}; free some space or choose another folder"
+    )
 
 
 def _umask() -> int:

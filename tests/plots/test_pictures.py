@@ -68,8 +68,8 @@ def test_no_epoch_and_one_epoch_can_be_drawn(epochs, draw, tmp_path):
 
 def test_a_loss_that_was_not_finite_leaves_a_gap(epochs, tmp_path):
     # JSON has null for it, for a training loss too.
-    broken = [*epochs[:3], replace(epochs[3], train_loss=None), replace(epochs[4], train_loss=math.nan)]  # fmt: skip
-    ax = plots.loss_curves(broken, plots.new_axes())
+    fourth, fifth = replace(epochs[3], train_loss=None), replace(epochs[4], train_loss=math.nan)
+    ax = plots.loss_curves([*epochs[:3], fourth, fifth], plots.new_axes())
     assert lines(ax)["train"][0] == [1, 2, 3, 5]
     plots.save(ax.figure, tmp_path / "loss.png")
 
@@ -82,7 +82,8 @@ def test_learning_rate(epochs):
 
 
 def test_norms_are_on_a_log_axis_a_line_a_weight(epochs):
-    for draw, which in ((plots.gradient_norms, "gradient_norms"), (plots.weight_norms, "weight_norms")):  # fmt: skip
+    for which in ("gradient_norms", "weight_norms"):
+        draw = getattr(plots, which)
         ax = plots.new_axes()
         assert draw(epochs, ax) is ax
         assert ax.get_yscale() == "log"
@@ -118,8 +119,10 @@ def test_confusion_tells_hits_from_errors_and_is_silent_on_zero():
     assert [t.get_text() for t in ax.get_xticklabels()] == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize("counts", [np.diag([3, 4]), np.array([[0, 5], [2, 0]]), np.zeros((2, 2), int),
-                                    np.eye(40, dtype=int), np.array([[3]])])  # fmt: skip
+@pytest.mark.parametrize("counts", [
+    np.diag([3, 4]), np.array([[0, 5], [2, 0]]), np.zeros((2, 2), int), np.eye(40, dtype=int),
+    np.array([[3]]),
+])  # fmt: skip
 def test_confusion_of_extreme_matrices_can_be_drawn(counts, tmp_path):
     names = [f"class {i}" for i in range(len(counts))]
     ax = plots.confusion_matrix(counts, names, plots.new_axes())

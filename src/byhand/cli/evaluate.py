@@ -36,7 +36,7 @@ def evaluate(
 
     path = find_model(model)
     loaded = byhand.load(path)
-    splits = open_splits(data, dataset)
+    splits = open_splits(data, dataset, model=loaded)
     parts = {"test": splits.test, "train": splits.train, "validation": splits.validation}
     chosen = parts.get(part)
     if chosen is None:

@@ -37,7 +37,7 @@ def inspect(
     folder = path.parent / "pictures" if out is None else out
     pictures = []
     try:
-        test = open_splits(data).test
+        test = open_splits(data, model=loaded).test
     except ByhandError as error:
         if data is not None:
             raise

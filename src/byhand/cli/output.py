@@ -13,6 +13,7 @@ from byhand.errors import InputError
 
 if TYPE_CHECKING:
     from byhand.data import Splits
+    from byhand.nn import Layer
 
 Data = Annotated[
     Path | None,
@@ -41,9 +42,15 @@ def note(text: str) -> None:
 
 
 def open_splits(
-    directory: Path | None, dataset: str | None = None, *, allow_bundled: bool = False
+    directory: Path | None,
+    dataset: str | None = None,
+    *,
+    model: Layer | None = None,
+    allow_bundled: bool = False,
 ) -> Splits:
     """The data that the user means, with a progress bar if it has to be fetched.
+
+    Where nothing is named, a model that was trained on the bundled digits is shown those.
 
     Raises:
         InputError: there is no such data set.
@@ -52,6 +59,8 @@ def open_splits(
 
     if dataset not in (None, "mnist", "digits"):
         raise InputError(f"there is no data set {dataset!r}; there are: mnist, digits")
+    if dataset is None and directory is None and model is not None:
+        dataset = "digits" if model.card.figures.get("dataset") == "digits" else None
     if dataset == "digits":
         return data.open_digits()
     splits = data.open_data(directory, allow_bundled=allow_bundled, progress=True)

@@ -43,8 +43,8 @@ def new_display(prepared: Any, recipe: Any, splits: Any) -> Display:
         note(said)
     console = Console(stderr=True)
     if console.is_terminal:
-        return Bars(console, min(steps), per_epoch)
-    return Lines(min(steps), per_epoch)
+        return Bars(console, min(steps), per_epoch, recipe.batch_size)
+    return Lines(min(steps))
 
 
 def epoch_line(record: Any) -> str:
@@ -67,8 +67,8 @@ class Lines:
 
     EVERY = 30.0  # seconds
 
-    def __init__(self, total_steps: int, per_epoch: int) -> None:
-        self._total, self._per_epoch = total_steps, per_epoch
+    def __init__(self, total_steps: int) -> None:
+        self._total = total_steps
         self._started = self._said = time.monotonic()
         self._first: int | None = None
 
@@ -101,7 +101,7 @@ class Lines:
 class Bars:
     """A bar for the whole run, with loss, accuracy, images/s and time left; a line an epoch."""
 
-    def __init__(self, console: Any, total_steps: int, per_epoch: int) -> None:
+    def __init__(self, console: Any, total_steps: int, per_epoch: int, batch_size: int) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._console = console
@@ -119,7 +119,7 @@ class Bars:
             expand=True,
             transient=True,
         )
-        self._per_epoch = per_epoch
+        self._batch_size = batch_size
         self._epochs = -(-total_steps // per_epoch)
         self._task = self._bars.add_task(
             "train", total=total_steps, epoch="1", loss="-", accuracy="-", speed=""
@@ -137,7 +137,8 @@ class Bars:
         self._shown = now
         self._times = [*self._times[-30:], (now, record.step)]
         (t0, s0), (t1, s1) = self._times[0], self._times[-1]
-        speed = f"{(s1 - s0) / (t1 - t0):,.0f} steps/s" if t1 > t0 else ""
+        images = (s1 - s0) * self._batch_size
+        speed = f"{images / (t1 - t0):,.0f} images/s" if t1 > t0 else ""
         self._bars.update(
             self._task,
             completed=record.step,

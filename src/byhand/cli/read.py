@@ -51,7 +51,7 @@ def read(
     count = _count(images or [])
     path = find_model(model)
     loaded = byhand.load(path)
-    test = open_splits(data).test
+    test = open_splits(data, model=loaded).test
     chosen = np.random.default_rng(seed).choice(len(test), min(count, len(test)), replace=False)
     pictures = test.images[chosen]
     probabilities = evaluation.predict(loaded, pictures)

@@ -65,8 +65,8 @@ def norm_bars(norms: Mapping[str, float], ax: Axes) -> Axes:
 
 def feature_maps_size(look: Look, columns: int = 8) -> tuple[float, float]:
     """Width and height in inches of a figure that `feature_maps` of this look fit in."""
-    heights = [height for _, height in _rows(look, columns)]
-    return 1.15 * columns + 1.9, 1.15 * sum(heights) + 0.5
+    heights = [height for _, height in _rows(look)]
+    return 1.15 * _columns(look, columns) + 1.9, 1.15 * sum(heights) + 0.5
 
 
 @styled
@@ -77,7 +77,7 @@ def feature_maps(look: Look, figure: Figure, columns: int = 8) -> Figure:
     are blue above and brown below; others are dark where they are large; each row has a scale of
     its own. Few numbers are bars; more are a strip. Layers that change nothing are left out.
     """
-    rows = _rows(look, columns)
+    rows, columns = _rows(look), _columns(look, columns)
     grid = GridSpec(
         len(rows), columns, figure=figure, height_ratios=[height for _, height in rows],
         hspace=0.05, wspace=0.05,
@@ -119,7 +119,14 @@ def feature_maps(look: Look, figure: Figure, columns: int = 8) -> Figure:
     return figure
 
 
-def _rows(look: Look, columns: int) -> list[tuple[str | LayerOutput, float]]:
+def _columns(look: Look, columns: int) -> int:
+    # No more than there are channels; but a row of numbers needs some width.
+    most = max((len(s.output) for s in look.layers if s.output.ndim == 3), default=columns)
+    kept = 0 if look.filters is None else len(look.filters)
+    return max(4, min(columns, max(most, kept)))
+
+
+def _rows(look: Look) -> list[tuple[str | LayerOutput, float]]:
     # What stands in each row, and its height in units of a map's.
     rows: list[tuple[str | LayerOutput, float]] = [("picture", 1.0)]
     if look.filters is not None:

@@ -46,7 +46,7 @@ def reliability_diagram(reliability: Reliability, ax: Axes) -> Axes:
     ax.tick_params(pad=6)
     ax.set_xlabel("confidence")
     ax.set_ylabel("accuracy")
-    ax.set_title("Reliability (pictures in each bin above)", pad=34)
+    ax.set_title("Reliability (pictures in each bin above)", pad=46)
     ax.text(
         0.03, 0.95, f"expected calibration error {100 * reliability.ece:.2f} %", va="top",
         transform=ax.transAxes, fontsize=11,

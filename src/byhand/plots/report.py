@@ -46,7 +46,11 @@ def write_report(run_folder: str | Path) -> Path:
         "tiles": _tiles(run, epochs, evaluation),
         "dataset": dataset,
         "notes": [*(dataset.get("notes") or ()), *(run.get("notes") or ())],
-        "recipe": [(k, _say(v)) for k, v in recipe.items() if k not in ("name", "summary")],
+        "recipe": [
+            (k, _say(v))
+            for k, v in recipe.items()
+            if k not in ("name", "summary") and v is not None
+        ],
         "settings": _settings(run),
         "layers": [_layer(row) for row in run.get("layers") or ()],
         "parameters": run.get("parameters"),
@@ -182,7 +186,8 @@ def _diagnoses(run: dict[str, Any], epochs: list[EpochRecord]) -> list[tuple[str
         for d in e.diagnoses:
             if d.symptom not in seen:
                 seen.add(d.symptom)
-                found.append((f"after epoch {e.epoch}", d))
+                said = f"epoch {e.epoch}" in d.symptom
+                found.append(("" if said else f"after epoch {e.epoch}", d))
     return found
 
 

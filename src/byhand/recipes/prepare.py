@@ -28,6 +28,11 @@ class Prepared:
     rng: np.random.Generator  # of the batches
     notes: tuple[str, ...] = ()
 
+    def new_state(self) -> training.TrainingState:
+        """Training's state before the first step."""
+        averaged = self.recipe.average is not None
+        return training.new_state(self.model, self.recipe.optimiser, self.rng, averaged)
+
 
 def prepare(
     recipe: Recipe, splits: Splits, seed: int, from_model: str | Path | None = None
@@ -78,9 +83,7 @@ def train(
     """Train as the recipe says; at the end the model holds the weights that it is to keep."""
     recipe = prepared.recipe
     if state is None:
-        state = training.new_state(
-            prepared.model, recipe.optimiser, prepared.rng, recipe.average is not None
-        )
+        state = prepared.new_state()
     stopping = None if recipe.patience is None else training.EarlyStopping(recipe.patience)
     if stopping is None or not stopping.should_stop(state.records):
         for record in training.fit(

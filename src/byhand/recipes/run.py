@@ -20,8 +20,8 @@ from typing import Any
 
 from byhand import evaluation, kernels, nn, training
 from byhand.data import Splits
-from byhand.errors import DataError, FileWriteError, InputError
-from byhand.files import jsonable, remove_partials, write_json, write_text
+from byhand.errors import DataError, InputError
+from byhand.files import append_text, jsonable, remove_partials, write_json, write_text
 from byhand.recipes import settings as recipe_settings
 from byhand.recipes.prepare import Prepared, prepare, train
 from byhand.recipes.recipe import Recipe, fingerprint, get
@@ -108,31 +108,23 @@ def run(
         FileWriteError: the folder cannot be written; the last checkpoint stays.
     """
     folder = Path(folder)
-    prepared = prepare(plan.recipe, splits, plan.seed, plan.from_model)
-    state = training.new_state(
-        prepared.model, plan.recipe.optimiser, prepared.rng, plan.recipe.average is not None
-    )
+    # A checkpoint holds the weights already: the file they started from may be gone by now.
+    start = None if resume else plan.from_model
+    prepared = prepare(plan.recipe, splits, plan.seed, start)
     if resume:
-        _, data_hash = resumed(folder)
-        if data_hash != splits.sha256:
+        if resumed(folder)[1] != splits.sha256:
             raise InputError(
                 f"the run in {folder} was trained on other data than {splits.source}; "
                 "name the same data to resume"
             )
-        loaded = training.load_checkpoint(
-            folder / CHECKPOINT, prepared.model, plan.recipe.optimiser
-        )
-        state = loaded
+        state = training.load_checkpoint(folder / CHECKPOINT, prepared.model, plan.recipe.optimiser)
     elif (folder / CHECKPOINT).exists():
         raise InputError(f"{folder} holds a run already; resume it, or choose another folder")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileWriteError(f"cannot make the folder {folder}: {error.strerror}") from error
+    else:
+        state = prepared.new_state()
     remove_partials(folder)
     about = _about(plan, prepared, splits)
-    log = "".join(_line(record) for record in state.records)
-    write_text(folder / LOG, log)
+    write_text(folder / LOG, "".join(_line(record) for record in state.records))
     _write_record(folder, about, state.records, (), None)
     yield prepared
     try:
@@ -146,8 +138,7 @@ def run(
             layout=plan.layout,
         ):
             if isinstance(record, training.EpochRecord):
-                with (folder / LOG).open("a", encoding="utf-8") as file:
-                    file.write(_line(record))
+                append_text(folder / LOG, _line(record))
             yield record
     except training.Diverged as error:
         _write_record(folder, about, state.records, (error.diagnosis,), None)

@@ -20,9 +20,9 @@ class Conv2d(Layer):
 
         y[n,f,i,j] = bias[f] + sum over c,u,v of weight[f,c,u,v] * x[n,c,i*stride+u,j*stride+v]
 
-    `weight` is (F, C, KH, KW), `bias` (F). A backward step is three such sums: kernels/reference/
-    conv.py derives them. Cost: 2*F*C*KH*KW*OH*OW operations an image; the cache holds x. LeCun et al., "Backpropagation applied to
-    handwritten zip code recognition", 1989.
+    `weight` is (F, C, KH, KW), `bias` (F). A backward step is three such sums, which
+    kernels/reference/conv.py derives. Cost: 2*F*C*KH*KW*OH*OW operations an image; the cache holds
+    x. LeCun et al., "Backpropagation applied to handwritten zip code recognition", 1989.
 
     Arguments: channels in and out; kernel size, stride and padding as an integer or a pair (rows,
     columns); padding "same" keeps the size (stride 1).
