@@ -2,6 +2,8 @@
 
     python benchmarks/claims.py one_conv lenet5 --seeds 5 --data DIR
     python benchmarks/claims.py --all --data DIR
+    python benchmarks/claims.py --table        # README's table, from the results that are there
+    python benchmarks/claims.py --curves       # docs/pictures/: the loss curves of every seed
 
 Each seed is what `byhand train RECIPE --seed N` trains. Runs go side by side, one thread each, and
 every figure goes to benchmarks/results/claims-RECIPE.json, from which README's table is made.
@@ -10,6 +12,7 @@ every figure goes to benchmarks/results/claims-RECIPE.json, from which README's 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -17,7 +20,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 RESULTS = Path(__file__).parent / "results"
+PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
+CURVES = ("two_conv", "two_conv_he")  # the recipes whose curves are drawn
 
 # How many seeds each claim is measured over.
 SEEDS = {
@@ -91,6 +98,55 @@ def measure(recipe: str, seeds: int, jobs: int, data_folder: str | None) -> dict
     }
 
 
+def table() -> str:
+    """The results as a Markdown table."""
+    from byhand import models, nn, recipes
+
+    lines = [
+        "| recipe | what | parameters | test accuracy | seeds | least to most | training |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name in SEEDS:
+        path = RESULTS / f"claims-{name}.json"
+        if not path.is_file():
+            continue
+        result = json.loads(path.read_text(encoding="utf-8"))
+        recipe, found = recipes.get(name), result["test_accuracy"]
+        network = models.build(recipe.model.name, np.random.default_rng(0), **recipe.model.settings)
+        parameters = nn.summary(network, (1, 28, 28)).parameters
+        length = f"{recipe.steps:,} steps" if recipe.steps else f"{recipe.epochs} epochs"
+        dead = f"; {result['dead_share']:.0%} never left chance" if result["dead_share"] else ""
+        lines.append(
+            f"| `{name}` | {recipe.summary} | {parameters:,} "
+            f"| **{found['mean']:.2%}** ± {found['deviation'] * 100:.2f} | {found['seeds']} "
+            f"| {found['least']:.2%} to {found['most']:.2%}{dead} | {length} |"
+        )
+    return "\n".join(lines)
+
+
+def curves() -> list[Path]:
+    """Draw training and test loss by epoch, a line a seed, without the first epoch."""
+    from byhand import plots
+
+    drawn = []
+    for name in CURVES:
+        result = json.loads((RESULTS / f"claims-{name}.json").read_text(encoding="utf-8"))
+        axes = plots.new_axes()
+        for part, colour in (("train", "#0072b2"), ("test", "#d55e00")):
+            losses = np.array([run[f"{part}_loss_by_epoch"] for run in result["runs"]])
+            epochs = np.arange(2, losses.shape[1] + 1)
+            axes.plot(epochs, losses[:, 1:].T, color=colour, alpha=0.3, linewidth=0.8)
+            axes.plot(epochs, losses[:, 1:].mean(axis=0), color=colour, label=f"{part}, mean")
+        axes.set_xlabel("epoch")
+        axes.set_ylabel("loss (mean cross-entropy)")
+        axes.set_ylim(bottom=0)
+        axes.set_title(f"{name}: loss by epoch, {len(result['runs'])} seeds, first epoch left out")
+        axes.grid(axis="y")
+        axes.legend()
+        drawn.append(plots.save(axes.figure, PICTURES / f"{name}_losses.png"))
+    return drawn
+
+
 def main() -> None:
     """Measure what the command line names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -99,8 +155,17 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, help="how many seeds (default: as the claim)")
     parser.add_argument("--jobs", type=int, default=2, help="runs side by side (default 2)")
     parser.add_argument("--data", help="a folder that holds mnist/ (default: as byhand train)")
+    parser.add_argument("--table", action="store_true", help="print README's table and stop")
+    parser.add_argument("--curves", action="store_true", help="draw the loss curves and stop")
     args = parser.parse_args()
     from byhand.files import write_json
+
+    if args.table:
+        print(table())
+        return
+    if args.curves:
+        print(*curves(), sep="\n")
+        return
 
     for name in SEEDS if args.all else args.recipes:
         result = measure(name, args.seeds or SEEDS[name], args.jobs, args.data)

@@ -27,7 +27,7 @@ def output_size(hw, kernel, stride, pads):
 
 
 def taps(hw, kernel, stride, pads):
-    """All (i, j, u, v, r, s): output (i, j) sees pixel (r, s) through place (u, v) of its window."""
+    """All (i, j, u, v, r, s): output (i, j) sees pixel (r, s) through its window's place (u, v)."""
     (h, w), ((top, _), (left, _)) = hw, pads
     oh, ow = output_size(hw, kernel, stride, pads)
     for i in range(oh):

@@ -114,3 +114,24 @@ def test_without_need_dx_a_convolution_gives_the_same_parameter_gradients_and_no
     assert nothing is None
     for a, b in zip(full, less, strict=True):
         assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize(("stride", "padding"), [(1, 0), (1, "same"), (2, 1), (1, (3, 0))])
+@pytest.mark.parametrize("shape", [(90, 1, 50, 60), (2, 6, 150, 160)])
+def test_a_batch_too_large_to_unfold_at_once_equals_its_images_one_by_one(shape, stride, padding):
+    rng = np.random.default_rng(0)
+    x, weight = rng.standard_normal(shape), rng.standard_normal((2, shape[1], 3, 3))
+    bias = rng.standard_normal(2)
+    y, cache = kernels.conv2d(x, weight, bias, stride, padding)
+    dy = rng.standard_normal(y.shape)
+    dx, dweight, dbias = kernels.conv2d_backward(dy, cache)
+    sums = np.zeros_like(weight), np.zeros_like(bias)
+    for i in range(len(x)):
+        one, cache = kernels.conv2d(x[i : i + 1], weight, bias, stride, padding)
+        one_dx, *gradients = kernels.conv2d_backward(dy[i : i + 1], cache)
+        np.testing.assert_allclose(one[0], y[i], rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(one_dx[0], dx[i], rtol=1e-9, atol=1e-12)
+        for total, gradient in zip(sums, gradients, strict=True):
+            total += gradient
+    np.testing.assert_allclose(dweight, sums[0], rtol=1e-9)
+    np.testing.assert_allclose(dbias, sums[1], rtol=1e-9)

@@ -90,7 +90,12 @@ def test_bits_are_roughly_uniform_and_unrelated():
     assert ((counts - expected) ** 2 / expected).sum() < 45  # chi squared of 19 degrees: p < 0.001
     each_bit = [(bits >> shift & 1).mean() for shift in range(32)]
     assert np.abs(np.array(each_bit) - 0.5).max() < 0.015
-    for other in (bits[1:], Key(1, 1).bits(400, 100), Key(2).bits(400, 100), Key(1).child(0).bits(400, 100)):  # noqa: E501
+    for other in (
+        bits[1:],
+        Key(1, 1).bits(400, 100),
+        Key(2).bits(400, 100),
+        Key(1).child(0).bits(400, 100),
+    ):
         n = len(other)
         assert abs(np.corrcoef(uniform[:n].ravel(), other.ravel())[0, 1]) < 0.03
     assert abs(np.corrcoef(uniform[:, 1:].ravel(), uniform[:, :-1].ravel())[0, 1]) < 0.03

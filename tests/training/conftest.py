@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from types import SimpleNamespace
 
-import blobs
 import numpy as np
 import pytest
 
+import blobs
 from byhand import nn, optim, training
 from byhand.data import Standardisation
 
@@ -43,7 +43,7 @@ def start(model=None, seed=0, **how):
     """A run of 45 pictures in batches of 10, so that the last batch of an epoch is half."""
     how = {"optimiser": optim.Adam(), "average": None, **how}
     model = network(seed) if model is None else model
-    rng = np.random.default_rng([seed, 7])
+    rng = how.pop("rng", None) or np.random.default_rng([seed, 7])
     state = how.pop("state", None)
     if state is None:
         state = training.new_state(model, how["optimiser"], rng, how["average"] is not None)

@@ -21,6 +21,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+INTERRUPTED = 130
+
 
 def _version(asked: bool) -> None:
     if asked:
@@ -67,11 +69,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status = command.main(given, prog_name="byhand", standalone_mode=False)
         sys.stdout.flush()
+        if status == INTERRUPTED:  # the parser of the command line caught it
+            return _say("interrupted", INTERRUPTED)
         return status if isinstance(status, int) else 0
-    except KeyboardInterrupt:
-        return _say("interrupted", 130)
-    except typer.Abort:
-        return _say("interrupted", 130)
+    except (KeyboardInterrupt, typer.Abort):
+        return _say("interrupted", INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output has gone (`byhand ... | head`): nothing is wrong here.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

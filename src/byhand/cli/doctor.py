@@ -38,7 +38,7 @@ def examine() -> dict[str, Any]:
         "reason": "this version has no compiled core; NumPy does all arithmetic",
         "instruction_set": None,
         "lane_width": None,
-        "threads": kernels.threads(),
+        "threads": kernels.available_threads(),
         "machine": training.machine(),
         "versions": training.versions(),
         "data": None if found is None else str(found),

@@ -25,13 +25,13 @@ class Display(Protocol):
         """The run is over."""
 
 
-def new_display(prepared: Any, recipe: Any, splits: Any) -> Display:
+def new_display(prepared: Any, splits: Any) -> Display:
     """Bars where standard error is a terminal, plain lines where not; tells what is trained."""
     from rich.console import Console
 
     from byhand import kernels
 
-    model, n = prepared.model, len(prepared.train)
+    recipe, model, n = prepared.recipe, prepared.model, len(prepared.train)
     per_epoch = -(-n // recipe.batch_size)
     steps = [s for s in (recipe.steps, recipe.epochs and recipe.epochs * per_epoch) if s]
     held = "" if prepared.validation is None else f" ({len(prepared.validation):,} held out)"

@@ -99,7 +99,7 @@ def in_terminal(picture: Any, colour: bool) -> str:
 def _count(given: list[str]) -> int:
     if not given:
         return 1
-    if len(given) > 1 or not given[0].isdigit() or int(given[0]) < 1:
+    if len(given) > 1 or not given[0].isdecimal() or int(given[0]) < 1:
         raise InputError(f"--random takes one number of pictures from 1 up, not {' '.join(given)}")
     return int(given[0])
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from byhand.cli.output import Data, Json, note, open_splits, print_json
+from byhand.cli.output import Data, Json, find_model, open_splits, print_json
 
 if TYPE_CHECKING:
     from byhand.recipes.run import Finished
@@ -82,7 +82,7 @@ def train(
                 "--resume goes on with a run as it was; leave out --set, --from and --out"
             )
         plan, _ = runs.resumed(resume)
-        folder = resume
+        folder: Path | None = resume
     else:
         applied = recipes.apply(recipes.get(recipe), settings or ())
         plan = runs.Plan(
@@ -90,39 +90,32 @@ def train(
             seed=seed,
             settings=tuple(settings or ()),
             track_test=track_test,
-            from_model=None if from_model is None else str(from_model),
+            from_model=None if from_model is None else str(find_model(from_model)),
             layout=layout,
         )
-        folder = runs.new_folder(recipe, seed) if out is None else out
+        folder = out
     splits = open_splits(data, allow_bundled=data is None)
     events = runs.run(plan, splits, folder, resume=resume is not None)
     with closing(events):
-        try:
-            finished = _follow(events, plan, splits)
-        except KeyboardInterrupt:
-            if (folder / runs.CHECKPOINT).is_file():
-                note(f"stopped; go on with: byhand train --resume {folder}")
-            raise
+        finished = _follow(events, splits)
     if json:
         print_json(finished.result)
     else:
         _conclude(finished)
 
 
-def _follow(events: Any, plan: Any, splits: Any) -> Finished:
-    """Show progress while the run runs; give its end."""
+def _follow(events: Any, splits: Any) -> Finished:
+    """Show progress while the run runs; give its end. Interrupted, say how to go on."""
     from byhand import training
     from byhand.cli.progress import new_display
-    from byhand.recipes.prepare import Prepared
-    from byhand.recipes.run import Finished
+    from byhand.recipes.run import CHECKPOINT, Finished
 
-    display: Any = None
+    started = next(events)
+    display = new_display(started.prepared, splits)
     warned: set[str] = set()
     try:
         for event in events:
-            if isinstance(event, Prepared):
-                display = new_display(event, plan.recipe, splits)
-            elif isinstance(event, training.StepRecord):
+            if isinstance(event, training.StepRecord):
                 display.step(event)
             elif isinstance(event, training.EpochRecord):
                 display.epoch(event)
@@ -134,9 +127,12 @@ def _follow(events: Any, plan: Any, splits: Any) -> Finished:
                 for diagnosis in event.diagnoses:
                     display.say(str(diagnosis))
                 return event
+    except KeyboardInterrupt:
+        if (started.folder / CHECKPOINT).is_file():
+            display.say(f"stopped; go on with: byhand train --resume {started.folder}")
+        raise
     finally:
-        if display is not None:
-            display.close()
+        display.close()
     raise RuntimeError("the run ended without a result")
 
 

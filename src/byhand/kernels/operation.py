@@ -17,8 +17,18 @@ def operation(reference: F) -> F:
     """Make a function on NumPy arrays an operation that other array types can implement too.
 
     The decorated function is the definition. Another arithmetic adds its own with `implements`;
-    neither knows of the other, and the caller sees one function.
+    neither knows of the other, and the caller sees one function. Arrays of
+    integers are refused: they would be rounded in silence.
     """
+
+    @wraps(reference)
+    def on_numpy(first: Any, *args: Any, **kwargs: Any) -> Any:
+        if first.dtype.kind != "f":
+            raise ShapeError(
+                f"{reference.__name__} got an array of {first.dtype}, but it computes with "
+                "floats; standardise the pictures first, or call .astype(numpy.float32)"
+            )
+        return reference(first, *args, **kwargs)
 
     @wraps(reference)
     def no_arithmetic(first: Any, *args: Any, **kwargs: Any) -> Any:
@@ -28,7 +38,7 @@ def operation(reference: F) -> F:
         )
 
     generic = singledispatch(no_arithmetic)
-    generic.register(np.ndarray, reference)
+    generic.register(np.ndarray, on_numpy)
     return cast(F, generic)
 
 

@@ -19,7 +19,7 @@ def available_threads() -> int:
     """
     said = os.environ.get("BYHAND_THREADS", "")
     if said:
-        if not said.isdigit() or int(said) < 1:
+        if not said.isdecimal() or int(said) < 1:
             raise InputError(f"BYHAND_THREADS is {said!r}, but it must be a number from 1 up")
         return int(said)
     return cores()

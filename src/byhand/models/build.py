@@ -63,10 +63,13 @@ def build(
     try:
         model: nn.Sequential = page.build(image_shape, len(class_names), **settings)
         model.output_shape(image_shape)
+        model.init(rng, dtype)
     except ShapeError as error:
         size = "×".join(map(str, image_shape[1:]))
         raise ShapeError(f"pictures of {size} do not fit {name}: {error}") from error
-    model.init(rng, dtype)
+    except (TypeError, ValueError) as error:
+        said = ", ".join(f"{k}={v!r}" for k, v in settings.items())
+        raise InputError(f"{name} cannot be built with {said}: {error}") from error
     model.card = replace(model.card, name=name, image_shape=image_shape, classes=class_names)
     return model
 

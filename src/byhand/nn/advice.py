@@ -47,9 +47,8 @@ def _order(model: Sequential, prefix: str, found: list[str]) -> None:
                 "only while training; the order is linear, batch norm, ReLU, dropout"
             )
         if isinstance(layer, Dropout):
-            earlier = [x for x in layers[:i] if isinstance(x, weighted)]
-            later = [x for x in layers[i + 1 :] if isinstance(x, weighted)]
-            if earlier and isinstance(earlier[-1], Conv1d | Conv2d):
+            later = [x for x in layers[i + 1 :] if isinstance(x, (*weighted, Container))]
+            if later and isinstance(later[0], Conv1d | Conv2d):
                 found.append(
                     f"{place}: dropout stands among convolutions, whose neighbouring values "
                     "tell what was dropped; keep it for the linear layers"
@@ -61,7 +60,8 @@ def _order(model: Sequential, prefix: str, found: list[str]) -> None:
                 )
         if isinstance(layer, weighted):
             after = layers[i + 1 :]
-            next_one = next((x for x in after if isinstance(x, (*weighted, Activation))), None)
+            kinds = (*weighted, Activation, Container)
+            next_one = next((x for x in after if isinstance(x, kinds)), None)
             if isinstance(next_one, weighted):
                 found.append(
                     f"{place}: no activation comes between it and the next layer with weights, "

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 from byhand import kernels
-from byhand.errors import ShapeError
+from byhand.errors import InputError, ShapeError
 from byhand.kernels import Key
 from byhand.nn.layer import Array, Layer, Shape
 from byhand.nn.param import NamedVector
@@ -126,6 +126,11 @@ class Concat(Several):
     x (N, ...) to (N, C_0 + C_1 + ..., ...). The gradient of x is the sum of the branches'.
     """
 
+    def __init__(self, *layers: Layer) -> None:
+        if not layers:
+            raise InputError("Concat has no branch to join; give it at least one layer")
+        super().__init__(*layers)
+
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """x through each branch."""
         outputs, caches = [], []
@@ -144,7 +149,8 @@ class Concat(Several):
         total: Array | None = None
         for i, part in enumerate(kernels.concat_backward(dy, joint)):
             dx = self.layers[i].backward(part, caches[i], grads.child(str(i)), need_dx)
-            total = dx if total is None else total + dx
+            if need_dx:
+                total = dx if total is None else total + dx
         return total
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -195,7 +201,7 @@ class Residual(Container):
         straight: Array | None = dy
         if self.shortcut is not None:
             straight = self.shortcut.backward(dy, short, grads.child("shortcut"), need_dx)
-        return dx + straight if dx is not None and straight is not None else None
+        return dx + straight if need_dx and dx is not None and straight is not None else None
 
     def commit(self, cache: Any) -> None:
         """Update the running statistics of both ways."""
@@ -204,8 +210,14 @@ class Residual(Container):
                 layer.commit(own)
 
     def output_shape(self, shape: Shape) -> Shape:
-        """The shape after the body."""
-        return self.body.output_shape(shape)
+        """The shape after the body, which must be the shortcut's too."""
+        after = self.body.output_shape(shape)
+        straight = shape if self.shortcut is None else self.shortcut.output_shape(shape)
+        if after != straight:
+            raise ShapeError(
+                f"the body gives {after} and the shortcut {straight}, which do not add up"
+            )
+        return after
 
     def _with_children(self, children: dict[str, Layer]) -> Self:
         other = copy.copy(self)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from byhand.errors import DataError
+from byhand.errors import DataError, ShapeError
 from byhand.files import atomic_write, jsonable
 from byhand.nn.card import ModelCard
 from byhand.nn.layer import Layer, check_state
+from byhand.nn.param import Param
 from byhand.nn.registry import build, describe
 
 FORMAT = 1  # raised when a file written now could not be read by an older version
@@ -57,30 +57,28 @@ def read_tensors(path: str | Path, what: str) -> tuple[dict[str, NDArray[Any]], 
         raise DataError(
             f"{path} is a safetensors file but not a {what} of byhand: it has no header"
         ) from error
-    if not isinstance(header, dict) or header.get("format", 0) > FORMAT:
+    version = header.get("format") if isinstance(header, dict) else None
+    if not isinstance(version, int):
+        raise DataError(f"{path} has a broken header: it names no format; take another copy")
+    if version > FORMAT:
         raise DataError(f"{path} was written by a newer byhand; upgrade with pip install -U byhand")
     return tensors, header
-
-
-@dataclass(frozen=True)
-class _Sized:
-    shape: tuple[int, ...]
 
 
 def save(model: Layer, path: str | Path) -> None:
     """Write `model` with its card to `path` (safetensors), atomically.
 
+    A layer used twice is stored once and is one layer again when loaded.
+
     Raises:
         DataError: a layer's class is not registered.
         FileWriteError: the file cannot be written; what was there stays.
     """
-    header = {"format": FORMAT, "architecture": describe(model), "card": model.card.as_dict()}
-    # Of two names of one parameter only the first is stored.
-    stored: dict[int, str] = {}
-    tensors = {}
-    for name, param in (*model.named_params(), *model.named_buffers()):
-        if stored.setdefault(id(param), name) == name:
-            tensors[name] = param.value
+    architecture = describe(model)
+    values = model.state_dict()
+    # Building it here says which names the loaded model will have, and that it can be built.
+    tensors = {name: values[name] for name in _stored(build(architecture))}
+    header = {"format": FORMAT, "architecture": architecture, "card": model.card.as_dict()}
     write_tensors(path, tensors, header)
 
 
@@ -92,24 +90,39 @@ def load(path: str | Path) -> Layer:
         ShapeError: its weights do not fit its architecture; names which.
     """
     tensors, header = read_tensors(path, "model file")
+    if header.get("kind") == "checkpoint":
+        raise DataError(
+            f"{path} is a training checkpoint and no model; give the run's model.safetensors, "
+            "or go on with byhand train --resume"
+        )
     try:
         model = build(header["architecture"])
         model.card = ModelCard.from_dict(header["card"])
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, DataError):
-            raise DataError(f"{path}: {error}") from error
-        raise DataError(f"{path} has a broken header ({error}); take another copy") from error
-    first_names: dict[int, str] = {}
-    for name, param in (*model.named_params(), *model.named_buffers()):
-        first_names.setdefault(id(param), name)
-    own = {
-        name: param
-        for name, param in (*model.named_params(), *model.named_buffers())
-        if first_names[id(param)] == name
-    }
-    check_state({name: _Sized(param.shape) for name, param in own.items()}, tensors)
-    dtype = next((t.dtype for t in tensors.values()), np.dtype(np.float32))
-    model.allocate(dtype)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"{path} cannot be built into a model: {error}") from error
+    own = _stored(model)
+    try:
+        check_state(own, tensors)
+    except ShapeError as error:
+        raise ShapeError(f"{path}: {error}") from error
+    types = {str(tensor.dtype) for tensor in tensors.values()} or {"float32"}
+    if len(types) > 1 or not types <= {"float32", "float64"}:
+        raise DataError(
+            f"{path} holds weights of {', '.join(sorted(types))}, "
+            "but a model's are all float32 or all float64"
+        )
+    model.allocate(np.dtype(types.pop()))
     for name, param in own.items():
         param.value[...] = tensors[name]
     return model
+
+
+def _stored(model: Layer) -> dict[str, Param]:
+    """Parameters and buffers by name; of several names of one layer used twice, the first."""
+    met: set[int] = set()
+    stored = {}
+    for name, param in (*model.named_params(), *model.named_buffers()):
+        if id(param) not in met:
+            met.add(id(param))
+            stored[name] = param
+    return stored

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,7 +85,8 @@ def gradcheck(
     arrays += [(name, view, grads[name]) for name, view in model.parameters().items()]
     for name, values, gradient in arrays:
         chosen = rng.permutation(values.size)[:places]
-        scale = max(1.0, float(np.abs(gradient).max(initial=0)))
+        finite = np.abs(gradient[np.isfinite(gradient)])
+        scale = max(1.0, float(finite.max(initial=0)))
         worst = Comparison(name, len(chosen), 0.0, 0.0, (), 0.0, 0.0)
         for flat_index in chosen:
             where = tuple(int(i) for i in np.unravel_index(flat_index, values.shape))
@@ -97,7 +99,8 @@ def gradcheck(
             numeric = (above - below) / (2 * eps)
             ours = float(gradient[where])
             difference = abs(ours - numeric) / scale
-            if not difference <= worst.worst_difference or worst.where == ():  # NaN is worst of all
+            difference = difference if math.isfinite(difference) else math.inf
+            if difference > worst.worst_difference or worst.where == ():
                 relative = abs(ours - numeric) / max(abs(ours), abs(numeric), 1e-12)
                 worst = Comparison(
                     name, len(chosen), difference, relative, where, ours, float(numeric)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import operator
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from byhand.errors import ByhandError, ShapeError
+from byhand.errors import ByhandError, InputError, ShapeError
 from byhand.kernels import Key
 from byhand.nn.card import ModelCard
 from byhand.nn.param import Buffer, NamedVector, Param
@@ -165,10 +166,22 @@ class Layer:
         return vector
 
     def __repr__(self) -> str:
-        from byhand.nn.registry import arguments
+        from byhand.nn.registry import parameters_of
 
-        said = ", ".join(f"{k}={v!r}" for k, v in arguments(self).items())
+        kept = [k for k in parameters_of(type(self)) if hasattr(self, k)]
+        said = ", ".join(f"{k}={getattr(self, k)!r}" for k in kept)
         return f"{type(self).__name__}({said})"
+
+
+def positive(name: str, value: int) -> int:
+    """See that a size is a whole number from 1 up.
+
+    Raises:
+        InputError: it is not; names it.
+    """
+    if not hasattr(value, "__index__") or operator.index(value) < 1:
+        raise InputError(f"{name} is {value!r}, but it must be a whole number from 1 up")
+    return operator.index(value)
 
 
 def check_state(own: Mapping[str, Any], values: Mapping[str, Any]) -> None:

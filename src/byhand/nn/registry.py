@@ -40,11 +40,29 @@ def registered() -> dict[str, type[Layer]]:
 
 
 def arguments(layer: Layer) -> dict[str, Any]:
-    """The constructor's arguments that give this layer, read from its attributes."""
-    if type(layer).__init__ is object.__init__:
+    """The constructor's arguments that give this layer, read from its attributes.
+
+    Raises:
+        DataError: an argument is not kept under its own name.
+    """
+    given = {}
+    for name in parameters_of(type(layer)):
+        if not hasattr(layer, name):
+            raise DataError(
+                f"the layer {type(layer).__name__} does not keep its argument {name!r}; "
+                f"write self.{name} = {name} in its constructor"
+            )
+        given[name] = getattr(layer, name)
+    return given
+
+
+def parameters_of(cls: type[Layer]) -> dict[str, inspect.Parameter]:
+    """The constructor's parameters by name, without self."""
+    if cls.__init__ is object.__init__:
         return {}
-    parameters = inspect.signature(type(layer).__init__).parameters
-    return {name: getattr(layer, name) for name in parameters if name != "self"}
+    parameters = dict(inspect.signature(cls.__init__).parameters)
+    parameters.pop("self", None)
+    return parameters
 
 
 def describe(layer: Layer) -> dict[str, Any]:
@@ -113,12 +131,15 @@ def _build(value: Any, built: list[Layer | None]) -> Any:
         place = len(built)
         built.append(None)
         cls = _LAYERS[name]
-        parameters = inspect.signature(cls.__init__).parameters
+        parameters = parameters_of(cls)
+        unknown = [key for key in given if key not in parameters]
+        if unknown:
+            raise DataError(f"the layer {name} takes no argument {', '.join(unknown)}")
         positional: list[Any] = []
         keywords: dict[str, Any] = {}
         for key, item in given.items():
             made = _build(item, built)
-            if key in parameters and parameters[key].kind is inspect.Parameter.VAR_POSITIONAL:
+            if parameters[key].kind is inspect.Parameter.VAR_POSITIONAL:
                 positional = list(made)
             else:
                 keywords[key] = made

@@ -15,12 +15,13 @@ import json
 from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from byhand import evaluation, kernels, nn, training
 from byhand.data import Splits
-from byhand.errors import DataError, InputError
+from byhand.errors import DataError, FileWriteError, InputError
 from byhand.files import append_text, jsonable, remove_partials, write_json, write_text
 from byhand.recipes import settings as recipe_settings
 from byhand.recipes.prepare import Prepared, prepare, train
@@ -30,6 +31,14 @@ CHECKPOINT = "checkpoint.safetensors"
 MODEL = "model.safetensors"
 RECORD = "run.json"
 LOG = "log.jsonl"
+
+
+@dataclass(frozen=True)
+class Started:
+    """The beginning of a run: what was prepared, and the folder that it goes to."""
+
+    prepared: Prepared
+    folder: Path
 
 
 @dataclass(frozen=True)
@@ -61,14 +70,22 @@ class Plan:
 
 
 def new_folder(recipe: str, seed: int, parent: str | Path = "runs") -> Path:
-    """A folder name that is not taken: recipe, seed and time."""
+    """Make a folder of its own for a run, named by recipe, seed and time.
+
+    Raises:
+        FileWriteError: it cannot be made.
+    """
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     name = f"{recipe}-seed{seed}-{stamp}"
-    folder = Path(parent) / name
-    number = 2
-    while folder.exists():
-        folder = Path(parent) / f"{name}-{number}"
-        number += 1
+    for number in count(1):
+        folder = Path(parent) / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:  # another run began in the same second
+            continue
+        except OSError as error:
+            raise FileWriteError(f"cannot make the folder {folder}: {error.strerror}") from error
+        break
     return folder
 
 
@@ -83,22 +100,28 @@ def resumed(folder: str | Path) -> tuple[Plan, str]:
     if not (folder / CHECKPOINT).is_file():
         raise DataError(f"{folder} holds no {CHECKPOINT} to resume from; give a run's folder")
     said = training.read_settings(folder / CHECKPOINT)
-    recipe = recipe_settings.from_dict(get(said["recipe"]["name"]), said["recipe"])
-    plan = Plan(
-        recipe=recipe,
-        seed=said["seed"],
-        settings=tuple(said["settings"]),
-        track_test=said["track_test"],
-        from_model=said["from_model"],
-        layout=said["layout"],
-    )
-    return plan, said["data"]
+    try:
+        plan = Plan(
+            recipe=recipe_settings.from_dict(get(said["recipe"]["name"]), said["recipe"]),
+            seed=said["seed"],
+            settings=tuple(said["settings"]),
+            track_test=said["track_test"],
+            from_model=said["from_model"],
+            layout=said["layout"],
+        )
+        return plan, said["data"]
+    except KeyError as error:
+        raise DataError(
+            f"{folder / CHECKPOINT} was not written by byhand train: its settings lack {error}"
+        ) from error
 
 
 def run(
-    plan: Plan, splits: Splits, folder: str | Path, *, resume: bool = False
-) -> Generator[Prepared | training.EpochRecord | training.StepRecord | Finished, None, None]:
-    """Train into `folder`: yields what was prepared, step and epoch records, and `Finished`.
+    plan: Plan, splits: Splits, folder: str | Path | None = None, *, resume: bool = False
+) -> Generator[Started | training.EpochRecord | training.StepRecord | Finished, None, None]:
+    """Train into `folder`: yields `Started`, step and epoch records, and `Finished`.
+
+    Without a folder it makes one in runs/, once all is ready to train.
 
     Stopped at any point, the folder holds the last checkpoint; `resume=True` goes on from it and
     comes to the same bits as a run that was never stopped.
@@ -107,10 +130,10 @@ def run(
         training.Diverged: the loss is not finite; the folder's report says more.
         FileWriteError: the folder cannot be written; the last checkpoint stays.
     """
-    folder = Path(folder)
     # A checkpoint holds the weights already: the file they started from may be gone by now.
     start = None if resume else plan.from_model
     prepared = prepare(plan.recipe, splits, plan.seed, start)
+    folder = new_folder(plan.recipe.name, plan.seed) if folder is None else Path(folder)
     if resume:
         if resumed(folder)[1] != splits.sha256:
             raise InputError(
@@ -126,7 +149,7 @@ def run(
     about = _about(plan, prepared, splits)
     write_text(folder / LOG, "".join(_line(record) for record in state.records))
     _write_record(folder, about, state.records, (), None)
-    yield prepared
+    yield Started(prepared, folder)
     try:
         for record in train(
             prepared,

@@ -150,13 +150,13 @@ def check(recipe: Recipe) -> None:
 
 
 def _part(name: str, text: str, registry: Mapping[str, type]) -> Any:
-    called, settings = _call(name, text, registry)
     by_lower = {k.lower(): v for k, v in registry.items()}
-    if called.lower() not in by_lower:
+    if text.partition("(")[0].strip().lower() not in by_lower:
         raise InputError(
             f"{name} is {text!r}, but it must be one of {', '.join(registry)}, "
             f"such as {name}='{next(iter(registry))}(...)'"
         )
+    called, settings = _call(name, text, registry)
     cls = by_lower[called.lower()]
     try:
         return cls(**settings)
@@ -188,6 +188,8 @@ def _call(
         key: _value(name, value, registry) for key, value in zip(ordered, node.args, strict=False)
     }
     for keyword in node.keywords:
+        if keyword.arg in settings:
+            raise InputError(f"{name} is {text!r}, which sets {keyword.arg} twice")
         if keyword.arg is None:
             raise InputError(f"{name} is {text!r}, which is not of the form Name(key=value)")
         settings[keyword.arg] = _value(name, keyword.value, registry)
@@ -196,18 +198,24 @@ def _call(
 
 def _value(name: str, node: ast.expr, registry: Mapping[str, type] | None) -> Any:
     """An argument: a plain value, or another part (a schedule inside a warm-up)."""
-    if isinstance(node, ast.Call | ast.Name) and registry is not None:
-        return _part(name, ast.unparse(node), registry)
-    return _literal(name, ast.unparse(node))
+    text = ast.unparse(node)
+    if isinstance(node, ast.Call | ast.Name) and registry is not None and not _is_word(text):
+        return _part(name, text, registry)
+    return _literal(name, text)
 
 
 def _literal(name: str, text: str) -> Any:
-    if text.lower() in ("true", "false", "none"):
+    if _is_word(text):
         text = text.capitalize()
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError) as error:
+    except (ValueError, SyntaxError, TypeError) as error:
         raise InputError(f"{name} is {text!r}, which is not a plain value") from error
+
+
+def _is_word(text: str) -> bool:
+    """Whether it is a plain value that people also write in small letters."""
+    return text.lower() in ("true", "false", "none")
 
 
 def _is_number(text: str) -> bool:

@@ -19,6 +19,10 @@ from byhand.training.records import EpochRecord
 
 Array = NDArray[Any]
 
+# What a checkpoint's header holds besides its format and kind.
+HEADER = ("architecture", "settings", "epoch", "step", "batch", "optimiser_step", "generator",
+          "sums", "records", "best_epoch")  # fmt: skip
+
 
 @dataclass
 class EpochSums:
@@ -143,10 +147,14 @@ def new_state(
 
 def _read(path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]:
     tensors, header = read_tensors(path, "checkpoint")
-    if header.get("kind") != "checkpoint" or "parameters" not in tensors:
+    if header.get("kind") != "checkpoint":
         raise DataError(
             f"{path} is not a checkpoint; it may be a finished model (model.safetensors)"
         )
+    missing = [name for name in HEADER if name not in header]
+    missing += [name for name in ("parameters", "buffers") if name not in tensors]
+    if missing:
+        raise DataError(f"{path} is a broken checkpoint: it lacks {', '.join(missing)}")
     return tensors, header
 
 

@@ -21,6 +21,7 @@ from byhand.training.records import Diagnosis, EpochRecord
 
 DEAD_SHARE = 1 / 3  # of a layer's units
 SMALL_WEIGHTS = 0.35  # of the deviation that He's rule gives
+LARGE_WEIGHTS = 3.0  # likewise
 VANISHING = 1e-3  # first layer's gradient per weight, of the last layer's
 EXPLODING = 100.0  # norm of a layer's gradient
 OVERFIT_GAP = 0.02  # training minus validation accuracy
@@ -52,9 +53,14 @@ def activation_health(model: nn.Layer, images: NDArray[Any]) -> list[LayerHealth
 
 
 def diverged(
-    loss: float, step: int, learning_rate: float, images: NDArray[Any], norms: Sequence[float]
+    loss: float,
+    step: int,
+    learning_rate: float,
+    images: NDArray[Any],
+    norms: Sequence[float],
+    what: str = "the loss",
 ) -> Diagnosis:
-    """The loss is not finite. `norms` are the gradient's norms of the latest steps."""
+    """`what` is not finite. `norms` are the gradient's norms of the latest steps."""
     causes: list[Cause] = [
         (
             f"the learning rate {learning_rate:.3g} is too high",
@@ -74,7 +80,7 @@ def diverged(
     seen = f" (gradient norms before it: {', '.join(f'{n:.3g}' for n in finite[-3:])})"
     return Diagnosis(
         "diverged",
-        f"the loss became {loss} at step {step}{seen if finite else ''}",
+        f"{what} became {loss} at step {step}{seen if finite else ''}",
         tuple(causes),
     )
 
@@ -89,7 +95,7 @@ def epoch_diagnoses(
     """What the epoch's numbers say: at chance, dead units, vanishing or exploding gradients."""
     found = []
     dead = [h for h in health if h.dead > DEAD_SHARE * h.units]
-    small = _small_weights(model)
+    small = {name: ratio for name, ratio in _of_he(model).items() if ratio < SMALL_WEIGHTS}
     if _at_chance(record, chance, n_train):
         found.append(_chance(record, model, chance, dead, small))
     if dead:
@@ -126,15 +132,18 @@ def epoch_diagnoses(
         )
     name, norm = max(record.gradient_norms.items(), key=lambda i: i[1], default=("", 0.0))
     if norm > EXPLODING:
+        causes = [
+            (f"the learning rate {record.learning_rate:.3g} is too high", "try a tenth"),
+            ("weights started too large", "initialise with He"),
+            ("single pictures with a huge loss", "clip: --set clip_norm=1.0"),
+        ]
+        if any(ratio > LARGE_WEIGHTS for ratio in _of_he(model).values()):
+            causes[:2] = causes[1::-1]
         found.append(
             Diagnosis(
                 "exploding",
                 f"in epoch {record.epoch} the gradient of {name} had norm {norm:.3g}",
-                (
-                    (f"the learning rate {record.learning_rate:.3g} is too high", "try a tenth"),
-                    ("weights started too large", "initialise with He"),
-                    ("single pictures with a huge loss", "clip: --set clip_norm=1.0"),
-                ),
+                tuple(causes),
             )
         )
     return tuple(found)
@@ -171,14 +180,17 @@ def run_diagnoses(model: nn.Layer, records: Sequence[EpochRecord]) -> tuple[Diag
         falling = len(records) > 1 and records[-2].train_loss - last.train_loss > (
             0.02 * last.train_loss
         )
-        more = ("it had not finished: the loss was still falling", "more epochs")
+        more = ("it had not finished: the loss was still falling", "train for more epochs")
+        if len(records) == 1:
+            more = ("one epoch is little", "train for more epochs")
         causes: list[Cause] = [
             (f"the learning rate {last.learning_rate:.3g} is too low (or too high to settle)",
              "try three times more and three times less"),
             ("the network is too small", "more channels, or another layer"),
             *_unstandardised(model),
         ]  # fmt: skip
-        causes.insert(0 if falling or len(records) == 1 else 1, more)
+        if falling or len(records) == 1:
+            causes.insert(0, more)
         return (
             Diagnosis(
                 "underfitting",
@@ -239,16 +251,14 @@ def _unstandardised(model: nn.Layer) -> tuple[Cause, ...]:
     return (("the pictures are not standardised", "--set standardise=true"),)
 
 
-def _small_weights(model: nn.Layer) -> dict[str, float]:
-    """Weights whose deviation is far below He's sqrt(2 / fan_in), and how far."""
-    small = {}
+def _of_he(model: nn.Layer) -> dict[str, float]:
+    """Each weight's deviation, of the sqrt(2 / fan_in) that He's rule gives."""
+    ratios = {}
     for name, view in model.parameters().items():
         if view.ndim >= 2:
             he = math.sqrt(2 / math.prod(view.shape[1:]))
-            ratio = float(np.sqrt(np.mean(np.square(view, dtype=np.float64)))) / he
-            if ratio < SMALL_WEIGHTS:
-                small[name] = ratio
-    return small
+            ratios[name] = float(np.sqrt(np.mean(np.square(view, dtype=np.float64)))) / he
+    return ratios
 
 
 def _small_cause(small: Mapping[str, float]) -> tuple[Cause, ...]:

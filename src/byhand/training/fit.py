@@ -123,7 +123,8 @@ def fit(
             save_checkpoint(checkpoint, model, state, settings or {})
         saved_at = time.monotonic()
 
-    while state.step < total_steps:
+    # A checkpoint may hold a finished last step whose epoch has no record yet.
+    while state.step < total_steps or state.sums.images:
         rng.bit_generator.state = state.generator
         order = batches(
             train,
@@ -135,11 +136,14 @@ def fit(
             layout=layout,
         )
         for batch in order:
+            if state.step >= total_steps:
+                break
             start = time.perf_counter()
             rate = schedule(state.step)
-            value, correct, norm = _step(
-                model, batch, loss, optimiser, state, grads, rate, seed, clip_norm
-            )
+            with np.errstate(over="ignore", invalid="ignore"):  # told by `Diverged`
+                value, correct, norm = _step(
+                    model, batch, loss, optimiser, state, grads, rate, seed, clip_norm
+                )
             if average is not None and state.average is not None:
                 average.update(state.average, model.flat, state.step)
             recent = [*recent[-9:], norm]
@@ -153,11 +157,17 @@ def fit(
             if step_records:
                 accuracy = correct / len(batch.labels)
                 yield StepRecord(state.step, state.epoch + 1, value, accuracy, rate, norm)
-            if state.step >= total_steps:
-                break
-            if time.monotonic() - saved_at > CHECKPOINT_SECONDS and state.batch < per_epoch:
+            if time.monotonic() - saved_at > CHECKPOINT_SECONDS:
                 save()
-        record = _epoch_record(model, state, validation, test, loss, schedule, layout)
+        if not np.isfinite(model.flat).all():
+            # A step's loss is that before its update, so the last update is looked at here.
+            rate = schedule(max(state.step - 1, 0))
+            raise Diverged(diagnose.diverged(math.nan, state.step, rate, probe, recent, "a weight"))
+        with np.errstate(over="ignore", invalid="ignore"):
+            record = _epoch_record(model, state, validation, test, loss, schedule, layout)
+        if record.validation_loss is not None and not math.isfinite(record.validation_loss):
+            said = (record.validation_loss, state.step, record.learning_rate, probe, recent)
+            raise Diverged(diagnose.diverged(*said, "the validation loss"))
         found = diagnose.epoch_diagnoses(
             record, model, chance, state.sums.images, diagnose.activation_health(model, probe)
         )

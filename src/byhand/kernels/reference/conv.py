@@ -85,12 +85,14 @@ def fold(cols: Array, x_shape: tuple[int, int, int, int], where: Window) -> Arra
     return crop(x.transpose(1, 0, 2, 3), where.padding)  # (N, C, H, W)
 
 
+@operation
 def im2col(x: Array, kernel_size: Size, stride: Size = 1, padding: Padding = 0) -> Array:
     """Unfold x (N, C, H, W) into the matrix (C*KH*KW, N*OH*OW) whose columns are the windows."""
     _check_pictures("im2col", x)
     return unfold(x, window(kernel_size, stride, padding))
 
 
+@operation
 def col2im(
     cols: Array,
     x_shape: tuple[int, int, int, int],
@@ -128,6 +130,8 @@ def conv2d(
             f"conv2d got x {x.shape} and weight {weight.shape}, "
             "but weight must be (F, C, KH, KW) with the C of x (N, C, H, W)"
         )
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ShapeError(f"conv2d got weight {weight.shape} and bias {bias.shape}, not (F,)")
     where = window(weight.shape[2:], stride, padding)
     y = convolve(x, weight, where)
     if bias is not None:
@@ -222,8 +226,3 @@ def conv1d_backward(
 def _check_pictures(name: str, x: Array) -> None:
     if x.ndim != 4:
         raise ShapeError(f"{name} got an array of shape {x.shape}, but it must be (N, C, H, W)")
-    if x.dtype.kind != "f":
-        raise ShapeError(
-            f"{name} got an array of {x.dtype}, but it computes with floats; "
-            "standardise the pictures first, or call .astype(numpy.float32)"
-        )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 from byhand.errors import InputError, ShapeError
@@ -14,12 +14,16 @@ Padding = int | tuple[int, int] | Literal["same"]
 
 def pair(value: Size, name: str, least: int) -> tuple[int, int]:
     """Turn an integer or a pair into a pair, and check that both are at least `least`."""
-    both = value if isinstance(value, tuple | list) else (value, value)
-    if len(both) != 2 or any(not isinstance(v, int) or v < least for v in both):
+    both = tuple(value) if isinstance(value, tuple | list) else (value, value)
+    try:
+        first, second = (operator.index(v) for v in both)
+    except (TypeError, ValueError):
+        first, second = least - 1, least - 1
+    if min(first, second) < least:
         raise InputError(
             f"{name} is {value!r}, but it must be an integer of at least {least} or a pair of them"
         )
-    return (both[0], both[1])
+    return first, second
 
 
 @dataclass(frozen=True)
@@ -50,22 +54,24 @@ class Window:
         )
 
 
-@lru_cache(maxsize=1024)
 def window(kernel_size: Size, stride: Size = 1, padding: Padding = 0) -> Window:
     """Read the arguments as users write them.
 
     `padding` is one number, a pair (rows, columns), or "same": as many zeros as keep the size when
     the stride is 1, the odd one at the bottom and right (as PyTorch).
+
+    Raises:
+        InputError: a number is too small, or padding is a word that is not "same".
     """
     kernel = pair(kernel_size, "kernel size", 1)
     steps = pair(stride, "stride", 1)
-    if padding == "same":
+    if isinstance(padding, str):
+        if padding != "same":
+            raise InputError(f'padding is {padding!r}, but the only word for it is "same"')
         if steps != (1, 1):
             raise InputError(f'padding "same" needs stride 1, but the stride is {stride!r}')
-        same = tuple(((k - 1) // 2, k // 2) for k in kernel)
-        return Window(kernel, steps, (same[0], same[1]))
-    if isinstance(padding, str):
-        raise InputError(f'padding is {padding!r}, but the only word for it is "same"')
+        kh, kw = kernel
+        return Window(kernel, steps, (((kh - 1) // 2, kh // 2), ((kw - 1) // 2, kw // 2)))
     rows, columns = pair(padding, "padding", 0)
     return Window(kernel, steps, ((rows, rows), (columns, columns)))
 
@@ -73,8 +79,18 @@ def window(kernel_size: Size, stride: Size = 1, padding: Padding = 0) -> Window:
 def line(
     kernel_size: int, stride: int = 1, padding: int | Literal["same"] = 0
 ) -> tuple[tuple[int, int], tuple[int, int], Padding]:
-    """The one-dimensional arguments as those of a picture of one row."""
-    for name, value in (("kernel size", kernel_size), ("stride", stride)):
-        if not isinstance(value, int):
-            raise InputError(f"{name} is {value!r}, but in one dimension it must be an integer")
-    return (1, kernel_size), (1, stride), "same" if padding == "same" else (0, padding)
+    """The one-dimensional arguments as those of a picture of one row.
+
+    Raises:
+        InputError: one of them is no integer, or too small.
+    """
+    numbers = [("kernel size", kernel_size, 1), ("stride", stride, 1)]
+    if not isinstance(padding, str):
+        numbers.append(("padding", padding, 0))
+    for name, value, least in numbers:
+        if not hasattr(value, "__index__") or operator.index(value) < least:
+            raise InputError(
+                f"{name} is {value!r}, but in one dimension it must be an integer "
+                f"of at least {least}"
+            )
+    return (1, kernel_size), (1, stride), padding if isinstance(padding, str) else (0, padding)

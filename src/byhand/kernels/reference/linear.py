@@ -30,11 +30,8 @@ def linear(x: Array, weight: Array, bias: Array | None) -> tuple[Array, LinearCa
             f"linear got x {x.shape} and weight {weight.shape}, "
             "but they must be (N, I) and (O, I) with the same I"
         )
-    if x.dtype.kind != "f":
-        raise ShapeError(
-            f"linear got an array of {x.dtype}, but it computes with floats; "
-            "call .astype(numpy.float32)"
-        )
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ShapeError(f"linear got weight {weight.shape} and bias {bias.shape}, not (O,)")
     y = x @ weight.T
     if bias is not None:
         y += bias

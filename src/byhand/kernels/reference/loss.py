@@ -90,7 +90,7 @@ def mean_squared_error(outputs: Array, targets: Array) -> tuple[Array, Differenc
     """loss[n] = mean over the image's M outputs of (y - t)^2. Outputs and targets (N, ...)."""
     difference = outputs - _same_shape(outputs, targets)
     m = int(np.prod(outputs.shape[1:]))
-    losses = (difference * difference).reshape(outputs.shape[0], -1).mean(axis=1)
+    losses = (difference * difference).reshape(-1, m).mean(axis=1)
     return losses, DifferenceCache(difference * np.asarray(2 / m, outputs.dtype))
 
 
@@ -113,7 +113,7 @@ def binary_cross_entropy(logits: Array, targets: Array) -> tuple[Array, Differen
     half = np.asarray(0.5, logits.dtype)
     probabilities = half * (1 + np.tanh(half * logits))
     derivative = (probabilities - targets) * np.asarray(1 / m, logits.dtype)
-    return losses.reshape(logits.shape[0], -1).mean(axis=1), DifferenceCache(derivative)
+    return losses.reshape(-1, m).mean(axis=1), DifferenceCache(derivative)
 
 
 @operation

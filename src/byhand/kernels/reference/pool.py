@@ -122,7 +122,7 @@ def max_pool1d(
     x: Array, kernel_size: int, stride: int | None = None, padding: int | Literal["same"] = 0
 ) -> tuple[Array, MaxPoolCache]:
     """The largest of each window: x (N, C, L) to y (N, C, OL). A picture of one row."""
-    kernel, steps, padded = line(kernel_size, stride or kernel_size, padding)
+    kernel, steps, padded = line(kernel_size, kernel_size if stride is None else stride, padding)
     y, cache = max_pool2d(_row("max_pool1d", x), kernel, steps, padded)
     return y[:, :, 0, :], cache
 
@@ -138,7 +138,7 @@ def avg_pool1d(
     x: Array, kernel_size: int, stride: int | None = None, padding: int | Literal["same"] = 0
 ) -> tuple[Array, AvgPoolCache]:
     """The mean of each window: x (N, C, L) to y (N, C, OL). A picture of one row."""
-    kernel, steps, padded = line(kernel_size, stride or kernel_size, padding)
+    kernel, steps, padded = line(kernel_size, kernel_size if stride is None else stride, padding)
     y, cache = avg_pool2d(_row("avg_pool1d", x), kernel, steps, padded)
     return y[:, :, 0, :], cache
 

@@ -9,7 +9,7 @@ from byhand import kernels
 from byhand.errors import ShapeError
 from byhand.kernels import Key, Padding, Size
 from byhand.nn.initialisers import He, Initialiser, Zeros
-from byhand.nn.layer import Array, Layer, Shape
+from byhand.nn.layer import Array, Layer, Shape, positive
 from byhand.nn.param import NamedVector, Param
 from byhand.nn.registry import register
 
@@ -39,8 +39,8 @@ class Conv2d(Layer):
         weight_init: Initialiser = He(),  # noqa: B008 - frozen
         bias_init: Initialiser = Zeros(),  # noqa: B008
     ) -> None:
-        self.in_channels = in_channels
-        self.out_channels = out_channels
+        self.in_channels = positive("in_channels", in_channels)
+        self.out_channels = positive("out_channels", out_channels)
         self.kernel_size = kernel_size
         self.stride = stride
         self.padding = padding
@@ -97,8 +97,8 @@ class Conv1d(Layer):
         weight_init: Initialiser = He(),  # noqa: B008 - frozen
         bias_init: Initialiser = Zeros(),  # noqa: B008
     ) -> None:
-        self.in_channels = in_channels
-        self.out_channels = out_channels
+        self.in_channels = positive("in_channels", in_channels)
+        self.out_channels = positive("out_channels", out_channels)
         self.kernel_size = kernel_size
         self.stride = stride
         self.padding: int | Literal["same"] = padding

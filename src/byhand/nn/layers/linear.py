@@ -9,7 +9,7 @@ from byhand import kernels
 from byhand.errors import ShapeError
 from byhand.kernels import Key
 from byhand.nn.initialisers import He, Initialiser, Zeros
-from byhand.nn.layer import Array, Layer, Shape
+from byhand.nn.layer import Array, Layer, Shape, positive
 from byhand.nn.param import NamedVector, Param
 from byhand.nn.registry import register
 
@@ -29,8 +29,8 @@ class Linear(Layer):
         weight_init: Initialiser = He(),  # noqa: B008 - frozen
         bias_init: Initialiser = Zeros(),  # noqa: B008
     ) -> None:
-        self.in_features = in_features
-        self.out_features = out_features
+        self.in_features = positive("in_features", in_features)
+        self.out_features = positive("out_features", out_features)
         self.use_bias = use_bias
         self.weight_init = weight_init
         self.bias_init = bias_init

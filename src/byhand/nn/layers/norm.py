@@ -9,7 +9,7 @@ from byhand import kernels
 from byhand.errors import ShapeError
 from byhand.kernels import Key
 from byhand.nn.initialisers import Constant, Zeros
-from byhand.nn.layer import Array, Layer, Shape
+from byhand.nn.layer import Array, Layer, Shape, positive
 from byhand.nn.param import Buffer, NamedVector, Param
 from byhand.nn.registry import register
 
@@ -25,8 +25,10 @@ class BatchNorm(Layer):
     gradient is derived in kernels/reference/norm.py.
     """
 
+    _axes: tuple[int, ...]  # how many axes x may have
+
     def __init__(self, features: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
-        self.features = features
+        self.features = positive("features", features)
         self.eps = eps
         self.momentum = momentum
         self.weight = Param((features,), Constant(1.0))
@@ -36,8 +38,7 @@ class BatchNorm(Layer):
 
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """y as x."""
-        if x.ndim not in self._allowed():
-            raise ShapeError(f"{type(self).__name__} got an array of shape {x.shape}")
+        self._check(x.shape)
         return kernels.batch_norm(
             x,
             self.weight.value,
@@ -67,29 +68,29 @@ class BatchNorm(Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         """As it came."""
-        if len(shape) + 1 not in self._allowed() or shape[0] != self.features:
-            raise ShapeError(f"it takes {self.features} channels, but gets {tuple(shape)}")
+        self._check((1, *shape))
         return shape
 
     def operations(self, shape: Shape) -> int:
         """A subtraction, two multiplications and an addition a value."""
         return 4 * math.prod(shape)
 
-    def _allowed(self) -> tuple[int, ...]:
-        raise NotImplementedError
+    def _check(self, shape: Shape) -> None:
+        if len(shape) not in self._axes or shape[1] != self.features:
+            forms = {2: "(N, {})", 3: "(N, {}, L)", 4: "(N, {}, H, W)"}
+            said = " or ".join(forms[n].format(self.features) for n in self._axes)
+            raise ShapeError(f"{type(self).__name__} takes arrays {said}, but gets {tuple(shape)}")
 
 
 @register
 class BatchNorm1d(BatchNorm):
     """Batch normalisation of vectors (N, C) or sequences (N, C, L)."""
 
-    def _allowed(self) -> tuple[int, ...]:
-        return (2, 3)
+    _axes = (2, 3)
 
 
 @register
 class BatchNorm2d(BatchNorm):
     """Batch normalisation of pictures (N, C, H, W): mean and var over N, H and W."""
 
-    def _allowed(self) -> tuple[int, ...]:
-        return (4,)
+    _axes = (4,)

@@ -138,6 +138,8 @@ class GlobalAvgPool(Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         """(C, ...) to (C)."""
+        if len(shape) < 2:
+            raise ShapeError(f"it takes pictures or sequences (C, ...), but gets {tuple(shape)}")
         return shape[:1]
 
     def operations(self, shape: Shape) -> int:

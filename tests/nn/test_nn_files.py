@@ -1,0 +1,287 @@
+"""Model files: what is saved is loaded; what is broken, foreign or newer is refused by name."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from safetensors.numpy import save as serialise
+
+from byhand import nn
+from byhand.data import Standardisation
+from byhand.errors import DataError, FileWriteError, ShapeError
+from byhand.nn.files import FORMAT, read_tensors, write_tensors
+
+
+def network(dtype=np.float32):
+    linear = nn.Linear(8, 8)
+    return nn.Sequential(
+        nn.Conv2d(1, 2, 3),
+        nn.BatchNorm2d(2),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        linear,
+        nn.Residual(nn.Sequential(nn.Tanh(), linear)),
+        nn.Dropout(0.5),
+        nn.Linear(8, 3, weight_init=nn.Normal(0.1)),
+    ).init(np.random.default_rng(0), dtype)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.safetensors"
+
+
+@pytest.fixture
+def saved(path):
+    nn.save(network(), path)
+    return path
+
+
+def header_of(path):
+    return read_tensors(path, "model file")[1]
+
+
+def rewritten(path, change_header=lambda h: None, change_tensors=lambda t: None):
+    """The file with its header and its tensors changed."""
+    tensors, header = read_tensors(path, "model file")
+    change_header(header)
+    change_tensors(tensors)
+    write_tensors(path, tensors, header)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_model_comes_back_with_numbers_statistics_types_and_card(path, dtype):
+    model = network(dtype)
+    x = np.random.default_rng(1).standard_normal((4, 1, 6, 6)).astype(dtype)
+    model.commit(model.forward(x, train=True, key=nn.Key(0))[1])
+    model.card = nn.ModelCard(
+        name="small",
+        image_shape=(1, 6, 6),
+        classes=("a", "b", "ç"),
+        standardisation=Standardisation((0.1307,), (0.3081,)),
+        recipe={"epochs": 3, "nested": {"learning_rate": 0.01}},
+        figures={"test_accuracy": 0.98},
+    )
+    nn.save(model, path)
+    loaded = nn.load(path)
+    assert loaded.card == model.card
+    assert loaded.flat.dtype == loaded.flat_buffers.dtype == dtype
+    assert np.array_equal(loaded.flat, model.flat)
+    assert np.array_equal(loaded.flat_buffers, model.flat_buffers)
+    assert np.array_equal(loaded.forward(x)[0], model.forward(x)[0])
+    key = nn.Key(3)
+    assert np.array_equal(loaded.forward(x, True, key)[0], model.forward(x, True, key)[0])
+    # and it goes on as a model: its vectors are whole and its own
+    loaded.flat[...] = 0
+    assert not loaded.forward(x)[0].any()
+
+
+def test_a_layer_used_twice_is_in_the_file_once_and_shared_when_loaded(saved):
+    tensors, _ = read_tensors(saved, "model file")
+    assert "5.weight" in tensors
+    assert "6.body.1.weight" not in tensors
+    loaded = nn.load(saved)
+    assert loaded[5] is loaded[6].body[1]
+    assert loaded.flat.size == network().flat.size
+
+
+def test_a_parameter_of_two_layers_survives_the_file(path):
+    first, second = nn.Linear(3, 3), nn.Linear(3, 3)
+    second.weight = first.weight
+    model = nn.Sequential(first, nn.Tanh(), second).init(np.random.default_rng(0))
+    assert model.flat.size == 9 + 3 + 3
+    nn.save(model, path)
+    x = np.ones((2, 3), np.float32)
+    assert np.array_equal(nn.load(path).forward(x)[0], model.forward(x)[0])
+
+
+def test_the_same_model_gives_the_same_bytes(tmp_path):
+    for name in ("a", "b"):
+        nn.save(network(), tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_the_file_is_safetensors_with_the_architecture_as_json(saved):
+    raw = saved.read_bytes()
+    size = int.from_bytes(raw[:8], "little")
+    outer = json.loads(raw[8 : 8 + size])
+    header = json.loads(outer["__metadata__"]["byhand"])
+    assert header["format"] == FORMAT
+    assert header["architecture"]["layer"] == "Sequential"
+    assert outer["0.weight"]["shape"] == [2, 1, 3, 3]
+    assert outer["0.weight"]["dtype"] == "F32"
+
+
+def test_figures_that_are_no_numbers_are_left_empty(path):
+    model = network()
+    model.card = replace(model.card, figures={"loss": float("nan"), "best": np.float32(0.5)})
+    nn.save(model, path)
+    assert nn.load(path).card.figures == {"loss": None, "best": 0.5}
+
+
+def test_every_truncation_is_refused_by_name(saved):
+    whole = saved.read_bytes()
+    for length in (0, 1, 7, 8, 20, len(whole) // 4, len(whole) // 2, len(whole) - 1):
+        saved.write_bytes(whole[:length])
+        with pytest.raises(DataError, match=r"not a model file, or it is cut short") as caught:
+            nn.load(saved)
+        assert str(saved) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\x89PNG\r\n\x1a\n" + bytes(100), b"just a line of text\n" * 20, b"\x80\x04\x95" + bytes(50),
+     b"\xff" * 64, bytes(64)],
+    ids=["picture", "text", "pickle", "ones", "zeros"],
+)  # fmt: skip
+def test_what_is_no_model_file_is_refused_by_name(path, content):
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="not a model file") as caught:
+        nn.load(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_file_and_a_folder_are_refused_by_name(path, tmp_path):
+    for where in (path, tmp_path):
+        with pytest.raises(DataError, match=r"there is no model file .*; check the path") as caught:
+            nn.load(where)
+        assert str(where) in str(caught.value)
+
+
+def test_weights_of_another_program_have_no_header(path):
+    path.write_bytes(serialise({"0.weight": np.zeros((2, 2), np.float32)}))
+    with pytest.raises(DataError, match=r"safetensors file but not a model file of byhand"):
+        nn.load(path)
+    path.write_bytes(serialise({"w": np.zeros(2, np.float32)}, {"byhand": "{not json"}))
+    with pytest.raises(DataError, match=r"not a model file of byhand"):
+        nn.load(path)
+
+
+def test_a_training_checkpoint_is_refused_as_what_it_is(saved):
+    def to_checkpoint(header):
+        header["kind"] = "checkpoint"
+        del header["card"]
+
+    rewritten(saved, to_checkpoint)
+    with pytest.raises(DataError, match=r"is a (training )?checkpoint"):
+        nn.load(saved)
+
+
+def test_a_newer_format_says_to_upgrade(saved):
+    rewritten(saved, lambda h: h.update(format=FORMAT + 1))
+    with pytest.raises(DataError, match="written by a newer byhand; upgrade"):
+        nn.load(saved)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda h: h.pop("architecture"),
+        lambda h: h.pop("card"),
+        lambda h: h.update(card={}),
+        lambda h: h.update(card=None),
+        lambda h: h["card"].update(image_shape=[28, 28]),
+        lambda h: h["card"].update(standardisation={"mean": [0.1]}),
+        lambda h: h.update(architecture=None),
+        lambda h: h.update(architecture={"layer": "Dropout", "arguments": {"rate": 7}}),
+        lambda h: h.update(format="one"),
+        lambda h: h.update(format=None),
+    ],
+    ids=range(10),
+)
+def test_a_broken_header_is_refused_by_name(saved, change):
+    rewritten(saved, change)
+    with pytest.raises(DataError) as caught:
+        nn.load(saved)
+    assert str(saved) in str(caught.value)
+
+
+def test_an_unknown_layer_says_to_import_its_module(saved, own_registry):
+    @nn.register
+    class Mine(nn.Layer):
+        pass
+
+    nn.save(nn.Sequential(Mine()).init(np.random.default_rng(0)), saved)
+    del importlib.import_module("byhand.nn.registry")._LAYERS["Mine"]
+    with pytest.raises(DataError, match=r"layer 'Mine' .*import the module .*@nn\.register") as e:
+        nn.load(saved)
+    assert str(saved) in str(e.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda t: t.pop("8.bias"), "8.bias is missing"),
+        (lambda t: t.update({"9.bias": np.zeros(3, np.float32)}), "9.bias is not in the model"),
+        (
+            lambda t: t.update({"8.weight": np.zeros((3, 9), np.float32)}),
+            "8.weight is (3, 9) where the model has (3, 8)",
+        ),
+        (lambda t: t.pop("1.running_var"), "1.running_var is missing"),
+    ],
+)
+def test_weights_that_do_not_fit_the_architecture_are_named_with_the_file(saved, change, said):
+    rewritten(saved, change_tensors=change)
+    with pytest.raises(ShapeError) as caught:
+        nn.load(saved)
+    assert said in str(caught.value)
+    assert str(saved) in str(caught.value)
+
+
+def test_weights_that_are_no_floats_are_refused(saved):
+    rewritten(
+        saved, change_tensors=lambda t: t.update({n: v.astype(np.int32) for n, v in t.items()})
+    )
+    with pytest.raises(DataError, match=r"int32"):
+        nn.load(saved)
+
+
+def test_an_architecture_larger_than_its_weights_is_refused_before_memory_is_taken(saved):
+    def enlarge(header):
+        header["architecture"] = nn.describe(nn.Sequential(nn.Linear(10**7, 10**7)))
+
+    rewritten(saved, enlarge)
+    with pytest.raises(ShapeError, match=r"weights do not fit"):
+        nn.load(saved)
+
+
+def test_a_layer_that_is_not_registered_leaves_the_old_file_alone(saved):
+    class Secret(nn.Layer):
+        pass
+
+    before = saved.read_bytes()
+    with pytest.raises(DataError, match=r"Secret cannot be saved"):
+        nn.save(nn.Sequential(Secret()).init(np.random.default_rng(0)), saved)
+    assert saved.read_bytes() == before
+    assert [p.name for p in saved.parent.iterdir() if p.is_file()] == [saved.name]
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_half_written(saved, monkeypatch):
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    before = saved.read_bytes()
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(FileWriteError, match=r"cannot write .*No space left on device.*free") as e:
+        nn.save(network(), saved)
+    assert str(saved) in str(e.value)
+    assert saved.read_bytes() == before
+    assert [p.name for p in saved.parent.iterdir() if p.is_file()] == [saved.name]
+
+
+def test_a_place_that_cannot_be_written_is_named(saved):
+    for where in (saved / "inside.safetensors", saved.parent):
+        with pytest.raises(FileWriteError) as caught:
+            nn.save(network(), where)
+        assert str(where) in str(caught.value)
+
+
+def test_a_folder_that_is_not_there_yet_is_made(tmp_path):
+    where = tmp_path / "runs" / "first" / "model.safetensors"
+    nn.save(network(), where)
+    assert np.array_equal(nn.load(where).flat, network().flat)
