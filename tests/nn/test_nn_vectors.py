@@ -199,6 +199,11 @@ def test_starting_values_are_drawn_in_the_order_of_the_names():
     assert (model.buffers()["1.running_var"] == 1).all()
 
 
+def test_a_layer_used_thrice_is_drawn_once():
+    model, rng = started(shared, np.float64), np.random.default_rng(0)
+    assert np.array_equal(model.parameters()["0.weight"], nn.He().draw((3, 3), rng))
+
+
 def test_starting_again_draws_anew():
     model = started()
     first = model.flat.copy()

@@ -42,7 +42,10 @@ def train(
     ] = None,
     resume: Annotated[
         Path | None,
-        typer.Option(help="Go on with the run in this folder, as it was.", show_default=False),
+        typer.Option(
+            help="Go on with the run in this folder; recipe, settings and seed are that run's.",
+            show_default=False,
+        ),
     ] = None,
     from_model: Annotated[
         Path | None,
@@ -70,9 +73,12 @@ def train(
     from byhand.recipes import run as runs
 
     if list_recipes:
-        for name in recipes.names():
-            page = recipes.get(name)
-            print(f"{name:16s} {page.summary}" + (f": {page.expect}" if page.expect else ""))
+        pages = [recipes.get(name) for name in recipes.names()]
+        if json:
+            print_json({"recipes": [page.as_dict() for page in pages]})
+        for page in () if json else pages:
+            claim = f": {page.expect}" if page.expect else ""
+            print(f"{page.name:16s} {page.summary}{claim}")
         return
     kernels.resolve_layout(layout)
     kernels.set_threads(threads)

@@ -9,6 +9,7 @@ from byhand.nn.layers.conv import Conv1d, Conv2d
 from byhand.nn.layers.dropout import Dropout
 from byhand.nn.layers.linear import Linear
 from byhand.nn.layers.norm import BatchNorm
+from byhand.nn.layers.pool import MaxPool1d, MaxPool2d
 
 
 def remarks(model: Layer) -> tuple[str, ...]:
@@ -60,7 +61,7 @@ def _order(model: Sequential, prefix: str, found: list[str]) -> None:
                 )
         if isinstance(layer, weighted):
             after = layers[i + 1 :]
-            kinds = (*weighted, Activation, Container)
+            kinds = (*weighted, Activation, MaxPool1d, MaxPool2d, Container)
             next_one = next((x for x in after if isinstance(x, kinds)), None)
             if isinstance(next_one, weighted):
                 found.append(

@@ -19,7 +19,7 @@ class Comparison:
     name: str  # "x", or a parameter's name
     checked: int
     worst_difference: float
-    worst_relative: float  # difference / max(|both|, 1e-8 * the largest gradient, 1e-12)
+    worst_relative: float  # there: |a - b| / max(|a|, |b|)
     where: tuple[int, ...]
     backward: float
     numeric: float

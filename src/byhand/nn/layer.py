@@ -151,10 +151,12 @@ class Layer:
     def copy(self, dtype: Any = None) -> Self:
         """The same model with vectors of its own, in another float type if given."""
         clone = copy.deepcopy(self)
-        if self._vector is not None:
-            clone.allocate(self.flat.dtype if dtype is None else dtype)
-            clone.flat[...] = self.flat
-            clone.flat_buffers[...] = self.flat_buffers
+        values = {name: param.value for name, _, param in self._walk("") if param.placed}
+        if values:
+            kept = next(iter(values.values())).dtype
+            clone.allocate(kept if dtype is None else dtype)
+            for name, _, param in clone._walk(""):
+                param.value[...] = values[name]
         return clone
 
     def _need(self, vector: NamedVector | None) -> NamedVector:

@@ -40,6 +40,11 @@ class Param:
             )
         return self._view
 
+    @property
+    def placed(self) -> bool:
+        """Whether it has numbers yet."""
+        return self._view is not None
+
     def place(self, view: Array) -> None:
         """Let the parameter live in `view` from now on."""
         self._view = view

@@ -72,7 +72,7 @@ class Watched(Layer):
         name: str,
         layer: Layer,
         forward: Callable[[str, Layer, Array, Array, Any], None],
-        backward: Callable[[str, Array, Array | None, NamedVector], None] | None,
+        backward: Callable[[str, Array, Array | None, dict[str, Array]], None] | None,
     ) -> None:
         self._name, self._layer = name, layer
         self._forward, self._backward = forward, backward
@@ -87,9 +87,12 @@ class Watched(Layer):
         self, dy: Array, cache: Any, grads: NamedVector, need_dx: bool = True
     ) -> Array | None:
         """The layer's own, told."""
+        if self._backward is None:
+            return self._layer.backward(dy, cache, grads, need_dx)
+        before = {name: view.copy() for name, view in grads.items()}
         dx = self._layer.backward(dy, cache, grads, need_dx)
-        if self._backward is not None:
-            self._backward(self._name, dy, dx, grads)
+        # A layer used twice adds to the same gradient twice: this is the part of this use.
+        self._backward(self._name, dy, dx, {k: v - before[k] for k, v in grads.items()})
         return dx
 
     def named_params(self, prefix: str = "") -> Any:
@@ -104,7 +107,7 @@ class Watched(Layer):
 def watch(
     model: Layer,
     forward: Callable[[str, Layer, Array, Array, Any], None],
-    backward: Callable[[str, Array, Array | None, NamedVector], None] | None = None,
+    backward: Callable[[str, Array, Array | None, dict[str, Array]], None] | None = None,
 ) -> Layer:
     """The same model (its parameters too) with every innermost layer telling what it does."""
 
@@ -137,12 +140,12 @@ def trace(
 
     pending: list[LayerTrace] = []
 
-    def backward(name: str, dy: Array, dx: Array | None, grads: NamedVector) -> None:
+    def backward(name: str, dy: Array, dx: Array | None, grads: dict[str, Array]) -> None:
         # A layer used twice is met last use first, as backward goes.
         last = max(i for i, t in enumerate(pending) if t.name == name)
         met = pending.pop(last)
         met.dy, met.dx = dy, dx
-        met.grads = {k: v.copy() for k, v in grads.items()}
+        met.grads = grads
 
     watched = watch(model, forward, backward)
     output, cache = watched.forward(x, train, key)

@@ -6,7 +6,7 @@ against Adam and AdamW with cosine and one-cycle schedules, label smoothing and 
 """
 
 from byhand.optim import SGD, OneCycle
-from byhand.recipes.recipe import Network, Recipe
+from byhand.recipes.recipe import Expect, Network, Recipe
 
 RECIPE = Recipe(
     name="lenet5",
@@ -16,4 +16,5 @@ RECIPE = Recipe(
     schedule=OneCycle(0.08),
     batch_size=128,
     epochs=10,
+    expect=Expect(mean=0.9924, deviation=0.0006, seeds=5),
 )

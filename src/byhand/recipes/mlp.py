@@ -1,7 +1,7 @@
 """The fully connected 784-64-32-10, with what one_conv has: what convolution is compared with."""
 
 from byhand.optim import Adam, Cosine
-from byhand.recipes.recipe import Network, Recipe
+from byhand.recipes.recipe import Expect, Network, Recipe
 
 RECIPE = Recipe(
     name="mlp",
@@ -11,4 +11,5 @@ RECIPE = Recipe(
     schedule=Cosine(2e-3),
     batch_size=64,
     epochs=10,
+    expect=Expect(mean=0.9758, deviation=0.0019, seeds=5),
 )

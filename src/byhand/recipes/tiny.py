@@ -6,7 +6,7 @@ chance in 2,000 steps; tiny_he shows the cure, tiny_momentum what momentum does 
 """
 
 from byhand.optim import SGD, InverseTime
-from byhand.recipes.recipe import Network, Recipe
+from byhand.recipes.recipe import Expect, Network, Recipe
 
 RECIPE = Recipe(
     name="tiny",
@@ -19,4 +19,7 @@ RECIPE = Recipe(
     batch_size=2,
     epochs=None,
     steps=2_000,
+    expect=Expect(
+        mean=0.1128, deviation=0.0100, seeds=20, note="100% of the seeds never left chance"
+    ),
 )

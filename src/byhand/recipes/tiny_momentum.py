@@ -7,11 +7,14 @@ from dataclasses import replace
 
 from byhand.optim import SGD
 from byhand.recipes import tiny
+from byhand.recipes.recipe import Expect
 
 RECIPE = replace(
     tiny.RECIPE,
     name="tiny_momentum",
     summary="tiny with momentum 0.9",
     optimiser=SGD(momentum=0.9),
-    expect=None,
+    expect=Expect(
+        mean=0.5144, deviation=0.3444, seeds=20, note="40% of the seeds never left chance"
+    ),
 )

@@ -104,6 +104,15 @@ def fit(
             raise InputError(f"{name} is {number}, but it must be at least 1")
     if len(train) == 0:
         raise InputError("there is no picture to train on")
+    if train.image_shape != model.card.image_shape:
+        raise InputError(
+            f"the pictures are {train.image_shape}, but the model's card says "
+            f"{model.card.image_shape}; set model.card = nn.ModelCard(image_shape=...)"
+        )
+    if state is not None and (state.average is None) != (average is None):
+        raise InputError(
+            "the state to go on from and the arguments differ in `average`; give the same again"
+        )
     per_epoch = -(-len(train) // batch_size)
     limits = [n for n in (steps, None if epochs is None else epochs * per_epoch) if n is not None]
     total_steps = min(limits)

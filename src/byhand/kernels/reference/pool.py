@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from byhand.errors import ShapeError
+from byhand.errors import InputError, ShapeError
 from byhand.kernels.operation import operation
 from byhand.kernels.reference.conv import crop, pad
 from byhand.kernels.reference.geometry import Padding, Size, Window, line, window
@@ -69,6 +69,11 @@ def max_pool2d(
     is minus infinity, so that it never wins over a number.
     """
     where, output = _prepare("max_pool2d", x, kernel_size, stride, padding)
+    if any(max(p) > k // 2 for p, k in zip(where.padding, where.kernel, strict=True)):
+        raise InputError(
+            f"max pooling with a window of {kernel_size!r} is padded by {padding!r}; padding of "
+            "more than half the window would leave windows with nothing in them"
+        )
     padded = pad(x, where.padding, -np.inf)
     places = _places(padded, where, output)
     _, first = next(places)
