@@ -70,7 +70,7 @@ def test_an_exception_where_there_was_no_file_leaves_none(tmp_path):
     assert listing(tmp_path) == []
 
 
-@pytest.mark.parametrize("where", ["fsync", "replace", "chmod"])
+@pytest.mark.parametrize("where", ["fsync", "replace", "open"])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
 def test_a_failing_disk_is_one_sentence_and_leaves_the_old_file(
     tmp_path, monkeypatch, where, number

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,26 +28,23 @@ def atomic_write(path: str | Path, mode: str = "wb") -> Iterator[IO[Any]]:
         FileWriteError: the file cannot be written; the message names it and the reason.
     """
     path = Path(path)
-    temporary: str | None = None
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(6)}{PARTIAL}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL
-        )
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        handle = os.open(temporary, flags, 0o666)  # less the user's umask
         with os.fdopen(handle, mode, encoding=None if "b" in mode else "utf-8") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
         if isinstance(error, FileWriteError):
             raise
         raise _write_error(path, error) from error
     finally:
-        if temporary is not None:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def remove_partials(folder: str | Path) -> None:
@@ -100,13 +98,6 @@ def jsonable(value: Any) -> Any:
 
 
 def _write_error(path: str | Path, error: OSError) -> FileWriteError:
-    reason = error.strerror or str(error)
-    return FileWriteError(
-        f"cannot write {path}: {reason}; free some space or choose another folder"
-    )
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG)
+    remedy = "free some space or choose another folder" if full else "choose another folder"
+    return FileWriteError(f"cannot write {path}: {error.strerror or error}; {remedy}")

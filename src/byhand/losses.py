@@ -12,10 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
 from byhand import kernels
+from byhand.data import one_hot
 from byhand.errors import InputError
 
 Array = NDArray[Any]
@@ -34,16 +34,16 @@ class Loss:
     def forward(self, outputs: Array, targets: Array, n: int | None = None) -> tuple[float, Any]:
         """The mean loss of outputs (N, ...) against targets, and what backward needs."""
         losses, inner = self._losses(outputs, targets)
-        count = outputs.shape[0] if n is None else n
-        if count < 1:
-            raise InputError("a loss over no images has no mean; give at least one image")
-        share = np.full_like(losses, 1 / count)
-        # Summed in float64, so that the figure does not depend on the batch's size.
-        return float(losses.sum(dtype=np.float64) / count), LossCache(inner, share)
+        value, share = kernels.mean_loss(losses, n)
+        return value, LossCache(inner, share)
 
     def backward(self, cache: Any) -> Array:
         """dloss/doutputs, shaped as the outputs."""
         raise NotImplementedError
+
+    def targets(self, labels: Array, classes: int) -> Array:
+        """Integer labels (N) as this loss takes them: one-hot (N, classes) unless it says else."""
+        return one_hot(labels, classes)
 
     def _losses(self, outputs: Array, targets: Array) -> tuple[Array, Any]:
         raise NotImplementedError
@@ -66,6 +66,10 @@ class CrossEntropy(Loss):
             raise InputError(
                 f"label smoothing is {self.label_smoothing}, but it must be at least 0 and below 1"
             )
+
+    def targets(self, labels: Array, classes: int) -> Array:
+        """As they are."""
+        return labels
 
     def _losses(self, outputs: Array, targets: Array) -> tuple[Array, Any]:
         return kernels.cross_entropy(outputs, targets, self.label_smoothing)

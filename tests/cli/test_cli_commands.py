@@ -181,7 +181,7 @@ def test_data_info(cli, blob_data):
 
 
 def test_data_that_cannot_be_had_is_a_failure_with_the_reason(refused, tmp_path):
-    refused("data", "info", status=1, names=["127.0.0.1:9"])
+    refused("data", "info", status=2, names=["downloading is off"])  # it never downloads
     refused("data", "fetch", status=1, names=["127.0.0.1:9"])
     assert not list(Path(os.environ["BYHAND_CACHE"]).rglob("*ubyte*"))
 

@@ -32,7 +32,7 @@ written = 0
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
-real_replace, real_mkstemp, real_fdopen = os.replace, byhand.files.tempfile.mkstemp, os.fdopen
+real_replace, real_open, real_fdopen = os.replace, os.open, os.fdopen
 
 def replace(source, target):
     global written
@@ -63,10 +63,10 @@ class Half:
         return self.file.write(data)
 
 names = {}
-def mkstemp(**how):
-    handle, name = real_mkstemp(**how)
-    names[handle] = name
-    return handle, name
+def open_file(name, *rest, **how):
+    handle = real_open(name, *rest, **how)
+    names[handle] = str(name)
+    return handle
 
 def fdopen(handle, *rest, **how):
     file = real_fdopen(handle, *rest, **how)
@@ -74,7 +74,7 @@ def fdopen(handle, *rest, **how):
 
 os.replace = replace
 if when == "half":
-    byhand.files.tempfile.mkstemp = mkstemp
+    os.open = open_file
     os.fdopen = fdopen
 from byhand.cli import main
 sys.exit(main(sys.argv[3:]))

@@ -285,3 +285,40 @@ def test_a_folder_that_is_not_there_yet_is_made(tmp_path):
     where = tmp_path / "runs" / "first" / "model.safetensors"
     nn.save(network(), where)
     assert np.array_equal(nn.load(where).flat, network().flat)
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        {"layer": "Sequential", "arguments": {"layers": ["abc"]}},
+        {"layer": "Sequential", "arguments": {"layers": [{"shared": 0}]}},
+        {"layer": "Linear", "arguments": {"in_features": 1, "out_features": 1, "weight_init": "x"}},
+        {"shared": 3},
+    ],
+    ids=["no layer", "inside itself", "no initialiser", "nothing shared"],
+)
+def test_an_architecture_that_makes_no_sense_is_refused(saved, architecture):
+    rewritten(saved, lambda header: header.update(architecture=architecture))
+    with pytest.raises(DataError) as caught:
+        nn.load(saved)
+    assert str(saved) in str(caught.value)
+
+
+def test_an_architecture_nested_without_end_is_refused(saved):
+    deep = {"layer": "ReLU", "arguments": {}}
+    for _ in range(80):
+        deep = {"layer": "Sequential", "arguments": {"layers": [deep]}}
+    rewritten(saved, lambda header: header.update(architecture=deep))
+    with pytest.raises(DataError, match="deep"):
+        nn.load(saved)
+
+
+def test_an_initialiser_of_ones_own_is_refused_when_saving(path):
+    class Mine(nn.Initialiser):
+        def draw(self, shape, rng):
+            return np.ones(shape)
+
+    model = nn.Sequential(nn.Linear(2, 2, weight_init=Mine())).init(np.random.default_rng(0))
+    with pytest.raises(DataError, match="Mine cannot be saved"):
+        nn.save(model, path)
+    assert not path.exists()

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from byhand.cli.output import Data, Json, note, open_splits, print_json
+from byhand.cli.output import Data, Json, note, print_json
 
 app = typer.Typer(help="Fetch MNIST, or say what data there is.", no_args_is_help=True)
 
@@ -19,26 +19,25 @@ def fetch(json: Json = False) -> None:
     folder = data.cache_folder() / "mnist"
     for said in data.fetch_mnist(folder, mirrors=data.mirrors_in_use(), progress=True):
         note(said)
-    splits = data.open_idx(folder, data.MNIST_HASHES)
-    _print(_describe(splits, files=True), json)
+    _print(_describe(data.open_idx(folder, data.MNIST_HASHES)), json)
 
 
 @app.command()
 def info(data: Data = None, json: Json = False) -> None:
-    """Say which data would be used: where it is, its counts and hash."""
-    _print(_describe(open_splits(data), files=False), json)
+    """Say which data would be used: where it is, its counts and hashes. Downloads nothing."""
+    from byhand.data import open_data
+
+    _print(_describe(open_data(data, download=False)), json)
 
 
-def _describe(splits: Any, files: bool) -> dict[str, Any]:
-    """Counts, hash and classes of a data set; with the hash of each file."""
+def _describe(splits: Any) -> dict[str, Any]:
+    """Counts, classes and hash of a data set, and the files of MNIST with theirs."""
     from pathlib import Path
 
     import numpy as np
 
-    from byhand import data
-
     counts = np.bincount(splits.train.labels, minlength=len(splits.train.classes))
-    values: dict[str, Any] = {
+    return {
         "name": splits.name,
         "source": splits.source,
         "sha256": splits.sha256,
@@ -48,15 +47,29 @@ def _describe(splits: Any, files: bool) -> dict[str, Any]:
         "image_shape": list(splits.train.image_shape),
         "classes": list(splits.train.classes),
         "train_per_class": counts.tolist(),
+        "files": _files(Path(splits.source)),
     }
-    if files:
-        values["files"] = [
-            {"path": str(path), "bytes": path.stat().st_size, "sha256": data.MNIST_HASHES[name]}
-            for path in sorted(Path(splits.source).iterdir())
-            for name in data.MNIST_HASHES
-            if path.name.startswith(name)
-        ]
-    return values
+
+
+def _files(source: Any) -> list[dict[str, Any]]:
+    """The data's files with their sizes and SHA-256 (a gzip'd file's content's)."""
+    import gzip
+    from hashlib import sha256
+
+    from byhand import data
+
+    named = [source] if source.is_file() else []
+    if source.is_dir():
+        known = (*data.IDX_FILES, *(f"{name}.gz" for name in data.IDX_FILES))
+        named = [path for path in sorted(source.iterdir()) if path.name in known]
+    found = []
+    for path in named:
+        content = path.read_bytes()
+        if path.suffix == ".gz":
+            content = gzip.decompress(content)
+        size, digest = path.stat().st_size, sha256(content).hexdigest()
+        found.append({"path": str(path), "bytes": size, "sha256": digest})
+    return found
 
 
 def _print(values: dict[str, Any], json: bool) -> None:

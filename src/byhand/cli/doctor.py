@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from byhand.cli.output import Json, print_json
@@ -42,6 +43,15 @@ def examine() -> dict[str, Any]:
         "machine": training.machine(),
         "versions": training.versions(),
         "data": None if found is None else str(found),
+        "data_problem": _data_problem(found),
         "cache": str(data.cache_folder()),
         "extras": [name for name in EXTRAS if find_spec(name) is not None],
     }
+
+
+def _data_problem(found: Any) -> str | None:
+    """Why the data that BYHAND_DATA names cannot be used."""
+    named = os.environ.get("BYHAND_DATA")
+    if not named or found is not None:
+        return None
+    return f"BYHAND_DATA is {named}, which holds no MNIST"

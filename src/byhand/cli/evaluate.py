@@ -25,7 +25,7 @@ def evaluate(
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option(help="Where pictures go [default: beside the model].", show_default=False),
+        typer.Option(help="Where pictures go (default: beside the model).", show_default=False),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -34,6 +34,8 @@ def evaluate(
     from byhand import evaluation, kernels
     from byhand.errors import InputError
 
+    if data is not None and dataset is not None:
+        raise InputError("--data and --dataset both name the data; give one of them")
     path = find_model(model)
     loaded = byhand.load(path)
     splits = open_splits(data, dataset, model=loaded)
@@ -50,7 +52,7 @@ def evaluate(
         low, high = result.accuracy_interval
         print(
             f"{path} reads {result.accuracy:.2%} of the {result.n:,} {part} pictures of "
-            f"{splits.name} rightly (95 % interval {low:.2%} to {high:.2%})"
+            f"{splits.name} correctly (95 % interval {low:.2%} to {high:.2%})"
         )
         print(f"loss {result.loss:.4f}, expected calibration error {result.ece:.4f}\n")
         print(result.report())

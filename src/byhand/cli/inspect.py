@@ -17,7 +17,7 @@ def inspect(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Where pictures go [default: pictures/ beside the model].", show_default=False
+            help="Where pictures go (default: inspect/ beside the model).", show_default=False
         ),
     ] = None,
     json: Json = False,
@@ -26,15 +26,16 @@ def inspect(
     import numpy as np
 
     import byhand
-    from byhand import evaluation, nn, plots
+    from byhand import evaluation, kernels, nn, plots
     from byhand.errors import ByhandError, InputError
 
+    kernels.set_threads()
     path = find_model(model)
     loaded = byhand.load(path)
     table = nn.summary(loaded, loaded.card.image_shape)
     remarks = nn.remarks(loaded)
     norms = {name: float(np.linalg.norm(v)) for name, v in loaded.parameters().items()}
-    folder = path.parent / "pictures" if out is None else out
+    folder = path.parent / "inspect" if out is None else out
     pictures = []
     try:
         test = open_splits(data, model=loaded).test
@@ -50,10 +51,11 @@ def inspect(
         figure = plots.new_figure(*plots.feature_maps_size(seen))
         plots.feature_maps(seen, figure)
         pictures.append(plots.save(figure, folder / "feature_maps.png"))
-        if seen.filters is not None:
-            figure = plots.new_figure(*plots.filters_size(len(seen.filters)))
-            plots.filters(seen.filters, figure)
-            pictures.append(plots.save(figure, folder / "filters.png"))
+    weights, _ = evaluation.first_weights(loaded, loaded.card.image_shape)
+    if weights is not None:
+        figure = plots.new_figure(*plots.filters_size(len(weights)))
+        plots.filters(weights, figure)
+        pictures.append(plots.save(figure, folder / "filters.png"))
     axes = plots.new_axes()
     plots.norm_bars(norms, axes)
     pictures.append(plots.save(axes.figure, folder / "norms.png"))

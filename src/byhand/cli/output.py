@@ -19,8 +19,8 @@ Data = Annotated[
     Path | None,
     typer.Option(
         "--data",
-        help="A folder with MNIST's files, mnist.npz, mnist.pkl.gz, or a folder of pictures a "
-        "class. Without it: BYHAND_DATA, the user's cache, a download.",
+        help="A folder with MNIST's files, mnist.npz or mnist.pkl.gz, or with one folder of "
+        "pictures for each class. Without it: BYHAND_DATA, the user's cache, a download.",
         show_default=False,
     ),
 ]

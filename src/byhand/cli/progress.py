@@ -37,7 +37,7 @@ def new_display(prepared: Any, splits: Any) -> Display:
     held = "" if prepared.validation is None else f" ({len(prepared.validation):,} held out)"
     note(
         f"{recipe.name}: {model.flat.size:,} parameters, {n:,} training pictures{held} of "
-        f"{splits.name} from {splits.source}; reference arithmetic, {kernels.threads()} threads"
+        f"{splits.name} from {splits.source}; reference arithmetic, threads: {kernels.threads()}"
     )
     for said in prepared.notes:
         note(said)

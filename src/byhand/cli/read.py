@@ -18,7 +18,7 @@ def read(
     images: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[N]", help="With --random: how many pictures [default: 1].", show_default=False
+            metavar="[N]", help="With --random: how many pictures (default: 1).", show_default=False
         ),
     ] = None,
     random: Annotated[
@@ -26,7 +26,9 @@ def read(
     ] = False,
     model: Annotated[
         Path | None,
-        typer.Option(help="A model file or a run's folder [default: the latest run's]."),
+        typer.Option(
+            help="A model file or a run's folder (default: the latest run's).", show_default=False
+        ),
     ] = None,
     data: Data = None,
     seed: Annotated[
@@ -42,13 +44,14 @@ def read(
     import numpy as np
 
     import byhand
-    from byhand import evaluation
+    from byhand import evaluation, kernels
 
     if not random:
         raise InputError(
             "this version reads pictures of the test set only: byhand read --random [N]"
         )
     count = _count(images or [])
+    kernels.set_threads()
     path = find_model(model)
     loaded = byhand.load(path)
     test = open_splits(data, model=loaded).test

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,9 +19,12 @@ DEFAULT = "lenet5"  # what serves a first run best: over 99 % in a minute or two
 
 def train(
     recipe: Annotated[
-        str,
-        typer.Argument(help="What to train; `byhand train --list` says what there is."),
-    ] = DEFAULT,
+        str | None,
+        typer.Argument(
+            help=f"What to train (default: {DEFAULT}); byhand train --list says what there is.",
+            show_default=False,
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -32,12 +36,17 @@ def train(
             show_default=False,
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of weights, split, batches and dropout.", min=0)] = 0,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            help="Of weights, split, batches and dropout (default: 0).", min=0, show_default=False
+        ),
+    ] = None,
     data: Data = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="The run's folder [default: runs/RECIPE-seedN-TIME].", show_default=False
+            help="The run's folder (default: runs/RECIPE-seedN-TIME).", show_default=False
         ),
     ] = None,
     resume: Annotated[
@@ -53,11 +62,18 @@ def train(
     ] = None,
     threads: Annotated[
         int | None,
-        typer.Option(help="Threads to use [default: BYHAND_THREADS, or all cores].", min=1),
+        typer.Option(
+            help="Threads to use (default: BYHAND_THREADS, or all cores).",
+            min=1,
+            show_default=False,
+        ),
     ] = None,
     layout: Annotated[
-        str, typer.Option(help="The arithmetic: auto or reference (NumPy).")
-    ] = "auto",
+        str | None,
+        typer.Option(
+            help="The arithmetic: auto or reference, NumPy (default: auto).", show_default=False
+        ),
+    ] = None,
     track_test: Annotated[
         bool,
         typer.Option("--track-test", help="Score the test set each epoch too, for the curves."),
@@ -80,27 +96,36 @@ def train(
             claim = f": {page.expect}" if page.expect else ""
             print(f"{page.name:16s} {page.summary}{claim}")
         return
-    kernels.resolve_layout(layout)
-    kernels.set_threads(threads)
     if resume is not None:
-        if settings or from_model is not None or out is not None:
-            raise InputError(
-                "--resume goes on with a run as it was; leave out --set, --from and --out"
-            )
+        fixed = {"RECIPE": recipe, "--set": settings, "--seed": seed, "--from": from_model,
+                 "--out": out, "--layout": layout, "--track-test": track_test or None}  # fmt: skip
+        given = [name for name, value in fixed.items() if value is not None]
+        if given:
+            raise InputError(f"--resume goes on with a run as it was; leave out {', '.join(given)}")
         plan, _ = runs.resumed(resume)
-        folder: Path | None = resume
+        plan = replace(
+            plan,
+            threads=threads or plan.threads,
+            data=plan.data if data is None else str(data),
+        )
     else:
-        applied = recipes.apply(recipes.get(recipe), settings or ())
+        chosen = recipe or DEFAULT
         plan = runs.Plan(
-            recipe=applied,
-            seed=seed,
+            recipe=recipes.apply(recipes.get(chosen), settings or ()),
+            seed=seed or 0,
             settings=tuple(settings or ()),
             track_test=track_test,
             from_model=None if from_model is None else str(find_model(from_model)),
-            layout=layout,
+            layout=layout or "auto",
+            threads=threads,
+            data=None if data is None else str(data.absolute()),
         )
-        folder = out
-    splits = open_splits(data, allow_bundled=data is None)
+    kernels.resolve_layout(plan.layout)
+    kernels.set_threads(plan.threads)
+    folder = out if resume is None else resume
+    splits = open_splits(
+        None if plan.data is None else Path(plan.data), allow_bundled=plan.data is None
+    )
     events = runs.run(plan, splits, folder, resume=resume is not None)
     with closing(events):
         finished = _follow(events, splits)
@@ -133,6 +158,10 @@ def _follow(events: Any, splits: Any) -> Finished:
                 for diagnosis in event.diagnoses:
                     display.say(str(diagnosis))
                 return event
+    except training.Diverged as error:
+        display.say(str(error.diagnosis))
+        display.say(f"report  {started.folder / 'report.html'}")
+        raise
     except KeyboardInterrupt:
         if (started.folder / CHECKPOINT).is_file():
             display.say(f"stopped; go on with: byhand train --resume {started.folder}")
@@ -147,7 +176,7 @@ def _conclude(finished: Finished) -> None:
     result, test = finished.result, finished.test
     low, high = test.accuracy_interval
     print(
-        f"{result['recipe']} reads {test.accuracy:.2%} of {test.n:,} test pictures rightly "
+        f"{result['recipe']} reads {test.accuracy:.2%} of {test.n:,} test pictures correctly "
         f"(95 % interval {low:.2%} to {high:.2%}), loss {test.loss:.4f}"
     )
     print(

@@ -127,7 +127,7 @@ def _open_cached(
 
 
 def _bundled(error: ByhandError) -> Splits:
-    note = "MNIST could not be had, so these are scikit-learn's digits"
+    note = "MNIST is not available here, so these are scikit-learn's 1,797 digits"
     return replace(open_digits(), notes=(note, str(error)))
 
 

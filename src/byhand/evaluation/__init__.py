@@ -9,7 +9,7 @@ predict.py takes pictures in, metrics.py has a function a figure, record.py keep
 look.py keeps what the network sees of one picture.
 """
 
-from byhand.evaluation.look import LayerOutput, Look, look
+from byhand.evaluation.look import LayerOutput, Look, first_weights, look
 from byhand.evaluation.metrics import (
     ClassFigures,
     Confusion,
@@ -39,6 +39,7 @@ __all__ = [
     "classification_report",
     "confusion_matrix",
     "evaluate",
+    "first_weights",
     "logits",
     "look",
     "mean_cross_entropy",

@@ -135,7 +135,7 @@ def look(model: nn.Layer, image: Pictures, max_channels: int = 16) -> Look:
         layers.append(
             LayerOutput(seen.name, seen.kind, y.shape, y[:max_channels] if y.ndim > 1 else y)
         )
-    filters, name = _first_weights(model, card.image_shape)
+    filters, name = first_weights(model, card.image_shape)
     return Look(
         picture=unit.apply(pictures)[0],
         layers=tuple(layers),
@@ -146,9 +146,10 @@ def look(model: nn.Layer, image: Pictures, max_channels: int = 16) -> Look:
     )
 
 
-def _first_weights(
+def first_weights(
     model: nn.Layer, image_shape: tuple[int, int, int]
 ) -> tuple[NDArray[Any] | None, str]:
+    """The weights that look at the picture, (F, C, KH, KW), and their layer's name; or None."""
     for name, layer in nn.leaves(model):
         weights = [p.value for own, p in layer.named_params() if own == "weight"]
         weight = weights[0] if weights else np.empty(0)

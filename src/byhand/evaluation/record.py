@@ -181,10 +181,11 @@ def evaluate(
     """
     if len(dataset) == 0:
         raise DataError("there are no pictures to evaluate: give a data set with at least one")
-    if len(dataset.classes) != len(model.card.classes):
+    if dataset.classes != model.card.classes:
         raise ShapeError(
-            f"the data set has {len(dataset.classes)} classes and the model "
-            f"{len(model.card.classes)}: give the data that the model was trained for"
+            f"the data set has the {len(dataset.classes)} classes {_some(dataset.classes)} and the "
+            f"model {len(model.card.classes)}, {_some(model.card.classes)}: give the data that the "
+            "model was trained for"
         )
     outputs = logits(model, dataset.images, batch_size, layout)
     probabilities = probabilities_of(outputs)
@@ -223,3 +224,7 @@ def _figures(values: dict[str, Any]) -> dict[str, Any]:
         "ece": float(values["ece"]),
         "reliability": Reliability.from_dict(values["reliability"]),
     }
+
+
+def _some(classes: tuple[str, ...]) -> str:
+    return ", ".join(classes[:10]) + (", ..." if len(classes) > 10 else "")

@@ -44,6 +44,7 @@ from byhand.kernels.reference.loss import (
     binary_cross_entropy_backward,
     cross_entropy,
     cross_entropy_backward,
+    mean_loss,
     mean_squared_error,
     mean_squared_error_backward,
 )
@@ -109,6 +110,7 @@ __all__ = [
     "max_pool1d_backward",
     "max_pool2d",
     "max_pool2d_backward",
+    "mean_loss",
     "mean_squared_error",
     "mean_squared_error_backward",
     "operation",

@@ -40,7 +40,7 @@ class Several(Container):
     """A container whose children are a sequence, named by their numbers."""
 
     def __init__(self, *layers: Layer) -> None:
-        self.layers = layers
+        self.layers = tuple(_layer(layer) for layer in layers)
 
     def children(self) -> dict[str, Layer]:
         """The layers by number: "0", "1", ..."""
@@ -169,8 +169,8 @@ class Residual(Container):
     """
 
     def __init__(self, body: Layer, shortcut: Layer | None = None) -> None:
-        self.body = body
-        self.shortcut = shortcut
+        self.body = _layer(body)
+        self.shortcut = None if shortcut is None else _layer(shortcut)
 
     def children(self) -> dict[str, Layer]:
         """`body`, and `shortcut` where there is one."""
@@ -224,3 +224,9 @@ class Residual(Container):
         other.body = children["body"]
         other.shortcut = children.get("shortcut")
         return other
+
+
+def _layer(value: Any) -> Layer:
+    if not isinstance(value, Layer):
+        raise InputError(f"a container holds layers, not {value!r}")
+    return value

@@ -47,13 +47,13 @@ def read_tensors(path: str | Path, what: str) -> tuple[dict[str, NDArray[Any]], 
         with safe_open(str(path), framework="np") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{path} is not a {what}, or it is cut short ({error}); take another copy"
         ) from error
     try:
         header = json.loads(metadata["byhand"])
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, RecursionError) as error:
         raise DataError(
             f"{path} is a safetensors file but not a {what} of byhand: it has no header"
         ) from error

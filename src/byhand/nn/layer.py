@@ -52,8 +52,8 @@ class Layer:
         """Update running statistics from a training forward's cache; most layers have none."""
 
     def children(self) -> dict[str, Layer]:
-        """The layers inside this one, by name; a plain layer has none."""
-        return {}
+        """The layers inside this one, by name: those that are its attributes."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, Layer)}
 
     def output_shape(self, shape: Shape) -> Shape:
         """The shape of the output of one image, from that of its input, both without N."""
@@ -151,13 +151,28 @@ class Layer:
     def copy(self, dtype: Any = None) -> Self:
         """The same model with vectors of its own, in another float type if given."""
         clone = copy.deepcopy(self)
-        values = {name: param.value for name, _, param in self._walk("") if param.placed}
-        if values:
-            kept = next(iter(values.values())).dtype
+        params = {name: param for name, _, param in self._walk("")}
+        if all(param.placed for param in params.values()):
+            kept = next((p.value.dtype for p in params.values()), np.dtype(np.float32))
             clone.allocate(kept if dtype is None else dtype)
             for name, _, param in clone._walk(""):
-                param.value[...] = values[name]
+                param.value[...] = params[name].value
         return clone
+
+    def __copy__(self) -> Self:
+        # A shallow copy shares the parameters; `__setstate__` would give it its own.
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Copying and unpickling make arrays of their own of all views: join them up again.
+        self.__dict__.update(state)
+        if self._vector is not None:
+            values = {name: param.value for name, _, param in self._walk("")}
+            self.allocate(self._vector.flat.dtype)
+            for name, _, param in self._walk(""):
+                param.value[...] = values[name]
 
     def _need(self, vector: NamedVector | None) -> NamedVector:
         if vector is None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from byhand.errors import ByhandError
+from byhand.errors import ByhandError, InputError
 from byhand.nn.initialisers import Constant, Initialiser
 
 Array = NDArray[Any]
@@ -18,6 +18,10 @@ class Param:
     """A parameter that training changes: its shape, how it starts, and its place in the vector."""
 
     def __init__(self, shape: tuple[int, ...], initialiser: Initialiser) -> None:
+        if not isinstance(initialiser, Initialiser):
+            raise InputError(
+                f"a parameter starts from an initialiser such as nn.He(), not from {initialiser!r}"
+            )
         self.shape = shape
         self.initialiser = initialiser
         self._view: Array | None = None

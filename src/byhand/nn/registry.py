@@ -9,6 +9,7 @@ from byhand.errors import DataError
 from byhand.nn.initialisers import INITIALISERS, Initialiser
 from byhand.nn.layer import Layer
 
+DEPTH = 64  # of layers and lists inside each other, in a file
 _LAYERS: dict[str, type[Layer]] = {}
 L = TypeVar("L", bound=type[Layer])
 
@@ -93,6 +94,11 @@ def _describe(value: Any, seen: dict[int, int]) -> Any:
             "arguments": {k: _describe(v, seen) for k, v in arguments(value).items()},
         }
     if isinstance(value, Initialiser):
+        if INITIALISERS.get(type(value).__name__) is not type(value):
+            raise DataError(
+                f"the initialiser {type(value).__name__} cannot be saved; "
+                f"use one of {', '.join(INITIALISERS)}"
+            )
         return {"initialiser": type(value).__name__, "arguments": dict(vars(value))}
     if isinstance(value, list | tuple):
         return [_describe(v, seen) for v in value]
@@ -105,21 +111,26 @@ def build(description: dict[str, Any]) -> Layer:
     Raises:
         DataError: the description names an unknown layer, or arguments that it does not take.
     """
-    layer = _build(description, [])
+    layer = _build(description, [], DEPTH)
     if not isinstance(layer, Layer):
         raise DataError("the architecture is no layer")
     return layer
 
 
-def _build(value: Any, built: list[Layer | None]) -> Any:
+def _build(value: Any, built: list[Layer | None], depth: int) -> Any:
+    if depth == 0:
+        raise DataError(f"the architecture is nested more than {DEPTH} deep")
     if isinstance(value, list):
         # Pairs such as a kernel size were tuples before they went through JSON.
-        return tuple(_build(v, built) for v in value)
+        return tuple(_build(v, built, depth - 1) for v in value)
     if not isinstance(value, dict):
         return value
     try:
         if "shared" in value:
-            return built[value["shared"]]
+            shared = built[value["shared"]]
+            if shared is None:
+                raise DataError("the architecture has a layer inside itself")
+            return shared
         if "initialiser" in value:
             return INITIALISERS[value["initialiser"]](**value["arguments"])
         name, given = value["layer"], value["arguments"]
@@ -138,7 +149,7 @@ def _build(value: Any, built: list[Layer | None]) -> Any:
         positional: list[Any] = []
         keywords: dict[str, Any] = {}
         for key, item in given.items():
-            made = _build(item, built)
+            made = _build(item, built, depth - 1)
             if parameters[key].kind is inspect.Parameter.VAR_POSITIONAL:
                 positional = list(made)
             else:

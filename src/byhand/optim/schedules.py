@@ -76,7 +76,10 @@ class Exponential(Schedule):
         number(self, "factor", 0, open_="low")
 
     def _rate(self, step: int) -> float:
-        return self.rate * self.factor**step
+        try:
+            return self.rate * self.factor**step
+        except OverflowError:
+            return math.inf
 
 
 @dataclass(frozen=True)

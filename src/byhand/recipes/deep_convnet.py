@@ -14,5 +14,5 @@ RECIPE = Recipe(
     optimiser=Adam(),
     schedule=Constant(1e-3),
     batch_size=100,
-    epochs=3,
+    epochs=6,
 )

@@ -54,7 +54,7 @@ class Recipe:
     # Data
     train_limit: int | None = None  # the first so many training pictures
     test_limit: int | None = None  # the first so many test pictures
-    standardise: bool = True  # to mean 0 and spread 1; otherwise pixels / 255
+    standardise: bool = True  # to mean 0, deviation 1; otherwise pixels / 255
     validation_fraction: float = 0.1  # of the training pictures, for making choices
     sampling: str = "shuffle"  # or in_order, or with_replacement
     # Network and loss

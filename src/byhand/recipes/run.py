@@ -25,7 +25,7 @@ from byhand.errors import DataError, FileWriteError, InputError
 from byhand.files import append_text, jsonable, remove_partials, write_json, write_text
 from byhand.recipes import settings as recipe_settings
 from byhand.recipes.prepare import Prepared, prepare, train
-from byhand.recipes.recipe import Recipe, fingerprint, get
+from byhand.recipes.recipe import Recipe, get
 
 CHECKPOINT = "checkpoint.safetensors"
 MODEL = "model.safetensors"
@@ -63,6 +63,8 @@ class Plan:
     track_test: bool = False
     from_model: str | None = None
     layout: str = "auto"
+    threads: int | None = None  # None: as `kernels.set_threads` chooses
+    data: str | None = None  # as given to --data
 
     def as_dict(self) -> dict[str, Any]:
         """As plain values, for the checkpoint."""
@@ -108,8 +110,10 @@ def resumed(folder: str | Path) -> tuple[Plan, str]:
             track_test=said["track_test"],
             from_model=said["from_model"],
             layout=said["layout"],
+            threads=said["threads"],
+            data=said["data"],
         )
-        return plan, said["data"]
+        return plan, said["sha256"]
     except KeyError as error:
         raise DataError(
             f"{folder / CHECKPOINT} was not written by byhand train: its settings lack {error}"
@@ -156,7 +160,7 @@ def run(
             track_test=plan.track_test,
             state=state,
             checkpoint=folder / CHECKPOINT,
-            settings={**plan.as_dict(), "data": splits.sha256},
+            settings={**plan.as_dict(), "sha256": splits.sha256},
             step_records=True,
             layout=plan.layout,
         ):
@@ -180,7 +184,7 @@ def _finish(
 ) -> Finished:
     """Evaluate, save and draw."""
     model, records = prepared.model, state.records
-    test = evaluation.evaluate(model, prepared.test)
+    test = evaluation.evaluate(model, prepared.test, layout=plan.layout)
     kept = records[-1]
     if plan.recipe.keep_best and state.best_epoch is not None:
         kept = records[state.best_epoch - 1]
@@ -220,14 +224,13 @@ def _about(plan: Plan, prepared: Prepared, splits: Splits) -> dict[str, Any]:
     return {
         "recipe": plan.recipe.as_dict(),
         "settings": list(plan.settings),
-        "same_as_recipe": fingerprint(plan.recipe) == fingerprint(get(plan.recipe.name)),
         "seed": plan.seed,
         "track_test": plan.track_test,
         "from_model": plan.from_model,
         "versions": training.versions(),
         "machine": training.machine(),
         "threads": kernels.threads(),
-        "layout": "reference",
+        "layout": kernels.resolve_layout(plan.layout),
         "dataset": {
             "name": splits.name,
             "source": splits.source,

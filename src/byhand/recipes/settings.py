@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import difflib
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import MISSING, fields, is_dataclass, replace
 from types import NoneType, UnionType
 from typing import Any, get_args, get_type_hints
 
@@ -68,13 +69,9 @@ def _apply(recipe: Recipe, path: str, text: str) -> Recipe:
 def _apply_part(name: str, value: Any, part: str, text: str) -> Any:
     """Replace one setting inside a field: schedule.rate, model.kernel_size."""
     if isinstance(value, Network):
-        known = models.options(value.name)
-        if part not in known:
-            raise InputError(
-                f"{value.name} has no setting {part!r}{_close(part, known)}; "
-                f"it has: {', '.join(known) or 'none'}"
-            )
-        return Network(value.name, {**value.settings, part: _literal(f"{name}.{part}", text)})
+        new = _literal(f"{name}.{part}", text)
+        _check_network_setting(value.name, models.options(value.name), part, new)
+        return Network(value.name, {**value.settings, part: new})
     if not is_dataclass(value) or isinstance(value, type):
         raise InputError(f"{name} is {value!r} and has no part {part!r}; set {name} itself")
     types = get_type_hints(type(value))
@@ -104,14 +101,18 @@ def read(name: str, text: str, kind: Any) -> Any:
             return text.lower() in ("true", "yes", "1")
         if one in (int, float):
             try:
-                return one(text)
+                number = one(text)
             except ValueError:
                 continue
+            if math.isfinite(number):
+                return number
         if one is str:
             return text
         if one is Network:
             called, settings = _call(name, text)
-            models.options(called)  # says which networks there are
+            known = models.options(called)  # says which networks there are
+            for part, value in settings.items():
+                _check_network_setting(called, known, part, value)
             return Network(called, settings)
         if one in PARTS:
             if one is ExponentialMovingAverage and _is_number(text):
@@ -158,11 +159,20 @@ def _part(name: str, text: str, registry: Mapping[str, type]) -> Any:
         )
     called, settings = _call(name, text, registry)
     cls = by_lower[called.lower()]
-    try:
-        return cls(**settings)
-    except TypeError as error:
-        known = ", ".join(f.name for f in fields(cls)) or "none"
-        raise InputError(f"{name}: {cls.__name__} takes the settings {known}; {error}") from error
+    types = get_type_hints(cls)
+    known = {f.name: types[f.name] for f in fields(cls)}
+    for part, value in settings.items():
+        if part not in known:
+            raise InputError(
+                f"{name}: {cls.__name__} has no setting {part!r}{_close(part, known)}; "
+                f"it has: {', '.join(known) or 'none'}"
+            )
+        if not isinstance(value, tuple(PARTS)):  # a part inside a part has been checked
+            settings[part] = read(f"{name}.{part}", str(value), known[part])
+    lacking = [f.name for f in fields(cls) if f.default is MISSING and f.name not in settings]
+    if lacking:
+        raise InputError(f"{name}: {cls.__name__} needs {', '.join(lacking)}")
+    return cls(**settings)
 
 
 def _call(
@@ -211,6 +221,26 @@ def _literal(name: str, text: str) -> Any:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError) as error:
         raise InputError(f"{name} is {text!r}, which is not a plain value") from error
+
+
+def _check_network_setting(network: str, known: Mapping[str, Any], part: str, value: Any) -> None:
+    """See that the network has the setting, and that the value is of its default's kind."""
+    if part not in known:
+        raise InputError(
+            f"{network} has no setting {part!r}{_close(part, known)}; "
+            f"it has: {', '.join(known) or 'none'}"
+        )
+    default = known[part]
+    if isinstance(default, bool):
+        fits = isinstance(value, bool)
+    elif isinstance(default, int):
+        fits = isinstance(value, int) and not isinstance(value, bool)
+    else:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        fits = (number and math.isfinite(value)) or (default is None and value is None)
+    if not fits:
+        kind = {bool: WORDS[bool], int: WORDS[int]}.get(type(default), WORDS[float])
+        raise InputError(f"{network}'s {part} is {value!r}, but it takes {kind}")
 
 
 def _is_word(text: str) -> bool:

@@ -23,6 +23,8 @@ Array = NDArray[Any]
 HEADER = ("architecture", "settings", "epoch", "step", "batch", "optimiser_step", "generator",
           "sums", "records", "best_epoch")  # fmt: skip
 
+LIKE = {"average": "parameters", "best.parameters": "parameters", "best.buffers": "buffers"}
+
 
 @dataclass
 class EpochSums:
@@ -100,7 +102,10 @@ def load_checkpoint(path: str | Path, model: nn.Layer, optimiser: Optimiser) -> 
     """
     tensors, header = _read(path)
     ours = json.loads(json.dumps(jsonable(nn.describe(model))))
-    if header["architecture"] != ours or tensors["parameters"].shape != model.flat.shape:
+    if header["architecture"] != ours or (
+        tensors["parameters"].shape != model.flat.shape
+        or tensors["buffers"].shape != model.flat_buffers.shape
+    ):
         raise DataError(
             f"{path} is a checkpoint of another architecture "
             f"({_sketch(header['architecture'])}, not {_sketch(ours)}); "
@@ -152,6 +157,9 @@ def _read(path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]:
             f"{path} is not a checkpoint; it may be a finished model (model.safetensors)"
         )
     missing = [name for name in HEADER if name not in header]
+    for name, like in LIKE.items():
+        if name in tensors and like in tensors and tensors[name].shape != tensors[like].shape:
+            missing.append(f"a whole {name}")
     missing += [name for name in ("parameters", "buffers") if name not in tensors]
     if missing:
         raise DataError(f"{path} is a broken checkpoint: it lacks {', '.join(missing)}")

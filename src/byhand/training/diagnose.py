@@ -19,14 +19,15 @@ from byhand import nn
 from byhand.data import Dataset
 from byhand.training.records import Diagnosis, EpochRecord
 
-DEAD_SHARE = 1 / 3  # of a layer's units
+DEAD_SHARE = 2 / 3  # of a layer's units; half of that where accuracy is below UNDERFIT
 SMALL_WEIGHTS = 0.35  # of the deviation that He's rule gives
 LARGE_WEIGHTS = 3.0  # likewise
 VANISHING = 1e-3  # first layer's gradient per weight, of the last layer's
 EXPLODING = 100.0  # norm of a layer's gradient
 OVERFIT_GAP = 0.02  # training minus validation accuracy
 OVERFIT_RISE = 1.1  # validation loss, of its least
-UNDERFIT = 0.9  # training accuracy
+HIGH_LOSS = 10.0  # guessing among ten classes costs 2.3
+UNDERFIT = 0.9  # accuracy, the better of training (dropout lowers it) and validation
 
 Cause = tuple[str, str]
 
@@ -36,7 +37,6 @@ class LayerHealth:
     """What one forward pass says of an activation layer: units that are 0 on every picture."""
 
     name: str
-    kind: str
     units: int
     dead: int
 
@@ -48,7 +48,7 @@ def activation_health(model: nn.Layer, images: NDArray[Any]) -> list[LayerHealth
         if layer.kind == "ReLU":
             axes = (0, *range(2, layer.output.ndim))
             dead = int((np.abs(layer.output).max(axis=axes) == 0).sum())
-            health.append(LayerHealth(layer.name, layer.kind, layer.output.shape[1], dead))
+            health.append(LayerHealth(layer.name, layer.output.shape[1], dead))
     return health
 
 
@@ -94,7 +94,8 @@ def epoch_diagnoses(
 ) -> tuple[Diagnosis, ...]:
     """What the epoch's numbers say: at chance, dead units, vanishing or exploding gradients."""
     found = []
-    dead = [h for h in health if h.dead > DEAD_SHARE * h.units]
+    share = DEAD_SHARE if _accuracy(record) >= UNDERFIT else DEAD_SHARE / 2
+    dead = [h for h in health if h.dead > share * h.units]
     small = {name: ratio for name, ratio in _of_he(model).items() if ratio < SMALL_WEIGHTS}
     if _at_chance(record, chance, n_train):
         found.append(_chance(record, model, chance, dead, small))
@@ -170,35 +171,48 @@ def run_diagnoses(model: nn.Layer, records: Sequence[EpochRecord]) -> tuple[Diag
                             "it trained on after it had learnt what generalises",
                             "fewer epochs, or --set patience=3",
                         ),
-                        ("too few pictures for this network", "more data, or augmentation"),
-                        ("nothing holds it back", "weight decay, or Dropout before the last layer"),
+                        ("too few pictures for this network", "train on more"),
+                        (
+                            "nothing holds it back",
+                            "--set optimiser.weight_decay=5e-4, or Dropout before the last layer",
+                        ),
                         ("the network is larger than the task needs", "fewer channels or units"),
                     ),
                 ),
             )
-    if last.train_accuracy < UNDERFIT:
-        falling = len(records) > 1 and records[-2].train_loss - last.train_loss > (
-            0.02 * last.train_loss
-        )
-        more = ("it had not finished: the loss was still falling", "train for more epochs")
-        if len(records) == 1:
-            more = ("one epoch is little", "train for more epochs")
-        causes: list[Cause] = [
-            (f"the learning rate {last.learning_rate:.3g} is too low (or too high to settle)",
-             "try three times more and three times less"),
-            ("the network is too small", "more channels, or another layer"),
-            *_unstandardised(model),
-        ]  # fmt: skip
-        if falling or len(records) == 1:
-            causes.insert(0, more)
-        return (
-            Diagnosis(
-                "underfitting",
-                f"training accuracy ends at {last.train_accuracy:.2%}, loss {last.train_loss:.3f}",
-                tuple(causes),
-            ),
-        )
+    if _accuracy(last) < UNDERFIT:
+        return (_underfitting(model, records),)
     return ()
+
+
+def _underfitting(model: nn.Layer, records: Sequence[EpochRecord]) -> Diagnosis:
+    first, last = records[0], records[-1]
+    rate = last.learning_rate
+    causes: list[Cause] = [
+        (
+            f"the learning rate {rate:.3g} may not suit",
+            f"try {3 * rate:.2g} and {rate / 3:.2g}",
+        ),
+        ("the network is too small", "more channels, or another layer"),
+        *_unstandardised(model),
+    ]
+    if last.train_loss > first.train_loss or last.train_loss > HIGH_LOSS:
+        causes[0] = (f"the learning rate {rate:.3g} is too high", f"try {rate / 10:.2g}")
+    elif len(records) == 1:
+        causes.insert(0, ("one epoch is little", "train for more epochs"))
+    elif records[-2].train_loss - last.train_loss > 0.02 * last.train_loss:
+        causes.insert(0, ("the loss was still falling at the end", "train for more epochs"))
+    return Diagnosis(
+        "underfitting",
+        f"accuracy ends at {last.train_accuracy:.2%} in training"
+        + (
+            ""
+            if last.validation_accuracy is None
+            else f" and {last.validation_accuracy:.2%} on validation"
+        )
+        + f", loss {last.train_loss:.3g}",
+        tuple(causes),
+    )
 
 
 def chance_level(dataset: Dataset) -> float:
@@ -206,11 +220,13 @@ def chance_level(dataset: Dataset) -> float:
     return float(np.bincount(dataset.labels).max() / len(dataset))
 
 
+def _accuracy(record: EpochRecord) -> float:
+    """The better of training and validation accuracy."""
+    return max(record.train_accuracy, record.validation_accuracy or 0.0)
+
+
 def _at_chance(record: EpochRecord, chance: float, n: int) -> bool:
-    accuracy = record.train_accuracy
-    if record.validation_accuracy is not None:
-        accuracy = max(accuracy, record.validation_accuracy)
-    return accuracy < chance + max(0.02, 4 * math.sqrt(chance * (1 - chance) / max(n, 1)))
+    return _accuracy(record) < chance + max(0.02, 4 * math.sqrt(chance * (1 - chance) / max(n, 1)))
 
 
 def _chance(
@@ -232,7 +248,10 @@ def _chance(
     causes += [too_high, too_low] if rate >= 0.05 else [too_low, too_high]
     causes += [
         ("too few steps to leave the start", "train longer, or give it momentum"),
-        ("labels do not belong to the pictures", "look at a few: byhand data info"),
+        (
+            "labels do not belong to the pictures",
+            "look at a few with their labels: byhand read --random 10",
+        ),
         *_unstandardised(model),
     ]
     return Diagnosis(

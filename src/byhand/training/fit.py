@@ -23,6 +23,7 @@ from byhand.optim import (
     Optimiser,
     Schedule,
     clip_by_global_norm,
+    global_norm,
 )
 from byhand.training import diagnose
 from byhand.training.checkpoint import EpochSums, TrainingState, new_state, save_checkpoint
@@ -86,7 +87,8 @@ def fit(
         sampling: "shuffle", "in_order" or "with_replacement".
         seed: of dropout's masks.
         clip_norm: the gradient is scaled down to this norm where it is larger.
-        average: keeps a moving average of the weights, by which validation and test are scored.
+        average: keeps a moving average of the weights, by which validation and test are scored
+            (with the running statistics of batch norm as they are).
         state: where to go on, from `load_checkpoint` or `new_state`.
         checkpoint: a file that is written after each epoch and every 15 seconds.
         settings: kept in the checkpoint.
@@ -117,6 +119,14 @@ def fit(
     limits = [n for n in (steps, None if epochs is None else epochs * per_epoch) if n is not None]
     total_steps = min(limits)
     schedule = schedule.over(total_steps)
+    if (
+        state is not None
+        and state.generator["bit_generator"] != rng.bit_generator.state["bit_generator"]
+    ):
+        raise InputError(
+            f"the state to go on from has a {state.generator['bit_generator']} generator, "
+            f"but rng is a {rng.bit_generator.state['bit_generator']}"
+        )
     if state is None:
         state = new_state(model, optimiser, rng, average is not None)
     grads = model.new_grads()
@@ -153,13 +163,13 @@ def fit(
                 value, correct, norm = _step(
                     model, batch, loss, optimiser, state, grads, rate, seed, clip_norm
                 )
-            if average is not None and state.average is not None:
-                average.update(state.average, model.flat, state.step)
             recent = [*recent[-9:], norm]
             if not math.isfinite(value):
                 images = kernels.as_numpy(batch.images)
                 raise Diverged(diagnose.diverged(value, state.step + 1, rate, images, recent))
-            _add(state.sums, len(batch.labels), value, correct, grads)
+            if average is not None and state.average is not None:
+                average.update(state.average, model.flat, state.step)
+            _add(state.sums, len(batch.labels), value, correct)
             state.step += 1
             state.batch += 1
             state.sums.seconds += time.perf_counter() - start
@@ -195,7 +205,7 @@ def score(
 ) -> tuple[float, float]:
     """Mean loss and accuracy of `model` on a data set, in evaluation mode."""
     outputs = logits(model, dataset.images, layout=layout)
-    value, _ = loss.forward(outputs, _as_targets(loss, dataset.labels, outputs.shape[1]))
+    value, _ = loss.forward(outputs, loss.targets(dataset.labels, outputs.shape[1]))
     return value, float(np.mean(outputs.argmax(axis=1) == dataset.labels))
 
 
@@ -212,16 +222,21 @@ def _step(
 ) -> tuple[float, int, float]:
     """One update. Gives the batch's loss, how many it had right, and the gradient's norm.
 
-    A loss that is not finite updates nothing.
+    A loss or a gradient that is not finite updates nothing; the loss given is then not finite.
     """
     outputs, cache = model.forward(batch.images, train=True, key=nn.Key(seed, state.step))
-    targets = _as_targets(loss, batch.labels, outputs.shape[1])
+    targets = loss.targets(batch.labels, outputs.shape[1])
     value, loss_cache = loss.forward(outputs, targets)
     if not math.isfinite(value):
         return value, 0, math.nan
     grads.flat[...] = 0
     model.backward(loss.backward(loss_cache), cache, grads, need_dx=False)
-    norm = math.sqrt(float(np.dot(grads.flat, grads.flat)))
+    squares = {name: float(np.square(v, dtype=np.float64).sum()) for name, v in grads.items()}
+    norm = global_norm(grads.flat)
+    if not math.isfinite(norm):
+        return math.nan, 0, norm
+    for name, square in squares.items():
+        state.sums.gradient_squares[name] = state.sums.gradient_squares.get(name, 0.0) + square
     if clip_norm is not None:
         clip_by_global_norm(grads.flat, clip_norm)
     optimiser.step(model.flat, grads.flat, state.optimiser, rate)
@@ -230,24 +245,11 @@ def _step(
     return value, correct, norm
 
 
-def _as_targets(loss: Loss, labels: Any, classes: int) -> Any:
-    """Labels as they are for cross-entropy, one-hot for the losses that compare values."""
-    if isinstance(loss, CrossEntropy):
-        return labels
-    from byhand.data import one_hot
-
-    return one_hot(labels, classes)
-
-
-def _add(sums: EpochSums, n: int, loss: float, correct: int, grads: nn.NamedVector) -> None:
+def _add(sums: EpochSums, n: int, loss: float, correct: int) -> None:
     sums.images += n
     sums.loss += loss * n
     sums.correct += correct
     sums.steps += 1
-    squares = sums.gradient_squares
-    for name, view in grads.items():
-        flat = view.ravel()
-        squares[name] = squares.get(name, 0.0) + float(np.dot(flat, flat))
 
 
 def _epoch_record(

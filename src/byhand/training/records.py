@@ -42,8 +42,9 @@ class EpochRecord:
 
     Training loss and accuracy are means over the epoch's batches as they were met, dropout
     included; validation and test figures are of the model as it stands at the epoch's end, and
-    None where there is no such set. Norms are by parameter name: the gradient's is the root mean
-    square over the epoch's steps, the weights' is that at the end.
+    None where there is no such set. Losses are of the loss that is trained with. Norms are by
+    parameter name: the gradient's is the root mean square over the epoch's steps, before clipping,
+    the weights' is that at the end.
     """
 
     epoch: int  # epochs done, this one included: the first record says 1

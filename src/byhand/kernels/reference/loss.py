@@ -18,6 +18,18 @@ from byhand.kernels.reference.activation import log_softmax
 Array = NDArray[Any]
 
 
+@operation
+def mean_loss(losses: Array, n: int | None = None) -> tuple[float, Array]:
+    """The sum of the images' losses (N) divided by n, and each one's share 1/n in that, (N).
+
+    n is N unless given: for a shard of a batch it is the whole batch's size. Summed in float64.
+    """
+    count = losses.shape[0] if n is None else n
+    if count < 1:
+        raise InputError("a loss over no images has no mean; give at least one image")
+    return float(losses.sum(dtype=np.float64) / count), np.full_like(losses, 1 / count)
+
+
 class CrossEntropyCache(NamedTuple):
     """The probabilities and the (smoothed) labels."""
 

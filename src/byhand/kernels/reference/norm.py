@@ -1,4 +1,4 @@
-"""Batch normalisation: each channel brought to mean 0 and spread 1, then scaled and shifted.
+"""Batch normalisation: each channel brought to mean 0 and deviation 1, then scaled and shifted.
 
 Ioffe and Szegedy, "Batch normalization: accelerating deep network training by reducing internal
 covariate shift", 2015. Over all axes of x (N, C) or (N, C, ...) but the channels', m values each:
@@ -28,7 +28,7 @@ Array = NDArray[Any]
 
 
 class BatchNormCache(NamedTuple):
-    """The normalised x and the spread; the batch's statistics are for the running ones."""
+    """The normalised x and 1 / deviation; the batch's statistics are for the running ones."""
 
     xhat: Array  # as x
     inverse_std: Array  # (C)
@@ -54,7 +54,7 @@ def batch_norm(
     running ones.
 
     Raises:
-        ShapeError: the channels do not fit, or training sees one value a channel (no spread).
+        ShapeError: the channels do not fit, or training sees one value a channel (no deviation).
     """
     if x.ndim < 2 or x.shape[1] != weight.shape[0]:
         raise ShapeError(
@@ -68,7 +68,7 @@ def batch_norm(
         if m < 2:
             raise ShapeError(
                 f"batch_norm got x {x.shape} in training, which is one value a channel and has "
-                "no spread; use a batch of at least two images"
+                "no deviation; use a batch of at least two images"
             )
         mean = x.mean(axis=axes)
         centred = x - mean.reshape(spread)

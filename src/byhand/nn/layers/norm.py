@@ -15,7 +15,7 @@ from byhand.nn.registry import register
 
 
 class BatchNorm(Layer):
-    """Each channel brought to mean 0 and spread 1, then scaled and shifted.
+    """Each channel brought to mean 0 and deviation 1, then scaled and shifted.
 
         y = weight * (x - mean) / sqrt(var + eps) + bias
 
