@@ -2,6 +2,7 @@
 
     python benchmarks/claims.py one_conv lenet5 --seeds 5 --data DIR
     python benchmarks/claims.py --all --data DIR
+    python benchmarks/claims.py two_conv --first 1234 --seeds 10 --add  # more, kept with those
     python benchmarks/claims.py --table        # README's table, from the results that are there
     python benchmarks/claims.py --curves       # docs/pictures/: the loss curves of every seed
 
@@ -72,13 +73,15 @@ def one_run(recipe_name: str, seed: int, data_folder: str | None) -> dict[str, A
     }
 
 
-def measure(recipe: str, seeds: int, jobs: int, data_folder: str | None) -> dict[str, Any]:
-    """All seeds of a recipe, `jobs` at a time."""
+def measure(
+    recipe: str, seeds: range, jobs: int, data_folder: str | None, before: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """All seeds of a recipe, `jobs` at a time, put together with the runs `before`."""
     from byhand import recipes, training
 
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        asked = [pool.submit(one_run, recipe, seed, data_folder) for seed in range(seeds)]
-        runs = [a.result() for a in asked]
+        asked = [pool.submit(one_run, recipe, seed, data_folder) for seed in seeds]
+        runs = before + [a.result() for a in asked]
     accuracies = [r["test_accuracy"] for r in runs]
     return {
         "recipe": recipes.get(recipe).as_dict(),
@@ -88,12 +91,12 @@ def measure(recipe: str, seeds: int, jobs: int, data_folder: str | None) -> dict
         "runs_side_by_side": jobs,
         "test_accuracy": {
             "mean": statistics.mean(accuracies),
-            "deviation": statistics.stdev(accuracies) if seeds > 1 else 0.0,
+            "deviation": statistics.stdev(accuracies) if len(runs) > 1 else 0.0,
             "least": min(accuracies),
             "most": max(accuracies),
-            "seeds": seeds,
+            "seeds": len(runs),
         },
-        "dead_share": sum(a < DEAD for a in accuracies) / seeds,
+        "dead_share": sum(a < DEAD for a in accuracies) / len(runs),
         "runs": runs,
     }
 
@@ -153,6 +156,8 @@ def main() -> None:
     parser.add_argument("recipes", nargs="*", metavar="RECIPE")
     parser.add_argument("--all", action="store_true", help="every recipe")
     parser.add_argument("--seeds", type=int, help="how many seeds (default: as the claim)")
+    parser.add_argument("--first", type=int, default=0, help="the first seed (default 0)")
+    parser.add_argument("--add", action="store_true", help="keep the runs measured before")
     parser.add_argument("--jobs", type=int, default=2, help="runs side by side (default 2)")
     parser.add_argument("--data", help="a folder that holds mnist/ (default: as byhand train)")
     parser.add_argument("--table", action="store_true", help="print README's table and stop")
@@ -168,8 +173,11 @@ def main() -> None:
         return
 
     for name in SEEDS if args.all else args.recipes:
-        result = measure(name, args.seeds or SEEDS[name], args.jobs, args.data)
-        write_json(RESULTS / f"claims-{name}.json", result)
+        path = RESULTS / f"claims-{name}.json"
+        before = json.loads(path.read_text(encoding="utf-8"))["runs"] if args.add else []
+        seeds = range(args.first, args.first + (args.seeds or SEEDS[name]))
+        result = measure(name, seeds, args.jobs, args.data, before)
+        write_json(path, result)
         found = result["test_accuracy"]
         print(
             f"{name:14s} {found['mean']:.2%} ± {found['deviation'] * 100:.2f} "

@@ -106,6 +106,7 @@ def epoch_diagnoses(
                 "dead_units",
                 f"after epoch {record.epoch}, ReLU units that give 0 on every picture: {said}",
                 (
+                    *_large_cause(model),
                     (
                         f"a step at learning rate {record.learning_rate:.3g} pushed their biases "
                         "below zero",
@@ -138,8 +139,8 @@ def epoch_diagnoses(
             ("weights started too large", "initialise with He"),
             ("single pictures with a huge loss", "clip: --set clip_norm=1.0"),
         ]
-        if any(ratio > LARGE_WEIGHTS for ratio in _of_he(model).values()):
-            causes[:2] = causes[1::-1]
+        if large := _large_cause(model):
+            causes = [*large, causes[0], causes[2]]
         found.append(
             Diagnosis(
                 "exploding",
@@ -239,6 +240,7 @@ def _chance(
     rate = record.learning_rate
     causes: list[Cause] = [*(_small_cause(small) if small else ())]
     if dead:
+        causes += _large_cause(model)
         causes.append(("most ReLU units are dead", "lower the learning rate, initialise with He"))
     total = math.sqrt(sum(n * n for n in record.gradient_norms.values()))
     if total < 1e-3:
@@ -278,6 +280,15 @@ def _of_he(model: nn.Layer) -> dict[str, float]:
             he = math.sqrt(2 / math.prod(view.shape[1:]))
             ratios[name] = float(np.sqrt(np.mean(np.square(view, dtype=np.float64)))) / he
     return ratios
+
+
+def _large_cause(model: nn.Layer) -> tuple[Cause, ...]:
+    """Named only where weights really are far above He's rule; not all ReLUs survive such steps."""
+    large = {name: ratio for name, ratio in _of_he(model).items() if ratio > LARGE_WEIGHTS}
+    if not large:
+        return ()
+    said = ", ".join(f"{name} is {ratio:.0f} times as large" for name, ratio in large.items())
+    return ((f"weights started too large (of what He's rule gives, {said})", "initialise with He"),)
 
 
 def _small_cause(small: Mapping[str, float]) -> tuple[Cause, ...]:
