@@ -39,7 +39,8 @@ class Expect:
     note: str = ""
 
     def __str__(self) -> str:
-        return f"{self.mean:.2%} ± {self.deviation * 100:.2f} ({self.seeds} seeds)"
+        note = f"; {self.note}" if self.note else ""
+        return f"{self.mean:.2%} ± {self.deviation * 100:.2f} ({self.seeds} seeds{note})"
 
 
 @dataclass(frozen=True)
