@@ -101,6 +101,17 @@ def measure(
     }
 
 
+def left_chance(result: dict[str, Any]) -> str:
+    """How many runs stayed at chance, and what the others reach."""
+    alive = [r["test_accuracy"] for r in result["runs"] if r["test_accuracy"] >= DEAD]
+    count = len(result["runs"])
+    said = f"{count - len(alive)} of {count} seeds never left chance"
+    if len(alive) > 1:
+        mean, deviation = statistics.mean(alive), statistics.stdev(alive)
+        said += f", the others {mean:.2%} ± {deviation * 100:.2f}"
+    return said
+
+
 def table() -> str:
     """The results as a Markdown table."""
     from byhand import models, nn, recipes
@@ -118,7 +129,7 @@ def table() -> str:
         network = models.build(recipe.model.name, np.random.default_rng(0), **recipe.model.settings)
         parameters = nn.summary(network, (1, 28, 28)).parameters
         length = f"{recipe.steps:,} steps" if recipe.steps else f"{recipe.epochs} epochs"
-        dead = f"; {result['dead_share']:.0%} never left chance" if result["dead_share"] else ""
+        dead = f"; {left_chance(result)}" if result["dead_share"] else ""
         lines.append(
             f"| `{name}` | {recipe.summary} | {parameters:,} "
             f"| **{found['mean']:.2%}** ± {found['deviation'] * 100:.2f} | {found['seeds']} "

@@ -22,6 +22,9 @@ RECIPE = Recipe(
     batch_size=100,
     epochs=200,
     expect=Expect(
-        mean=0.8415, deviation=0.2563, seeds=10, note="10% of the seeds never left chance"
+        mean=0.7211,
+        deviation=0.3598,
+        seeds=20,
+        note="5 of 20 seeds never left chance, the others 92.34% ± 1.63",
     ),
 )
