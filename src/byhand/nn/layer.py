@@ -151,12 +151,10 @@ class Layer:
     def copy(self, dtype: Any = None) -> Self:
         """The same model with vectors of its own, in another float type if given."""
         clone = copy.deepcopy(self)
-        params = {name: param for name, _, param in self._walk("")}
-        if all(param.placed for param in params.values()):
-            kept = next((p.value.dtype for p in params.values()), np.dtype(np.float32))
-            clone.allocate(kept if dtype is None else dtype)
-            for name, _, param in clone._walk(""):
-                param.value[...] = params[name].value
+        params = [param for _, _, param in self._walk("")]
+        if all(param.placed for param in params):
+            kept = next((p.value.dtype for p in params), np.dtype(np.float32))
+            clone._move_to_own_vectors(kept if dtype is None else dtype)
         return clone
 
     def __copy__(self) -> Self:
@@ -169,10 +167,14 @@ class Layer:
         # Copying and unpickling make arrays of their own of all views: join them up again.
         self.__dict__.update(state)
         if self._vector is not None:
-            values = {name: param.value for name, _, param in self._walk("")}
-            self.allocate(self._vector.flat.dtype)
-            for name, _, param in self._walk(""):
-                param.value[...] = values[name]
+            self._move_to_own_vectors(self._vector.flat.dtype)
+
+    def _move_to_own_vectors(self, dtype: Any) -> None:
+        """Make new vectors and put the values into them, wherever they have been."""
+        values = {name: param.value for name, _, param in self._walk("")}
+        self.allocate(dtype)
+        for name, _, param in self._walk(""):
+            param.value[...] = values[name]
 
     def _need(self, vector: NamedVector | None) -> NamedVector:
         if vector is None:

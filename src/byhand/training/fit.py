@@ -232,13 +232,14 @@ def _step(
     grads.flat[...] = 0
     model.backward(loss.backward(loss_cache), cache, grads, need_dx=False)
     squares = {name: float(np.square(v, dtype=np.float64).sum()) for name, v in grads.items()}
-    norm = global_norm(grads.flat)
+    if clip_norm is None:
+        norm = global_norm(grads.flat)
+    else:
+        norm = clip_by_global_norm(grads.flat, clip_norm)  # what it was before
     if not math.isfinite(norm):
         return math.nan, 0, norm
     for name, square in squares.items():
         state.sums.gradient_squares[name] = state.sums.gradient_squares.get(name, 0.0) + square
-    if clip_norm is not None:
-        clip_by_global_norm(grads.flat, clip_norm)
     optimiser.step(model.flat, grads.flat, state.optimiser, rate)
     model.commit(cache)
     correct = int((kernels.as_numpy(outputs).argmax(axis=1) == batch.labels).sum())
