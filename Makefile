@@ -1,7 +1,7 @@
 # make run    trains a network on handwritten digits and writes a report (five minutes at most)
 # make test   runs the tests
 # make check  looks at style and types
-# make core-test  compiles and tests the C++ kernels (in the making: nothing uses them yet)
+# make core-test  compiles and tests the C++ kernels without Python, plain and under sanitizers
 # The first three set up what they need in .venv first. Arguments: make run ARGS="one_conv --set epochs=3"
 
 PYTHON ?= python3
@@ -36,11 +36,21 @@ clean:
 	  { echo "byhand needs Python 3.11 or newer: make PYTHON=python3.12 run"; exit 1; }
 	$(PYTHON) -m venv .venv
 
-# Installed editable, so that a change in src/ is used at once; again when pyproject.toml changes.
-.venv/installed: pyproject.toml | .venv/bin/python
-	$(PIP) --editable .
+# What building needs, as pyproject.toml says; CMake and Ninja where the machine has none.
+.venv/build-tools: pyproject.toml | .venv/bin/python
+	$(PIP) $$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])') \
+	  $$(command -v cmake > /dev/null || echo cmake) $$(command -v ninja > /dev/null || echo ninja)
 	@touch $@
 
-.venv/installed-%: pyproject.toml | .venv/bin/python
-	$(PIP) --editable '.[$*]'
+# Installed editable, so that a change in src/ is used at once; the core is built again when its sources
+# change, and only what changed of it (build/editable keeps the objects).
+SOURCES := pyproject.toml CMakeLists.txt $(wildcard $(CORE)/*.cpp $(CORE)/*.hpp $(CORE)/*.inl)
+INSTALL := $(PIP) --no-build-isolation -Cbuild-dir=build/editable --editable
+
+.venv/installed: $(SOURCES) .venv/build-tools
+	$(INSTALL) .
+	@touch $@
+
+.venv/installed-%: $(SOURCES) .venv/build-tools
+	$(INSTALL) '.[$*]'
 	@touch $@ .venv/installed
