@@ -33,12 +33,13 @@ def examine() -> dict[str, Any]:
     from byhand import data, kernels, training
 
     found = data.find_data()
+    arithmetic, reason = kernels.arithmetic()
     return {
         "version": byhand.__version__,
-        "arithmetic": "reference",
-        "reason": "this version has no compiled core; NumPy does all arithmetic",
-        "instruction_set": None,
-        "lane_width": None,
+        "arithmetic": arithmetic,
+        "reason": reason,
+        "instruction_set": kernels.instruction_set(),
+        "lane_width": kernels.LANES if arithmetic == "lanes" else None,
         "threads": kernels.available_threads(),
         "machine": training.machine(),
         "versions": training.versions(),

@@ -25,7 +25,7 @@ class Display(Protocol):
         """The run is over."""
 
 
-def new_display(prepared: Any, splits: Any) -> Display:
+def new_display(prepared: Any, splits: Any, layout: str) -> Display:
     """Bars where standard error is a terminal, plain lines where not; tells what is trained."""
     from rich.console import Console
 
@@ -35,9 +35,12 @@ def new_display(prepared: Any, splits: Any) -> Display:
     per_epoch = -(-n // recipe.batch_size)
     steps = [s for s in (recipe.steps, recipe.epochs and recipe.epochs * per_epoch) if s]
     held = "" if prepared.validation is None else f" ({len(prepared.validation):,} held out)"
+    layout = kernels.resolve_layout(layout)
+    on = f" on {kernels.instruction_set()}" if layout == "lanes" else ""
+    said_arithmetic = f"{layout} arithmetic{on}, threads: {kernels.threads()}"
     note(
         f"{recipe.name}: {model.flat.size:,} parameters, {n:,} training pictures{held} of "
-        f"{splits.name} from {splits.source}; reference arithmetic, threads: {kernels.threads()}"
+        f"{splits.name} from {splits.source}; {said_arithmetic}"
     )
     for said in prepared.notes:
         note(said)

@@ -71,7 +71,9 @@ def train(
     layout: Annotated[
         str | None,
         typer.Option(
-            help="The arithmetic: auto or reference, NumPy (default: auto).", show_default=False
+            help="The arithmetic: lanes, the compiled core; reference, NumPy; or auto, the "
+            "fastest there is (default: auto).",
+            show_default=False,
         ),
     ] = None,
     track_test: Annotated[
@@ -128,21 +130,21 @@ def train(
     )
     events = runs.run(plan, splits, folder, resume=resume is not None)
     with closing(events):
-        finished = _follow(events, splits)
+        finished = _follow(events, splits, plan.layout)
     if json:
         print_json(finished.result)
     else:
         _conclude(finished)
 
 
-def _follow(events: Any, splits: Any) -> Finished:
+def _follow(events: Any, splits: Any, layout: str) -> Finished:
     """Show progress while the run runs; give its end. Interrupted, say how to go on."""
     from byhand import training
     from byhand.cli.progress import new_display
     from byhand.recipes.run import CHECKPOINT, Finished
 
     started = next(events)
-    display = new_display(started.prepared, splits)
+    display = new_display(started.prepared, splits, layout)
     warned: set[str] = set()
     try:
         for event in events:

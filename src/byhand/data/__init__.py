@@ -1,6 +1,6 @@
 """Pictures in: where they come from, how they are split, standardised and put into batches."""
 
-from byhand.data.batches import SAMPLINGS, Batch, batch_indices, batches, one_hot
+from byhand.data.batches import SAMPLINGS, Batch, batch_indices, batches, one_hot, standardised
 from byhand.data.bundled import open_digits
 from byhand.data.dataset import DIGITS, Dataset, Splits
 from byhand.data.download import MIRRORS, fetch_mnist
@@ -42,5 +42,6 @@ __all__ = [
     "open_pickled",
     "parse_idx",
     "read_idx",
+    "standardised",
     "stratified_split",
 ]

@@ -128,7 +128,7 @@ def look(model: nn.Layer, image: Pictures, max_channels: int = 16) -> Look:
         raise ShapeError(f"{len(pictures)} pictures were given to look at: give one")
     unit = Standardisation.unit(card.image_shape[0])
     x = (card.standardisation or unit).apply(pictures)
-    trace = nn.trace(model, kernels.as_layout(x))
+    trace = nn.trace(model, x)
     layers = []
     for seen in trace:
         y = np.asarray(kernels.as_numpy(seen.output)[0], np.float32)

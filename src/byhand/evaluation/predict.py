@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from byhand import kernels
-from byhand.data import Standardisation
+from byhand.data import Standardisation, standardised
 from byhand.errors import ByhandError, InputError, ShapeError
 from byhand.nn import Layer
+from byhand.nn.layer import forward, layout_for
 
 Shape = tuple[int, ...]
 Pictures = NDArray[Any] | Sequence[Any]  # a sequence is one of pictures
@@ -59,13 +60,14 @@ def logits(
     x = as_pictures(images, card.image_shape)
     standardisation = card.standardisation or Standardisation.unit(card.image_shape[0])
     outputs = np.empty((len(x), len(card.classes)), np.float32)
+    layout = layout_for(model, layout)
     for start in range(0, len(x), batch_size):
-        batch = standardisation.apply(x[start : start + batch_size])
-        y, _ = model.forward(kernels.as_layout(batch, layout), train=False)
-        y = kernels.as_numpy(y)
-        if y.shape != (len(batch), len(card.classes)):
+        index = np.arange(start, min(start + batch_size, len(x)))
+        outputs_of, _ = forward(model, standardised(x, index, standardisation, layout), False, None)
+        y = kernels.as_numpy(outputs_of)
+        if y.shape != (len(index), len(card.classes)):
             raise ShapeError(
-                f"the model gives outputs of shape {y.shape} for {len(batch)} pictures, but its "
+                f"the model gives outputs of shape {y.shape} for {len(index)} pictures, but its "
                 f"card names {len(card.classes)} classes; let its last layer give one output "
                 "for each class"
             )

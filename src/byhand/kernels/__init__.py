@@ -3,12 +3,27 @@
     y, cache = conv2d(x, weight, bias, stride=1, padding="same")
     dx, dweight, dbias = conv2d_backward(dy, cache)
 
-The type of the first argument picks the arithmetic (operation.py); for NumPy arrays that is the
-reference, which is also the definition (reference/, a page an operation). layout.py says which
+The type of the first argument picks the arithmetic (operation.py). Each operation has one
+definition, in NumPy (reference/), and one fast version, on the array `Lanes` (lanes/, whose pages
+are named like those of reference/, and which call the compiled core, _core/). layout.py says which
 arithmetic runs when nobody says; random.py is the randomness that operations are given.
+
+To add an operation: write the pair in reference/ with `@operation`, and, if it is to be fast, the
+pair in lanes/ with `@implements(reference.page.name, Lanes)`. There is no list to extend but
+this page's.
 """
 
-from byhand.kernels.layout import LAYOUTS, as_layout, as_numpy, resolve_layout
+from byhand.kernels.compiled import core_for, fma_peak, instruction_set
+from byhand.kernels.lanes import LANES, Lanes
+from byhand.kernels.layout import (
+    ARRAYS,
+    LAYOUTS,
+    arithmetic,
+    as_layout,
+    as_numpy,
+    gather,
+    resolve_layout,
+)
 from byhand.kernels.operation import implements, operation
 from byhand.kernels.random import Key, philox
 from byhand.kernels.reference.activation import (
@@ -36,8 +51,16 @@ from byhand.kernels.reference.conv import (
     im2col,
 )
 from byhand.kernels.reference.dropout import dropout, dropout_backward
+from byhand.kernels.reference.fused import (
+    conv2d_relu,
+    conv2d_relu_backward,
+    conv2d_relu_pool2d,
+    conv2d_relu_pool2d_backward,
+    linear_relu,
+    linear_relu_backward,
+)
 from byhand.kernels.reference.geometry import Padding, Size, Window, line, window
-from byhand.kernels.reference.join import concat, concat_backward
+from byhand.kernels.reference.join import add, concat, concat_backward
 from byhand.kernels.reference.linear import linear, linear_backward
 from byhand.kernels.reference.loss import (
     binary_cross_entropy,
@@ -64,12 +87,17 @@ from byhand.kernels.reference.pool import (
 from byhand.kernels.threads import available_threads, cores, set_threads, threads
 
 __all__ = [
+    "ARRAYS",
+    "LANES",
     "LAYOUTS",
     "BatchNormCache",
     "Key",
+    "Lanes",
     "Padding",
     "Size",
     "Window",
+    "add",
+    "arithmetic",
     "as_layout",
     "as_numpy",
     "available_threads",
@@ -88,22 +116,32 @@ __all__ = [
     "conv1d_backward",
     "conv2d",
     "conv2d_backward",
+    "conv2d_relu",
+    "conv2d_relu_backward",
+    "conv2d_relu_pool2d",
+    "conv2d_relu_pool2d_backward",
+    "core_for",
     "cores",
     "cross_entropy",
     "cross_entropy_backward",
     "dropout",
     "dropout_backward",
+    "fma_peak",
+    "gather",
     "gelu",
     "gelu_backward",
     "global_avg_pool",
     "global_avg_pool_backward",
     "im2col",
     "implements",
+    "instruction_set",
     "leaky_relu",
     "leaky_relu_backward",
     "line",
     "linear",
     "linear_backward",
+    "linear_relu",
+    "linear_relu_backward",
     "log_softmax",
     "log_softmax_backward",
     "max_pool1d",

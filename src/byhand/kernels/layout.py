@@ -8,34 +8,75 @@ import numpy as np
 from numpy.typing import NDArray
 
 from byhand.errors import InputError
+from byhand.kernels import compiled
+from byhand.kernels.lanes import Lanes
+from byhand.kernels.lanes import gather as gather_lanes
 
-LAYOUTS = ("auto", "reference")
+LAYOUTS = ("auto", "lanes", "reference")
+ARRAYS = (np.ndarray, Lanes)  # the array types whose every operation is there
 
 
 def resolve_layout(layout: str) -> str:
-    """Check the name of a layout and give the arithmetic that it comes to.
+    """Check the name of a layout and give the arithmetic that it comes to: lanes or reference.
 
     Raises:
-        InputError: there is no such layout.
+        InputError: there is no such layout, or it is `lanes` and the compiled core is not there.
     """
     if layout not in LAYOUTS:
         raise InputError(f"layout is {layout!r}, but it must be one of {', '.join(LAYOUTS)}")
-    return "reference"
+    if layout == "lanes":
+        compiled.need_core()
+        return layout
+    return "reference" if layout == "reference" or compiled.core is None else "lanes"
 
 
-def as_layout(x: NDArray[Any], layout: str = "auto") -> NDArray[Any]:
+def arithmetic() -> tuple[str, str]:
+    """Which arithmetic `auto` is here, and why, in one sentence."""
+    if compiled.core is None:
+        return "reference", str(compiled.problem)
+    reason = f"the compiled core runs on {compiled.instruction_set()}"
+    return "lanes", reason if compiled.problem is None else f"{reason}: {compiled.problem}"
+
+
+def as_layout(x: NDArray[Any] | Lanes, layout: str = "auto") -> Any:
     """Give `x`, shaped (N, ...), in the array type whose arithmetic is to run.
 
-    `reference` is the plain NumPy array; `auto` is the fastest arithmetic there is, which in this
-    version is the reference too.
+    `reference` is the plain NumPy array; `lanes` is `Lanes`, in float32; `auto` is `Lanes` for
+    float32 where the compiled core is there, and else the NumPy array.
 
     Raises:
-        InputError: there is no such layout.
+        InputError: there is no such layout, or no compiled core for it.
     """
-    resolve_layout(layout)
-    return np.asarray(x)
+    if isinstance(x, Lanes):
+        return x if resolve_layout(layout) == "lanes" else x.numpy()
+    x = np.asarray(x)
+    if resolve_layout(layout) == "reference" or (layout == "auto" and x.dtype != np.float32):
+        return x
+    return Lanes.pack(x)
 
 
-def as_numpy(x: NDArray[Any]) -> NDArray[Any]:
+def as_numpy(x: Any) -> NDArray[Any]:
     """Give an array of any layout as a NumPy array of shape (N, ...)."""
-    return np.asarray(x)
+    return x.numpy() if isinstance(x, Lanes) else np.asarray(x)
+
+
+def gather(
+    images: NDArray[np.uint8],
+    index: NDArray[np.int64],
+    scale: NDArray[np.float32],
+    shift: NDArray[np.float32],
+    layout: str = "auto",
+) -> Any:
+    """The pictures at `index` of a set (N, C, H, W) of bytes as an array: byte * scale + shift.
+
+    `scale` and `shift` are float32 (C), by channel. The compiled core does it in one pass.
+
+    Raises:
+        InputError: there is no such layout, or no compiled core for it.
+    """
+    if resolve_layout(layout) == "lanes" and images.flags.c_contiguous:
+        return gather_lanes(images, index, scale, shift)
+    along = (-1,) + (1,) * (images.ndim - 2)
+    x = images[index] * scale.reshape(along)
+    x += shift.reshape(along)
+    return as_layout(x, layout)

@@ -8,8 +8,7 @@ address, and it is the same whatever the number of threads, machines or the layo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,8 +35,7 @@ def philox(counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> tuple[An
     return c0, c1, c2, c3
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(NamedTuple):
     """The address of a place that needs randomness: seed, step, the path of layers, first image.
 
     `first` is the place of the array's first image in the whole batch, for a shard of it.
@@ -50,11 +48,11 @@ class Key:
 
     def child(self, index: int) -> Key:
         """The key of the layer at `index` inside the layer that holds this key."""
-        return replace(self, path=(*self.path, index))
+        return Key(self.seed, self.step, (*self.path, index), self.first)
 
     def shard(self, first: int) -> Key:
         """The same key for images that start at place `first` of those seen so far."""
-        return replace(self, first=self.first + first)
+        return self._replace(first=self.first + first)
 
     def words(self) -> tuple[int, int]:
         """The two 32-bit words that seed, step and path come to."""

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from byhand.errors import InputError
+from byhand.kernels.compiled import core
 
 _limit: Any = None  # keeps threadpoolctl's limit alive
 _threads: int | None = None
@@ -33,7 +34,7 @@ def cores() -> int:
 
 
 def set_threads(threads: int | None = None) -> int:
-    """Let NumPy's matrix products use `threads` threads from now on; gives the number.
+    """Let the compiled core and NumPy's matrix products use `threads` threads; gives the number.
 
     None means `available_threads()`.
     """
@@ -43,8 +44,15 @@ def set_threads(threads: int | None = None) -> int:
     if threads is not None and threads < 1:
         raise InputError(f"threads is {threads}, but it must be at least 1")
     _threads = available_threads() if threads is None else threads
+    if core is not None:
+        core.set_threads(_threads)
     _limit = threadpool_limits(limits=_threads, user_api="blas")
     return _threads
+
+
+if core is not None:
+    # What BYHAND_THREADS says is read, and complained of, where a command begins.
+    core.set_threads(cores())
 
 
 def threads() -> int:

@@ -9,13 +9,19 @@ from typing import Any, Self
 from byhand import kernels
 from byhand.errors import InputError, ShapeError
 from byhand.kernels import Key
-from byhand.nn.layer import Array, Layer, Shape
+from byhand.nn.fusion import Step, fused_steps, single_steps
+from byhand.nn.layer import Array, Layer, Shape, backward, commit, forward
 from byhand.nn.param import NamedVector
 from byhand.nn.registry import register
 
 
 class Container(Layer):
-    """A layer that holds others. Children get the key's child of their own number."""
+    """A layer that holds others. Children get the key's child of their own number.
+
+    Arrays of any layout go through; for a layer that cannot work on one it is unpacked.
+    """
+
+    arrays = kernels.ARRAYS
 
     def map(self, change: Callable[[str, Layer], Layer], prefix: str = "") -> Self:
         """A copy in which each innermost layer is replaced by `change(dotted name, layer)`.
@@ -49,11 +55,12 @@ class Several(Container):
     def commit(self, cache: Any) -> None:
         """Update the running statistics of all layers from a training forward's cache."""
         for layer, own in zip(self.layers, cache[0], strict=True):
-            layer.commit(own)
+            commit(layer, own)
 
     def _with_children(self, children: dict[str, Layer]) -> Self:
         other = copy.copy(self)
         other.layers = tuple(children.values())
+        other.__dict__.pop("_known_steps", None)  # of the old layers
         return other
 
     def __len__(self) -> int:
@@ -77,26 +84,45 @@ class Sequential(Several):
     Backward is the chain rule from the last layer to the first.
     """
 
+    arrays = kernels.ARRAYS
+
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """x through all layers; the cache is the list of theirs."""
+        steps = self._steps(isinstance(x, kernels.Lanes))
         caches = []
-        for i, layer in enumerate(self.layers):
-            x, cache = layer.forward(x, train, None if key is None else key.child(i))
+        for step in steps:
+            x, cache = forward(step.layer, x, train, None if key is None else key.child(step.place))
             caches.append(cache)
-        return x, (caches,)
+        return x, (caches, steps)
 
     def backward(
         self, dy: Array, cache: Any, grads: NamedVector, need_dx: bool = True
     ) -> Array | None:
         """dy through all layers, from the last to the first."""
-        (caches,) = cache
+        caches, steps = cache
         first = 0 if need_dx else self._first_trained()
         dx: Array | None = dy
-        for i in range(len(self.layers) - 1, first - 1, -1):
-            assert dx is not None
-            needed = need_dx or i > first
-            dx = self.layers[i].backward(dx, caches[i], grads.child(str(i)), needed)
+        for step, own in zip(reversed(steps), reversed(caches), strict=True):
+            if step.place < first:
+                break
+            needed = need_dx or step.place > first
+            dx = backward(step.layer, dx, own, grads.child(step.name), needed)
         return dx if need_dx else None
+
+    def commit(self, cache: Any) -> None:
+        """Update the running statistics of all layers from a training forward's cache."""
+        for own, step in zip(*cache, strict=True):
+            commit(step.layer, own)
+
+    def _steps(self, fused: bool) -> tuple[Step, ...]:
+        """What runs one after another; worked out once."""
+        known: dict[Any, Any] = self.__dict__.setdefault("_known_steps", {})
+        found = known.get(fused)
+        if found is None or found[0] is not self.layers:  # whoever put in other layers
+            steps = fused_steps(self.layers) if fused else single_steps(self.layers)
+            found = known[fused] = (self.layers, steps)
+        result: tuple[Step, ...] = found[1]
+        return result
 
     def _first_trained(self) -> int:
         """The first layer with parameters: nothing before it needs a gradient."""
@@ -126,6 +152,8 @@ class Concat(Several):
     x (N, ...) to (N, C_0 + C_1 + ..., ...). The gradient of x is the sum of the branches'.
     """
 
+    arrays = kernels.ARRAYS
+
     def __init__(self, *layers: Layer) -> None:
         if not layers:
             raise InputError("Concat has no branch to join; give it at least one layer")
@@ -135,7 +163,7 @@ class Concat(Several):
         """x through each branch."""
         outputs, caches = [], []
         for i, layer in enumerate(self.layers):
-            y, cache = layer.forward(x, train, None if key is None else key.child(i))
+            y, cache = forward(layer, x, train, None if key is None else key.child(i))
             outputs.append(y)
             caches.append(cache)
         y, joint = kernels.concat(*outputs)
@@ -148,9 +176,10 @@ class Concat(Several):
         caches, joint = cache
         total: Array | None = None
         for i, part in enumerate(kernels.concat_backward(dy, joint)):
-            dx = self.layers[i].backward(part, caches[i], grads.child(str(i)), need_dx)
+            dx = backward(self.layers[i], part, caches[i], grads.child(str(i)), need_dx)
             if need_dx:
-                total = dx if total is None else total + dx
+                assert dx is not None
+                total = dx if total is None else kernels.add(total, dx)
         return total
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -168,6 +197,8 @@ class Residual(Container):
     He, Zhang, Ren and Sun, "Deep residual learning for image recognition", 2016.
     """
 
+    arrays = kernels.ARRAYS
+
     def __init__(self, body: Layer, shortcut: Layer | None = None) -> None:
         self.body = _layer(body)
         self.shortcut = None if shortcut is None else _layer(shortcut)
@@ -181,33 +212,38 @@ class Residual(Container):
 
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """The sum of both ways."""
-        y, body = self.body.forward(x, train, None if key is None else key.child(0))
+        y, body = forward(self.body, x, train, None if key is None else key.child(0))
         if self.shortcut is None:
             straight, short = x, None
         else:
-            straight, short = self.shortcut.forward(x, train, None if key is None else key.child(1))
+            straight, short = forward(
+                self.shortcut, x, train, None if key is None else key.child(1)
+            )
         if y.shape != straight.shape:
             raise ShapeError(
                 f"the body gives {y.shape} and the shortcut {straight.shape}, which do not add up"
             )
-        return y + straight, (body, short)
+        return kernels.add(y, straight), (body, short)
 
     def backward(
         self, dy: Array, cache: Any, grads: NamedVector, need_dx: bool = True
     ) -> Array | None:
         """dy goes both ways, and the gradients of x add up."""
         body, short = cache
-        dx = self.body.backward(dy, body, grads.child("body"), need_dx)
+        dx = backward(self.body, dy, body, grads.child("body"), need_dx)
         straight: Array | None = dy
         if self.shortcut is not None:
-            straight = self.shortcut.backward(dy, short, grads.child("shortcut"), need_dx)
-        return dx + straight if need_dx and dx is not None and straight is not None else None
+            straight = backward(self.shortcut, dy, short, grads.child("shortcut"), need_dx)
+        if not need_dx:
+            return None
+        assert dx is not None and straight is not None  # noqa: PT018
+        return kernels.add(dx, straight)
 
     def commit(self, cache: Any) -> None:
         """Update the running statistics of both ways."""
         for layer, own in zip((self.body, self.shortcut), cache, strict=True):
             if layer is not None:
-                layer.commit(own)
+                commit(layer, own)
 
     def output_shape(self, shape: Shape) -> Shape:
         """The shape after the body, which must be the shortcut's too."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import operator
 from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from byhand import kernels
 from byhand.errors import ByhandError, InputError, ShapeError
 from byhand.kernels import Key
 from byhand.nn.card import ModelCard
@@ -25,15 +26,23 @@ class Layer:
         y, cache = layer.forward(x, train=False, key=None)
         dx = layer.backward(dy, cache, grads, need_dx=True)   # adds to grads["weight"], ...
 
-    `cache` is the least that backward needs. Attributes of type `Param` and `Buffer` are found by
+    `cache` is the least that backward needs. `arrays` are the array types that it can work on: who
+    writes in plain NumPy leaves it, and containers unpack other arrays for the layer and pack again
+    behind it. Attributes of type `Param` and `Buffer` are found by
     themselves; constructor arguments are kept under their own names, so that the layer can be
     written to a file (`nn.register`). A layer keeps nothing of a run: it may be used by several
     threads at once, and forward twice before backward.
     """
 
+    arrays: tuple[type, ...] = (np.ndarray,)
     card: ModelCard = ModelCard()
     _vector: NamedVector | None = None
     _buffer_vector: NamedVector | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "forward" in vars(cls) and "arrays" not in vars(cls):
+            cls.arrays = (np.ndarray,)  # a forward of one's own is not what the parent's was
 
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """The output for x (N, ...), and what backward needs."""
@@ -190,6 +199,46 @@ class Layer:
         kept = [k for k in parameters_of(type(self)) if hasattr(self, k)]
         said = ", ".join(f"{k}={getattr(self, k)!r}" for k in kept)
         return f"{type(self).__name__}({said})"
+
+
+def layout_for(model: Layer, layout: str) -> str:
+    """The layout in which `model` is to run, as `kernels.as_layout` takes it.
+
+    With `auto`, a model of another float type than float32 runs on the reference.
+    """
+    chosen = kernels.resolve_layout(layout)
+    if layout == "auto" and any(p.value.dtype != np.float32 for _, p in model.named_params()):
+        return "reference"
+    return chosen
+
+
+class Unpacked(NamedTuple):
+    """The cache of a layer that worked on NumPy arrays among others."""
+
+    cache: Any
+
+
+def forward(layer: Layer, x: Any, train: bool, key: Key | None) -> tuple[Any, Any]:
+    """The layer's forward for an array of any layout; the output is in that layout too."""
+    if type(x) in layer.arrays or isinstance(x, np.ndarray):
+        return layer.forward(x, train, key)
+    y, cache = layer.forward(kernels.as_numpy(x), train, key)
+    return type(x).pack(y), Unpacked(cache)
+
+
+def backward(
+    layer: Layer, dy: Any, cache: Any, grads: NamedVector, need_dx: bool = True
+) -> Any | None:
+    """The layer's backward, as `forward`."""
+    if type(cache) is not Unpacked:
+        return layer.backward(dy, cache, grads, need_dx)
+    dx = layer.backward(kernels.as_numpy(dy), cache.cache, grads, need_dx)
+    return type(dy).pack(dx) if need_dx else None
+
+
+def commit(layer: Layer, cache: Any) -> None:
+    """The layer's commit, as `forward`."""
+    layer.commit(cache.cache if type(cache) is Unpacked else cache)
 
 
 def positive(name: str, value: int) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from byhand import kernels
 from byhand.errors import ByhandError, InputError
 from byhand.nn.initialisers import Constant, Initialiser
 
@@ -81,7 +82,20 @@ class NamedVector(dict[str, Array]):
         for name, param in named:
             start, stop = spans[id(param)]
             self[name] = self.flat[start:stop].reshape(param.shape)
+        # Where each name's numbers end, if they lie one after another: no name shares another's.
+        ends = [spans[id(param)][1] for _, param in named]
+        one_by_one = len(spans) == len(named)
+        self._ends = np.array(ends, np.int64) if one_by_one else None
         self._children: dict[str, NamedVector] = {}
+
+    def squares(self) -> dict[str, float]:
+        """The sum of the squares of each name's numbers, in float64."""
+        core = kernels.core_for(self.flat)
+        if core is None or self._ends is None:
+            return {name: float(np.square(v, dtype=np.float64).sum()) for name, v in self.items()}
+        sums = np.empty(len(self._ends))
+        core.squares(self._ends, self.flat, sums)
+        return dict(zip(self, sums.tolist(), strict=True))
 
     def child(self, name: str) -> NamedVector:
         """The part of the vector whose names begin with `name` and a dot, without them."""

@@ -75,6 +75,7 @@ class Watched(Layer):
         backward: Callable[[str, Array, Array | None, dict[str, Array]], None] | None,
     ) -> None:
         self._name, self._layer = name, layer
+        self.arrays = layer.arrays
         self._forward, self._backward = forward, backward
 
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
@@ -140,7 +141,7 @@ def trace(
     seen: list[LayerTrace] = []
 
     def forward(name: str, layer: Layer, x: Array, y: Array, cache: Any) -> None:
-        seen.append(LayerTrace(name, layer, x, y, cache))
+        seen.append(LayerTrace(name, layer, kernels.as_numpy(x), kernels.as_numpy(y), cache))
 
     pending: list[LayerTrace] = []
 
@@ -148,16 +149,16 @@ def trace(
         # A layer used twice is met last use first, as backward goes.
         last = max(i for i, t in enumerate(pending) if t.name == name)
         met = pending.pop(last)
-        met.dy, met.dx = dy, dx
+        met.dy, met.dx = kernels.as_numpy(dy), None if dx is None else kernels.as_numpy(dx)
         met.grads = grads
 
     watched = watch(model, forward, backward)
     output, cache = watched.forward(x, train, key)
     if labels is None:
-        return Trace(seen, output)
+        return Trace(seen, kernels.as_numpy(output))
     pending += seen
     losses, loss_cache = kernels.cross_entropy(output, labels)
     value, share = kernels.mean_loss(losses)
     doutput = kernels.cross_entropy_backward(share, loss_cache)
     watched.backward(doutput, cache, model.new_grads())
-    return Trace(seen, output, value)
+    return Trace(seen, kernels.as_numpy(output), value)

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from byhand import kernels
 from byhand.errors import InputError, ShapeError
 from byhand.optim.checks import number
 
@@ -82,7 +83,9 @@ class Optimiser(ABC):
         for name, values in state.arrays.items():
             _same(f"the state's {name}", values, parameters)
         state.step += 1
-        self._update(parameters, gradient, state, float(learning_rate))
+        core = kernels.core_for(parameters)
+        if core is None or not self._fused(core, parameters, gradient, state, float(learning_rate)):
+            self._update(parameters, gradient, state, float(learning_rate))
 
     @property
     @abstractmethod
@@ -92,6 +95,10 @@ class Optimiser(ABC):
     @abstractmethod
     def _update(self, w: Array, g: Array, state: OptimiserState, r: float) -> None:
         """The formula, in place; `state.step` is t already."""
+
+    def _fused(self, core: Any, w: Array, g: Array, state: OptimiserState, r: float) -> bool:
+        """The same by the compiled core in one pass, equal to rounding; False where it has none."""
+        return False
 
 
 @dataclass(frozen=True)
@@ -140,6 +147,13 @@ class SGD(Optimiser):
             g = np.add(g, np.multiply(v, self.momentum, out=b), out=b) if self.nesterov else v
         w -= np.multiply(g, r, out=b)
 
+    def _fused(self, core: Any, w: Array, g: Array, state: OptimiserState, r: float) -> bool:
+        core.sgd(
+            w, g, state.arrays.get("velocity"), r, self.momentum, self.dampening,
+            self.weight_decay, self.nesterov, state.step == 1,
+        )  # fmt: skip
+        return True
+
 
 @dataclass(frozen=True)
 class AdaGrad(Optimiser):
@@ -170,6 +184,10 @@ class AdaGrad(Optimiser):
         b += self.eps
         np.divide(g, b, out=b)
         w -= np.multiply(b, r, out=b)
+
+    def _fused(self, core: Any, w: Array, g: Array, state: OptimiserState, r: float) -> bool:
+        core.adagrad(w, g, state.arrays["sum_of_squares"], r, self.eps, self.weight_decay)
+        return True
 
 
 @dataclass(frozen=True)
@@ -215,6 +233,13 @@ class RMSProp(Optimiser):
             u = v
         w -= np.multiply(u, r, out=b)
 
+    def _fused(self, core: Any, w: Array, g: Array, state: OptimiserState, r: float) -> bool:
+        core.rmsprop(
+            w, g, state.arrays["mean_square"], state.arrays.get("velocity"), r, self.alpha,
+            self.eps, self.momentum, self.weight_decay,
+        )  # fmt: skip
+        return True
+
 
 @dataclass(frozen=True)
 class Adam(Optimiser):
@@ -258,6 +283,20 @@ class Adam(Optimiser):
         np.divide(m, b, out=b)
         w -= np.multiply(b, r / (1 - self.beta1**state.step), out=b)
 
+    def _fused(self, core: Any, w: Array, g: Array, state: OptimiserState, r: float) -> bool:
+        self._move_fused(core, w, g, state, r, self.weight_decay, 1.0)
+        return True
+
+    def _move_fused(
+        self, core: Any, w: Array, g: Array, state: OptimiserState, r: float,
+        decay: float, shrink: float,
+    ) -> None:  # fmt: skip
+        core.adam(
+            w, g, state.arrays["mean"], state.arrays["mean_square"],
+            r / (1 - self.beta1**state.step), math.sqrt(1 - self.beta2**state.step),
+            self.beta1, self.beta2, self.eps, decay, shrink,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True)
 class AdamW(Adam):
@@ -274,6 +313,10 @@ class AdamW(Adam):
         if self.weight_decay:
             w *= 1 - r * self.weight_decay
         self._move(w, g, state, r)
+
+    def _fused(self, core: Any, w: Array, g: Array, state: OptimiserState, r: float) -> bool:
+        self._move_fused(core, w, g, state, r, 0.0, 1 - r * self.weight_decay)
+        return True
 
 
 def _with_decay(g: Array, w: Array, weight_decay: float, out: Array) -> Array:

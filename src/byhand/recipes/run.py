@@ -231,6 +231,7 @@ def _about(plan: Plan, prepared: Prepared, splits: Splits) -> dict[str, Any]:
         "machine": training.machine(),
         "threads": kernels.threads(),
         "layout": kernels.resolve_layout(plan.layout),
+        "instruction_set": kernels.instruction_set(),
         "dataset": {
             "name": splits.name,
             "source": splits.source,

@@ -16,6 +16,7 @@ from byhand.data import Batch, Dataset, Standardisation, batches
 from byhand.errors import InputError, TrainingStopped
 from byhand.evaluation import logits
 from byhand.losses import CrossEntropy, Loss
+from byhand.nn.layer import backward, commit, forward, layout_for
 from byhand.optim import (
     Adam,
     Constant,
@@ -129,6 +130,7 @@ def fit(
         )
     if state is None:
         state = new_state(model, optimiser, rng, average is not None)
+    layout = layout_for(model, layout)
     grads = model.new_grads()
     standardisation = model.card.standardisation or Standardisation.unit(train.image_shape[0])
     chance = diagnose.chance_level(train)
@@ -224,14 +226,14 @@ def _step(
 
     A loss or a gradient that is not finite updates nothing; the loss given is then not finite.
     """
-    outputs, cache = model.forward(batch.images, train=True, key=nn.Key(seed, state.step))
+    outputs, cache = forward(model, batch.images, True, nn.Key(seed, state.step))
     targets = loss.targets(batch.labels, outputs.shape[1])
     value, loss_cache = loss.forward(outputs, targets)
     if not math.isfinite(value):
         return value, 0, math.nan
     grads.flat[...] = 0
-    model.backward(loss.backward(loss_cache), cache, grads, need_dx=False)
-    squares = {name: float(np.square(v, dtype=np.float64).sum()) for name, v in grads.items()}
+    backward(model, loss.backward(loss_cache), cache, grads, need_dx=False)
+    squares = grads.squares()
     if clip_norm is None:
         norm = global_norm(grads.flat)
     else:
@@ -241,7 +243,7 @@ def _step(
     for name, square in squares.items():
         state.sums.gradient_squares[name] = state.sums.gradient_squares.get(name, 0.0) + square
     optimiser.step(model.flat, grads.flat, state.optimiser, rate)
-    model.commit(cache)
+    commit(model, cache)
     correct = int((kernels.as_numpy(outputs).argmax(axis=1) == batch.labels).sum())
     return value, correct, norm
 

@@ -1,53 +1,21 @@
 // Checks the convolution kernels against plain double-precision loops, then times them beside the FMA peak.
 //
-//   g++ -std=c++20 -O3 -march=haswell conv_bench.cpp -o /tmp/conv_avx2 && /tmp/conv_avx2
-//   g++ -std=c++20 -O3 -march=haswell -mavx512f -mavx512vl -mavx512dq -mavx512bw -mprefer-vector-width=256 ...
-//   g++ -std=c++20 -O3 ...                  (the baseline)
-//
-// With -DPOOL it uses threads.cpp (link it); without, one thread. Arguments: "check" or "time" alone.
+//   sh test.sh FOLDER -O3 && g++ -std=c++20 -O3 conv_bench.cpp FOLDER/*.o -pthread -o FOLDER/conv_bench
+//   FOLDER/conv_bench check            or
+//   FOLDER/conv_bench time [threads]   BYHAND_ISA chooses the instruction set
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <algorithm>
+#include <functional>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "core.hpp"
 #include "threads.hpp"
-
-#ifndef POOL  // one thread, which pretends to be several so that slots and ranges are exercised
-namespace byhand {
-static int pretend = 1;
-static struct { float* at; long floats; } memory[64];
-void parallel_for(long units, double, const std::function<void(long, long, int)>& body) {
-    for (int t = 0; t < pretend; t++)
-        if (units * t / pretend < units * (t + 1) / pretend)
-            body(units * t / pretend, units * (t + 1) / pretend, t);
-}
-int threads() { return pretend; }
-void set_threads(int n) { pretend = n; }
-float* scratch(int slot, long floats) {
-    auto& m = memory[slot];
-    if (m.floats < floats) {  // kept between calls, as long as it is large enough
-        std::free(m.at);
-        m.at = (float*)std::aligned_alloc(64, (floats * 4 + 63) / 64 * 64);
-        m.floats = floats;
-        for (long i = 0; i < floats; i++) m.at[i] = NAN;
-    }
-    return m.at;
-}
-}  // namespace byhand
-#endif
-
-namespace byhand {
-namespace here {
-#include "simd.hpp"
-#include "conv.inl"
-}  // namespace here
-}  // namespace byhand
 
 using namespace byhand;
 
@@ -93,9 +61,9 @@ static double check(const Conv& c, int seed) {
             }
             ey[o] = relu && sum < 0 ? 0 : sum;
         }
-    here::conv_forward(c, x.at, w.at, biased ? b.at : nullptr, y.at, relu);
-    here::conv_input_gradient(c, dy.at, w.at, dx.at);
-    here::conv_weight_gradient(c, x.at, dy.at, dw.at, seed % 5 ? db.at : nullptr);
+    kernels().conv_forward(c, x.at, w.at, biased ? b.at : nullptr, y.at, relu);
+    kernels().conv_input_gradient(c, dy.at, w.at, dx.at);
+    kernels().conv_weight_gradient(c, x.at, dy.at, dw.at, seed % 5 ? db.at : nullptr);
     double worst = 0;
     const auto compare = [&](const std::vector<double>& e, const Floats& g, const char* what) {
         double scale = 1, error = 0;
@@ -153,50 +121,70 @@ static double check_all() {
     return worst;
 }
 
-template <class F> static double seconds(F f) {  // best of several, for one call
+// The median seconds of one call of each, all of them measured in turn.
+static std::vector<double> seconds(const std::vector<std::function<void()>>& calls) {
     using clock = std::chrono::steady_clock;
-    const auto span = [&](long n) {
+    const auto span = [&](const auto& call, long n) {
         const auto t = clock::now();
-        for (long i = 0; i < n; i++) f();
+        for (long i = 0; i < n; i++) call();
         return std::chrono::duration<double>(clock::now() - t).count();
     };
-    long n = 1;
-    while (span(n) < 2e-3) n *= 2;
-    double best = 1e9;
-    for (int k = 0; k < 30; k++) best = std::min(best, span(n) / n);
-    return best;
+    std::vector<long> n;
+    for (const auto& call : calls) {
+        n.push_back(1);
+        while (span(call, n.back()) < 1e-3) n.back() *= 2;
+    }
+    std::vector<std::vector<double>> times(calls.size());
+    for (int round = 0; round < 41; round++)
+        for (size_t i = 0; i < calls.size(); i++) times[i].push_back(span(calls[i], n[i]) / n[i]);
+    std::vector<double> medians;
+    for (auto& t : times) {
+        std::nth_element(t.begin(), t.begin() + t.size() / 2, t.end());
+        medians.push_back(t[t.size() / 2]);
+    }
+    return medians;
 }
 
-static double peak() {  // GFLOP/s of independent multiply-adds in registers
-    using here::Q;
-    static volatile float seed = 0.5f;
-    float sink = 0;
-    const long n = 20000;
-    const double t = seconds([&] {
-        Q sum[12], a = Q{} + seed, b = Q{} + 1e-3f;
-        _Pragma("GCC unroll 12") for (int i = 0; i < 12; i++) sum[i] = Q{} + (float)i;
-        for (long k = 0; k < n; k++) {
-            asm volatile("" : "+x"(a));
-            _Pragma("GCC unroll 12") for (int i = 0; i < 12; i++) sum[i] = sum[i] * a + b;
-        }
-        _Pragma("GCC unroll 12") for (int i = 0; i < 12; i++) sink += sum[i][0];
-    });
-    seed = sink > 1e30f ? 1 : 0.5f;
-    return n * 12.0 * 2 * sizeof(Q) / 4 / t / 1e9;
-}
-
+// Everything of one shape as a share of the peak of all threads, by the operations of the convolution alone:
+// forward, input gradient, weight gradient; then with ReLU and max pooling, each beside the same in separate
+// steps: forward for training, for inference, weight gradient.
 static void time_one(const char* name, const Conv& c) {
     std::mt19937 r(1);
     const long L = LANES, nx = c.blocks * c.C * c.H * c.W * L, ny = c.blocks * c.F * c.OH * c.OW * L;
     const long nw = c.F * c.C * c.KH * c.KW;
-    Floats x(nx), w(nw), b(c.F), y(ny), dy(ny), dx(nx), dw(nw), db(c.F);
-    x.fill(r), w.fill(r), b.fill(r), dy.fill(r);
-    const double flop = 2.0 * L * c.blocks * c.F * c.C * c.KH * c.KW * c.OH * c.OW / 1e9, top = peak() * threads();
-    const double a = flop / seconds([&] { here::conv_forward(c, x.at, w.at, b.at, y.at, true); });
-    const double e = flop / seconds([&] { here::conv_input_gradient(c, dy.at, w.at, dx.at); });
-    const double g = flop / seconds([&] { here::conv_weight_gradient(c, x.at, dy.at, dw.at, db.at); });
-    printf("%-28s %6.1f %4.0f %%   %6.1f %4.0f %%   %6.1f %4.0f %%   peak %.1f\n", name, a, 100 * a / top, e,
-           100 * e / top, g, 100 * g / top, top);
+    Floats x(nx), w(nw), b(c.F), y(ny), dy(ny), dx(nx), dw(nw), db(c.F), pooled(ny), dpooled(ny);
+    std::vector<uint8_t> place(ny);
+    x.fill(r), w.fill(r), b.fill(r), dy.fill(r), dpooled.fill(r);
+    const Kernels& k = kernels();
+    const Pool pool{c.blocks, c.F, c.OH, c.OW, 2, 2, 2, 2, 0, 0, c.OH / 2, c.OW / 2};
+    k.conv_pool(c, x.at, w.at, b.at, pooled.at, place.data());
+    const double flop = 2.0 * L * c.blocks * c.F * c.C * c.KH * c.KW * c.OH * c.OW;
+    constexpr long TURNS = 2000;
+    const auto t = seconds({
+        [&] { static volatile float sink; sink = k.multiply_adds(TURNS); (void)sink; },
+        [&] { k.conv_forward(c, x.at, w.at, b.at, y.at, true); },
+        [&] { k.conv_input_gradient(c, dy.at, w.at, dx.at); },
+        [&] { k.conv_weight_gradient(c, x.at, dy.at, dw.at, db.at); },
+        [&] { k.conv_pool(c, x.at, w.at, b.at, pooled.at, place.data()); },
+        [&] {
+            k.conv_forward(c, x.at, w.at, b.at, y.at, true);
+            k.max_pool(pool, y.at, pooled.at, place.data());
+        },
+        [&] { k.conv_pool(c, x.at, w.at, b.at, pooled.at, nullptr); },
+        [&] {
+            k.conv_forward(c, x.at, w.at, b.at, y.at, true);
+            k.max_pool(pool, y.at, pooled.at, nullptr);
+        },
+        [&] { k.conv_pool_weight_gradient(c, x.at, dpooled.at, place.data(), dw.at, db.at); },
+        [&] {
+            k.max_pool_backward(pool, dpooled.at, place.data(), dy.at);
+            k.conv_weight_gradient(c, x.at, dy.at, dw.at, db.at);
+        },
+    });
+    const double top = TURNS * k.operations_per_turn / t[0] * threads();
+    const auto share = [&](int i) { return 100 * flop / top / t[i]; };
+    printf("%-27s %7.1f us %4.0f %4.0f %4.0f   | %4.0f (%3.0f)   %4.0f (%3.0f)   %4.0f (%3.0f)\n", name, t[1] * 1e6,
+           share(1), share(2), share(3), share(4), share(5), share(6), share(7), share(8), share(9));
     fflush(stdout);
 }
 
@@ -205,7 +193,9 @@ int main(int argc, char** argv) {
     if (only != "time" && !(check_all() < 1e-5)) return 1;
     if (only == "check") return 0;
     if (argc > 2) set_threads(atoi(argv[2]));
-    printf("GFLOP/s and share of peak     forward         input gradient   weight gradient\n");
+    printf("%s, %d threads; %% of peak              y   dx   dw   |  pooled, for training; inference; dw (apart)\n",
+           kernels().name, threads());
+    time_one("one_conv, 1 block", conv(1, 1, 28, 28, 8, 5, 5));
     time_one("one_conv 1->8 5x5 28", conv(8, 1, 28, 28, 8, 5, 5));
     time_one("two_conv 1->4 5x5 28", conv(13, 1, 28, 28, 4, 5, 5));
     time_one("two_conv 4->16 3x3 12", conv(13, 4, 12, 12, 16, 3, 3));

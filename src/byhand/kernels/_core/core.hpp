@@ -16,6 +16,7 @@
 namespace byhand {
 
 constexpr long LANES = 8;
+constexpr uint8_t BLOCKED = 255;  // in conv_pool's place
 
 // A convolution of blocks * LANES pictures: sizes as in kernels/reference/conv.py. Padding at the
 // bottom and right is what OH and OW need.
@@ -31,6 +32,10 @@ struct Pool {
 struct Kernels {
     const char* name;  // of the instruction set
 
+    // peak.inl: so many turns of independent multiply-adds in registers; the result is of no use.
+    float (*multiply_adds)(long turns);
+    double operations_per_turn;  // floating-point operations
+
     // conv.inl ------------------------------------------------------------------------------------
     // y = conv(x, w) + b (b may be null); with relu, max(y, 0). Overwrites y (blocks, F, OH, OW, L).
     void (*conv_forward)(const Conv&, const float* x, const float* w, const float* b, float* y, bool relu);
@@ -38,6 +43,15 @@ struct Kernels {
     void (*conv_input_gradient)(const Conv&, const float* dy, const float* w, float* dx);
     // Overwrites dw (F, C, KH, KW) and db (F; may be null).
     void (*conv_weight_gradient)(const Conv&, const float* x, const float* dy, float* dw, float* db);
+    // Convolution, ReLU and max pooling of windows 2 x 2 side by side (an odd last row or column is left
+    // out), without the array in between: y (blocks, F, OH / 2, OW / 2, L). place, of y's shape, is where
+    // in its window the maximum was, 0 .. 3, or BLOCKED where the ReLU holds the gradient back (y <= 0);
+    // null when nobody goes backward.
+    void (*conv_pool)(const Conv&, const float* x, const float* w, const float* b, float* y, uint8_t* place);
+    // The same as max_pool_backward and conv_weight_gradient one after the other, dy being that of
+    // conv_pool's y.
+    void (*conv_pool_weight_gradient)(const Conv&, const float* x, const float* dy, const uint8_t* place,
+                                      float* dw, float* db);
 
     // pack.inl ------------------------------------------------------------------------------------
     // x (n, features) to lanes (ceil(n / L), features, L), padding lanes zero; and back.
@@ -55,10 +69,15 @@ struct Kernels {
     void (*max_pool_backward)(const Pool&, const float* dy, const uint8_t* place, float* dx);
     void (*avg_pool)(const Pool&, const float* x, float* y);
     void (*avg_pool_backward)(const Pool&, const float* dy, float* dx);
+    // The mean of each plane: x (blocks * C, P, L), y (blocks * C, L).
+    void (*global_avg_pool)(long planes, long P, const float* x, float* y);
+    void (*global_avg_pool_backward)(long planes, long P, const float* dy, float* dx);
 
     // linear.inl ----------------------------------------------------------------------------------
     // x (blocks, I, L), w (O, I), b (O) or null, y (blocks, O, L).
-    void (*linear)(long blocks, long I, long O, const float* x, const float* w, const float* b, float* y);
+    // With relu, max(y, 0).
+    void (*linear)(long blocks, long I, long O, const float* x, const float* w, const float* b, float* y,
+                   bool relu);
     void (*linear_input_gradient)(long blocks, long I, long O, const float* dy, const float* w, float* dx);
     void (*linear_weight_gradient)(long blocks, long I, long O, const float* x, const float* dy, float* dw,
                                    float* db);
@@ -72,14 +91,70 @@ struct Kernels {
                     uint32_t key1, int64_t first_image, uint64_t threshold, float scale);
     void (*dropout_backward)(long count, const float* dy, const uint8_t* kept, float scale, float* dx);
 
+    // activation.inl: y may be x, dx may be dy ----------------------------------------------------
+    void (*leaky_relu)(long count, float slope, const float* x, float* y);
+    void (*leaky_relu_backward)(long count, float slope, const float* x, const float* dy, float* dx);
+    void (*sigmoid)(long count, const float* x, float* y);
+    void (*sigmoid_backward)(long count, const float* y, const float* dy, float* dx);
+    void (*tanh)(long count, const float* x, float* y);
+    void (*tanh_backward)(long count, const float* y, const float* dy, float* dx);
+    void (*gelu)(long count, const float* x, float* y);
+    void (*gelu_backward)(long count, const float* x, const float* dy, float* dx);
+    // Over axis K of (blocks, K, P, L); backward takes y.
+    void (*softmax)(long blocks, long K, long P, const float* x, float* y);
+    void (*softmax_backward)(long blocks, long K, long P, const float* y, const float* dy, float* dx);
+    void (*log_softmax)(long blocks, long K, long P, const float* x, float* y);
+    void (*log_softmax_backward)(long blocks, long K, long P, const float* y, const float* dy, float* dx);
+
+    // norm.inl: x (blocks, C, P, L), the rest (C); sums over images take the n real ones only -------
+    // mean and variance (divided by the n * P values of a channel), in two passes or as exact.
+    void (*batch_norm_statistics)(long n, long C, long P, const float* x, float* mean, float* var);
+    // xhat = (x - mean) * inverse_std, kept unless null; y = xhat * w + b.
+    void (*batch_norm)(long blocks, long C, long P, const float* x, const float* mean, const float* inverse_std,
+                       const float* w, const float* b, float* xhat, float* y);
+    // dw = sum of dy * xhat, db = sum of dy (dy's padding lanes are zero).
+    void (*batch_norm_weight_gradient)(long blocks, long C, long P, const float* xhat, const float* dy,
+                                       float* dw, float* db);
+    // dx = scale * (dy - db / m - xhat * dw / m), m = n * P, scale (C); padding lanes zero. With dw and db
+    // null, dx = scale * dy.
+    void (*batch_norm_input_gradient)(long n, long C, long P, const float* xhat, const float* dy,
+                                      const float* scale, const float* dw, const float* db, float* dx);
+
+    // optim.inl: flat vectors, in place; formulas as in optim/optimisers.py. The settings are double so
+    // that 1 - beta2, say, is exact before it becomes a float. Vectors need no alignment. --------------
+    // velocity null without momentum; at the first step velocity = g.
+    void (*sgd)(long count, float* w, const float* g, float* velocity, double rate, double momentum,
+                double dampening, double decay, bool nesterov, bool first);
+    void (*adagrad)(long count, float* w, const float* g, float* sum, double rate, double eps, double decay);
+    void (*rmsprop)(long count, float* w, const float* g, float* square, float* velocity, double rate,
+                    double alpha, double eps, double momentum, double decay);
+    // rate is r / (1 - beta1^t), root is sqrt(1 - beta2^t); w is first multiplied by shrink (AdamW).
+    void (*adam)(long count, float* w, const float* g, float* mean, float* square, double rate, double root,
+                 double beta1, double beta2, double eps, double decay, double shrink);
+    // The sum of the squares of each part, part i being g[ends[i - 1] .. ends[i]) (ends[-1] is 0).
+    void (*squares)(long parts, const int64_t* ends, const float* g, double* sums);
+
     // loss.inl ------------------------------------------------------------------------------------
     // logits (blocks, K, L), targets (n, K) plain. losses (n), probabilities (blocks, K, L) with
     // padding lanes zero.
     void (*cross_entropy)(long n, long K, const float* logits, const float* targets, float* losses,
                           float* probabilities);
+    // The same with targets given as labels (n), each 0 .. K - 1, and label smoothing.
+    void (*cross_entropy_labels)(long n, long K, const float* logits, const int64_t* labels, float smoothing,
+                                 float* losses, float* probabilities);
+    void (*cross_entropy_labels_backward)(long n, long K, const float* dlosses, const float* probabilities,
+                                          const int64_t* labels, float smoothing, float* dlogits);
     // dlogits = dlosses * (probabilities * sum(targets) - targets); padding lanes zero.
     void (*cross_entropy_backward)(long n, long K, const float* dlosses, const float* probabilities,
                                    const float* targets, float* dlogits);
+    // Outputs (blocks, M, L) against plain targets (n, M): losses (n), and derivative (blocks, M, L), with
+    // padding lanes zero, which dlosses is to be multiplied by.
+    void (*mean_squared_error)(long n, long M, const float* outputs, const float* targets, float* losses,
+                               float* derivative);
+    void (*binary_cross_entropy)(long n, long M, const float* logits, const float* targets, float* losses,
+                                 float* derivative);
+    // dx = derivative * dlosses of its image.
+    void (*scale_images)(long n, long M, const float* derivative, const float* dlosses, float* dx);
 };
 
 // The table of the instruction set in use: the best that the processor has, or BYHAND_ISA's.

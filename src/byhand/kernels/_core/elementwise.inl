@@ -3,13 +3,17 @@
 static const long STRIP = 512;          // vectors in one unit of work
 static const double STREAM_COST = 4;    // operations for one float: the memory's time, not the processor's
 
-// body(i) for each vector i of `count` floats.
+// body(i) for each vector i of `count` floats; `cost` is in operations for one float.
 template <class Body>
-static void for_vectors(long count, const Body& body) {
+static void for_vectors(long count, double cost, const Body& body) {
     const long vectors = count / LANES;
-    parallel_for(chunks(vectors, STRIP), STREAM_COST * LANES * STRIP, [&](long begin, long end, int) {
+    parallel_for(chunks(vectors, STRIP), cost * LANES * STRIP, [&](long begin, long end, int) {
         for (long i = begin * STRIP, stop = chunk_end(vectors, STRIP, end - 1); i < stop; i++) body(i);
     });
+}
+template <class Body>
+static void for_vectors(long count, const Body& body) {
+    for_vectors(count, STREAM_COST, body);
 }
 
 static void relu(long count, const float* x, float* y) {

@@ -35,24 +35,40 @@ static void parallel_for(long units, double cost, const Body& body) {
 
 #include "vectors.inl"
 
+#include "math.inl"
+
 #include "conv.inl"
+
+#include "peak.inl"
 
 #include "pack.inl"
 
 #include "pool.inl"
 
+#include "fused.inl"
+
 #include "linear.inl"
 
 #include "elementwise.inl"
+
+#include "activation.inl"
+
+#include "norm.inl"
+
+#include "optim.inl"
 
 #include "loss.inl"
 
 extern const Kernels table;
 const Kernels table = {
     .name = BYHAND_STRING(BYHAND_ISA_NAME),
+    .multiply_adds = multiply_adds,
+    .operations_per_turn = 2.0 * CHAINS * (double)(sizeof(Q) / sizeof(float)),
     .conv_forward = conv_forward,
     .conv_input_gradient = conv_input_gradient,
     .conv_weight_gradient = conv_weight_gradient,
+    .conv_pool = conv_pool,
+    .conv_pool_weight_gradient = conv_pool_weight_gradient,
     .pack = pack,
     .unpack = unpack,
     .gather = gather,
@@ -60,6 +76,8 @@ const Kernels table = {
     .max_pool_backward = max_pool_backward,
     .avg_pool = avg_pool,
     .avg_pool_backward = avg_pool_backward,
+    .global_avg_pool = global_avg_pool,
+    .global_avg_pool_backward = global_avg_pool_backward,
     .linear = linear,
     .linear_input_gradient = linear_input_gradient,
     .linear_weight_gradient = linear_weight_gradient,
@@ -68,8 +86,34 @@ const Kernels table = {
     .add = add,
     .dropout = dropout,
     .dropout_backward = dropout_backward,
+    .leaky_relu = leaky_relu,
+    .leaky_relu_backward = leaky_relu_backward,
+    .sigmoid = sigmoid,
+    .sigmoid_backward = sigmoid_backward,
+    .tanh = tanh,
+    .tanh_backward = tanh_backward,
+    .gelu = gelu,
+    .gelu_backward = gelu_backward,
+    .softmax = softmax,
+    .softmax_backward = softmax_backward,
+    .log_softmax = log_softmax,
+    .log_softmax_backward = log_softmax_backward,
+    .batch_norm_statistics = batch_norm_statistics,
+    .batch_norm = batch_norm,
+    .batch_norm_weight_gradient = batch_norm_weight_gradient,
+    .batch_norm_input_gradient = batch_norm_input_gradient,
+    .sgd = sgd,
+    .adagrad = adagrad,
+    .rmsprop = rmsprop,
+    .adam = adam,
+    .squares = squares,
     .cross_entropy = cross_entropy,
+    .cross_entropy_labels = cross_entropy_labels,
+    .cross_entropy_labels_backward = cross_entropy_labels_backward,
     .cross_entropy_backward = cross_entropy_backward,
+    .mean_squared_error = mean_squared_error,
+    .binary_cross_entropy = binary_cross_entropy,
+    .scale_images = scale_images,
 };
 
 }  // namespace BYHAND_ISA_NAME

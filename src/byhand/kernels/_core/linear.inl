@@ -4,145 +4,217 @@
 //     y[b, r] = bias[r] + sum over k of w[r * row + k * step] * x[b, k]
 // where each x is a vector of images and each w a scalar for all of them.
 
-// R results of B blocks: R * B sums in registers, enough of them to hide the latency of a multiply-add and
-// few enough for the 16 registers of AVX2.
-template <int R, int B>
-static void product_tile(long K, const float* x, const float* w, long row, long step, const float* bias,
-                         float* y, long y_features) {
-    V sum[R][B];
-#pragma GCC unroll 8
-    for (int r = 0; r < R; r++)
-#pragma GCC unroll 8
-        for (int b = 0; b < B; b++) sum[r][b] = splat(bias ? bias[r] : 0);
-
-    for (long k = 0; k < K; k++) {
-        V in[B];
-#pragma GCC unroll 8
-        for (int b = 0; b < B; b++) in[b] = ((const V*)x)[b * K + k];
-#pragma GCC unroll 8
-        for (int r = 0; r < R; r++) {
-            const V weight = splat(w[r * row + k * step]);
-#pragma GCC unroll 8
-            for (int b = 0; b < B; b++) sum[r][b] += weight * in[b];
-        }
-    }
-
-#pragma GCC unroll 8
-    for (int r = 0; r < R; r++)
-#pragma GCC unroll 8
-        for (int b = 0; b < B; b++) ((V*)y)[b * y_features + r] = sum[r][b];
+// Where tile t of `total`, cut into `tiles` as evenly as can be, begins; tile t + 1 begins where it ends. The
+// larger ones come first.
+static inline long tile_begin(long total, long tiles, long t) {
+    const long larger_ones = total % tiles;
+    return t * (total / tiles) + (t < larger_ones ? t : larger_ones);
 }
 
-typedef void (*ProductTile)(long, const float*, const float*, long, long, const float*, float*, long);
-static const long WIDEST = 3;                      // blocks in a tile
-static const long TALLEST[WIDEST] = {8, 6, 4};     // results in a tile of 1, 2, 3 blocks
-static const ProductTile PRODUCT_TILES[WIDEST][8] = {
-    {product_tile<1, 1>, product_tile<2, 1>, product_tile<3, 1>, product_tile<4, 1>, product_tile<5, 1>,
-     product_tile<6, 1>, product_tile<7, 1>, product_tile<8, 1>},
-    {product_tile<1, 2>, product_tile<2, 2>, product_tile<3, 2>, product_tile<4, 2>, product_tile<5, 2>,
-     product_tile<6, 2>},
-    {product_tile<1, 3>, product_tile<2, 3>, product_tile<3, 3>, product_tile<4, 3>},
+// One product for some blocks: rows and features as above.
+struct Product {
+    long K;
+    const float *x, *w;
+    long row, step;
+    const float* bias;  // or null
+    float* y;
+    long y_features;
+    bool relu;
 };
 
-// Where part i of `total`, cut evenly into `parts`, begins; it ends where part i + 1 begins. Even parts,
-// because a tile of one result takes as long as one of four.
-static inline long part(long total, long parts, long i) { return total * i / parts; }
+// `tiles` times R results from result r on, of B blocks from the first on: R * B sums in registers, enough of
+// them to hide the latency of a multiply-add and few enough for the 16 registers of AVX2.
+template <int R, int B>
+static void product_tiles(const Product& p, long r, long tiles) {
+    for (; tiles > 0; tiles--, r += R) {
+        V sum[R][B];
+#pragma GCC unroll 12
+        for (int i = 0; i < R; i++)
+#pragma GCC unroll 12
+            for (int b = 0; b < B; b++) sum[i][b] = splat(p.bias ? p.bias[r + i] : 0);
 
-static void product(long blocks, long K, long R, const float* x, const float* w, long row, long step,
-                    const float* bias, float* y) {
+        const float* w = p.w + r * p.row;
+        for (long k = 0; k < p.K; k++, w += p.step) {
+            V in[B];
+#pragma GCC unroll 12
+            for (int b = 0; b < B; b++) in[b] = ((const V*)p.x)[b * p.K + k];
+#pragma GCC unroll 12
+            for (int i = 0; i < R; i++) {
+                const V weight = splat(w[i * p.row]);
+#pragma GCC unroll 12
+                for (int b = 0; b < B; b++) sum[i][b] += weight * in[b];
+            }
+        }
+
+#pragma GCC unroll 12
+        for (int i = 0; i < R; i++)
+#pragma GCC unroll 12
+            for (int b = 0; b < B; b++)
+                ((V*)p.y)[b * p.y_features + r + i] = p.relu ? larger(V{}, sum[i][b]) : sum[i][b];
+    }
+}
+
+typedef void (*ProductTiles)(const Product&, long, long);
+static const long WIDEST = 3;                    // blocks in a tile
+static const long TALLEST[WIDEST] = {12, 6, 4};  // results in a tile of 1, 2, 3 blocks
+static const ProductTiles PRODUCT_TILES[WIDEST][12] = {
+    {product_tiles<1, 1>, product_tiles<2, 1>, product_tiles<3, 1>, product_tiles<4, 1>, product_tiles<5, 1>,
+     product_tiles<6, 1>, product_tiles<7, 1>, product_tiles<8, 1>, product_tiles<9, 1>, product_tiles<10, 1>,
+     product_tiles<11, 1>, product_tiles<12, 1>},
+    {product_tiles<1, 2>, product_tiles<2, 2>, product_tiles<3, 2>, product_tiles<4, 2>, product_tiles<5, 2>,
+     product_tiles<6, 2>},
+    {product_tiles<1, 3>, product_tiles<2, 3>, product_tiles<3, 3>, product_tiles<4, 3>},
+};
+
+static void product(long blocks, long R, const Product& all) {
     if (blocks == 0 || R == 0) return;
-    const long across = chunks(blocks, WIDEST), most = chunks(blocks, across);
-    const long down = chunks(R, TALLEST[most - 1]);
-    const double cost = 2.0 * LANES * (double)(blocks * R * K) / (double)(across * down);
+    const long across = chunks(blocks, WIDEST), down = chunks(R, TALLEST[chunks(blocks, across) - 1]);
+    const double cost = 2.0 * LANES * (double)(blocks * R * all.K) / (double)(across * down);
     parallel_for(across * down, cost, [&](long begin, long end, int) {
-        for (long unit = begin; unit < end; unit++) {
-            const long b = part(blocks, across, unit / down), b_end = part(blocks, across, unit / down + 1);
-            const long r = part(R, down, unit % down), r_end = part(R, down, unit % down + 1);
-            PRODUCT_TILES[b_end - b - 1][r_end - r - 1](K, x + b * K * LANES, w + r * row, row, step,
-                                                        bias ? bias + r : nullptr, y + (b * R + r) * LANES, R);
+        for (long unit = begin; unit < end;) {
+            const long first = unit / down, t = unit % down, b = tile_begin(blocks, across, first);
+            Product some = all;
+            some.x += b * all.K * LANES;
+            some.y += b * R * LANES;
+            // As many tiles as are of one size, for these blocks and this thread.
+            const long last = t < R % down ? R % down : down;
+            const long tiles = last - t < end - unit ? last - t : end - unit;
+            const long r = tile_begin(R, down, t), rows = tile_begin(R, down, t + 1) - r;
+            PRODUCT_TILES[tile_begin(blocks, across, first + 1) - b - 1][rows - 1](some, r, tiles);
+            unit += tiles;
         }
     });
 }
 
-static void linear(long blocks, long I, long O, const float* x, const float* w, const float* b, float* y) {
-    product(blocks, I, O, x, w, I, 1, b, y);
+static void linear(long blocks, long I, long O, const float* x, const float* w, const float* b, float* y,
+                   bool relu) {
+    product(blocks, O, {I, x, w, I, 1, b, y, O, relu});
 }
 
 static void linear_input_gradient(long blocks, long I, long O, const float* dy, const float* w, float* dx) {
-    product(blocks, O, I, dy, w, 1, I, nullptr, dx);
+    product(blocks, I, {O, dy, w, 1, I, nullptr, dx, I, false});
 }
 
 // The weight gradient --------------------------------------------------------------------------------
+//
+// A sum over images has none of them in its result: x is turned over, so that a vector is eight inputs of one
+// image, and dy's numbers are the scalars.
 
-static const long COLUMNS = 4;  // of dw in one tile, and in one unit of work
+typedef float Anywhere __attribute__((vector_size(4 * 8), aligned(4)));  // a vector in a plain array
 
-// The two halves of a vector, added.
-static inline Quad fold_halves(V v) {
-    const QuadPair pair = halves(v);
-    return pair.half[0] + pair.half[1];
+// Eight vectors of eight: lane j of vector i becomes lane i of vector j.
+static inline void transpose8(const V from[LANES], V to[LANES]) {
+    const float* at = (const float*)from;
+#if defined(__AVX__)
+#pragma GCC unroll 2
+    for (long h = 0; h < 2; h++) {
+        V r[4];
+        for (long i = 0; i < 4; i++) r[i] = whole(load4(at + i * 8 + 4 * h), load4(at + (i + 4) * 8 + 4 * h));
+        const V lo01 = __builtin_shufflevector(r[0], r[1], 0, 8, 1, 9, 4, 12, 5, 13);
+        const V lo23 = __builtin_shufflevector(r[2], r[3], 0, 8, 1, 9, 4, 12, 5, 13);
+        const V hi01 = __builtin_shufflevector(r[0], r[1], 2, 10, 3, 11, 6, 14, 7, 15);
+        const V hi23 = __builtin_shufflevector(r[2], r[3], 2, 10, 3, 11, 6, 14, 7, 15);
+        to[4 * h] = __builtin_shufflevector(lo01, lo23, 0, 1, 8, 9, 4, 5, 12, 13);
+        to[4 * h + 1] = __builtin_shufflevector(lo01, lo23, 2, 3, 10, 11, 6, 7, 14, 15);
+        to[4 * h + 2] = __builtin_shufflevector(hi01, hi23, 0, 1, 8, 9, 4, 5, 12, 13);
+        to[4 * h + 3] = __builtin_shufflevector(hi01, hi23, 2, 3, 10, 11, 6, 7, 14, 15);
+    }
+#else
+    for (long h = 0; h < 2; h++)      // lanes 4h .. 4h + 3 of the vectors `from`
+        for (long g = 0; g < 2; g++) {  // and 4g .. 4g + 3 of the vectors `to`
+            Quad r[4];
+            for (long i = 0; i < 4; i++) r[i] = load4(at + (4 * g + i) * 8 + 4 * h);
+            transpose4(r);
+            for (long i = 0; i < 4; i++) memcpy((float*)&to[4 * h + i] + 4 * g, &r[i], sizeof r[i]);
+        }
+#endif
 }
 
-// The four vectors' sums over their lanes.
-static inline Quad sum_lanes(const V v[COLUMNS]) {
-    const Quad a = fold_halves(v[0]), b = fold_halves(v[1]), c = fold_halves(v[2]), d = fold_halves(v[3]);
-    const Quad ab = __builtin_shufflevector(a, b, 0, 4, 1, 5) + __builtin_shufflevector(a, b, 2, 6, 3, 7);
-    const Quad cd = __builtin_shufflevector(c, d, 0, 4, 1, 5) + __builtin_shufflevector(c, d, 2, 6, 3, 7);
-    return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
-}
+// One panel: the inputs i .. i + live - 1 of all images, as vectors (blocks * L, W) with zeros after the last.
+struct Panel {
+    const V* vectors;
+    long i, live;
+};
 
-// dw[r, 0..3] for R outputs; panel (blocks, COLUMNS, L) holds the four columns of x.
-template <int R>
-static void weight_tile(long blocks, long O, const float* dy, const float* panel, Quad result[R]) {
-    V sum[R][COLUMNS] = {};
-    for (long b = 0; b < blocks; b++) {
-        V g[R];
-#pragma GCC unroll 4
-        for (int r = 0; r < R; r++) g[r] = ((const V*)dy)[b * O + r];
-#pragma GCC unroll 4
-        for (int c = 0; c < COLUMNS; c++) {
-            const V in = ((const V*)panel)[b * COLUMNS + c];
-#pragma GCC unroll 4
-            for (int r = 0; r < R; r++) sum[r][c] += g[r] * in;
+// dw of a panel's inputs, `tiles` times R outputs from output o on.
+template <int R, int W>
+static void weight_tiles(long blocks, long I, long O, const float* dy, const Panel& panel, float* dw, long o,
+                         long tiles) {
+    for (; tiles > 0; tiles--, o += R) {
+        V sum[R][W] = {};
+        const float* g = dy + o * LANES;
+        const V* in = panel.vectors;
+        for (long b = 0; b < blocks; b++, g += O * LANES, in += LANES * W)
+#pragma GCC unroll 2
+            for (long l = 0; l < LANES; l++) {
+#pragma GCC unroll 8
+                for (int r = 0; r < R; r++) {
+                    const V slope = splat(g[r * LANES + l]);
+#pragma GCC unroll 8
+                    for (int v = 0; v < W; v++) sum[r][v] += slope * in[l * W + v];
+                }
+            }
+        float* to = dw + o * I + panel.i;
+        if (panel.live == W * LANES) {
+#pragma GCC unroll 8
+            for (int r = 0; r < R; r++)
+#pragma GCC unroll 8
+                for (int v = 0; v < W; v++) *(Anywhere*)(to + r * I + v * LANES) = (Anywhere)sum[r][v];
+        } else {
+            for (int r = 0; r < R; r++) memcpy(to + r * I, sum[r], (size_t)panel.live * sizeof(float));
         }
     }
-#pragma GCC unroll 4
-    for (int r = 0; r < R; r++) result[r] = sum_lanes(sum[r]);
 }
 
-typedef void (*WeightTile)(long, long, const float*, const float*, Quad*);
-static const long ROWS = 3;
-static const WeightTile WEIGHT_TILES[ROWS] = {weight_tile<1>, weight_tile<2>, weight_tile<3>};
+typedef void (*WeightTiles)(long, long, long, const float*, const Panel&, float*, long, long);
+static const long ROWS = 6;
+static const long WIDTH = 2;  // vectors in one row of a tile; the last, narrow panel may have one
+static const WeightTiles WEIGHT_TILES[WIDTH][ROWS] = {
+    {weight_tiles<1, 1>, weight_tiles<2, 1>, weight_tiles<3, 1>, weight_tiles<4, 1>, weight_tiles<5, 1>,
+     weight_tiles<6, 1>},
+    {weight_tiles<1, 2>, weight_tiles<2, 2>, weight_tiles<3, 2>, weight_tiles<4, 2>, weight_tiles<5, 2>,
+     weight_tiles<6, 2>},
+};
+
+// Inputs i .. i + 8 * width - 1 of all images, those beyond I zero.
+static inline void fill_panel(long blocks, long I, long i, long width, const float* x, V* panel) {
+    for (long b = 0; b < blocks; b++)
+        for (long v = 0; v < width; v++) {
+            const V* from = (const V*)x + b * I + i + v * LANES;
+            const long live = I - i - v * LANES;
+            V copy[LANES], turned[LANES];
+            if (live < LANES) {
+                for (long c = 0; c < LANES; c++) copy[c] = c < live ? from[c] : V{};
+                from = copy;
+            }
+            transpose8(from, turned);
+            for (long l = 0; l < LANES; l++) panel[(b * LANES + l) * width + v] = turned[l];
+        }
+}
 
 static void linear_weight_gradient(long blocks, long I, long O, const float* x, const float* dy, float* dw,
                                    float* db) {
-    const long down = chunks(O, ROWS);
-    const double cost = 2.0 * LANES * (double)(blocks * O * COLUMNS);
-    parallel_for(chunks(I, COLUMNS), cost, [&](long begin, long end, int slot) {
-        // Four columns of x lie far apart, by a power of two at worst: copied, they stay in the cache.
-        float* panel = scratch(slot, blocks * COLUMNS * LANES);
+    const long columns = WIDTH * LANES, down = chunks(O, ROWS);
+    const double cost = 2.0 * LANES * (double)(blocks * O * columns);
+    parallel_for(chunks(I, columns), cost, [&](long begin, long end, int slot) {
+        V* vectors = (V*)scratch(slot, blocks * LANES * columns);
         for (long unit = begin; unit < end; unit++) {
-            const long i = unit * COLUMNS, live = I - i < COLUMNS ? I - i : COLUMNS;
-            for (long b = 0; b < blocks; b++)
-                for (long c = 0; c < COLUMNS; c++)
-                    ((V*)panel)[b * COLUMNS + c] = c < live ? ((const V*)x)[b * I + i + c] : V{};
-            for (long t = 0; t < down; t++) {
-                const long o = part(O, down, t), rows = part(O, down, t + 1) - o;
-                Quad result[ROWS];
-                WEIGHT_TILES[rows - 1](blocks, O, dy + o * LANES, panel, result);
-                for (long r = 0; r < rows; r++) {
-                    float* to = dw + (o + r) * I + i;
-                    if (live == COLUMNS)
-                        memcpy(to, &result[r], sizeof result[r]);
-                    else
-                        for (long c = 0; c < live; c++) to[c] = result[r][c];
-                }
+            const long i = unit * columns, live = I - i < columns ? I - i : columns;
+            const long width = chunks(live, LANES);
+            fill_panel(blocks, I, i, width, x, vectors);
+            for (long t = 0, tiles; t < down; t += tiles) {
+                tiles = t < O % down ? O % down : down - t;  // as many as are of one size
+                const long o = tile_begin(O, down, t), rows = tile_begin(O, down, t + 1) - o;
+                WEIGHT_TILES[width - 1][rows - 1](blocks, I, O, dy, {vectors, i, live}, dw, o, tiles);
             }
         }
     });
     if (!db) return;
     for (long o = 0; o < O; o++) {
-        V sum[COLUMNS] = {};
-        for (long b = 0; b < blocks; b++) sum[0] += ((const V*)dy)[b * O + o];
-        db[o] = sum_lanes(sum)[0];
+        V sum = {};
+        for (long b = 0; b < blocks; b++) sum += ((const V*)dy)[b * O + o];
+        const QuadPair pair = halves(sum);
+        const Quad half = pair.half[0] + pair.half[1];
+        db[o] = (half[0] + half[1]) + (half[2] + half[3]);
     }
 }

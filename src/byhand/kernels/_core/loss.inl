@@ -1,88 +1,173 @@
-// Softmax and cross-entropy of a block of images at a time.
+// The losses, as in kernels/reference/loss.py, of a block of images at a time.
 
-// e^x to about 1 ulp, for all x: 0 far below, infinity far above, NaN for NaN.
-// x = n ln 2 + r with |r| <= ln 2 / 2; e^r by the polynomial of Cephes' expf; times 2^n.
-static inline V exp_lanes(V x) {
-    const V low = splat(-105), high = splat(89);
-    // A NaN becomes `low` here, so that n is a number, and is put back below.
-    const V a = -larger(-larger(x, low), -high);
-    const V round = splat(12582912.0f);  // 1.5 * 2^23: adding it leaves no binary places
-    const V n = (a * splat(1.44269504088896341f) + round) - round;
-    V r = a - n * splat(0.693359375f);  // ln 2 in two parts, the first with few bits: n times it is exact
-    r = r - n * splat(-2.12194440e-4f);
-    V p = splat(1.9875691500e-4f);
-    p = p * r + splat(1.3981999507e-3f);
-    p = p * r + splat(8.3334519073e-3f);
-    p = p * r + splat(4.1665795894e-2f);
-    p = p * r + splat(1.6666665459e-1f);
-    p = p * r + splat(5.0000001201e-1f);
-    const V e = p * (r * r) + r + splat(1);
-    // 2^n by way of the exponent's bits, in two factors, because n may be beyond what one can hold.
-    const M power = to_integers(n), half = power >> 1;
-    const V scaled = e * (V)((half + 127) << 23) * (V)((power - half + 127) << 23);
-    return pick(is_nan(x), x, scaled);
+// body(k, targets of all images) for each k, from the plain (n, K) of a block; zeros in lanes without an
+// image.
+template <class Body>
+static inline void for_targets(const float* targets, long K, long live, const Body& body) {
+    const float* row[LANES];
+    for (long l = 0; l < LANES; l++) row[l] = targets + (l < live ? l : 0) * K;
+    const M mask = live_mask(live);
+    long k = 0;
+    for (; k + 4 <= K; k += 4) {
+        Quad low[4], high[4];
+        for (long l = 0; l < 4; l++) {
+            low[l] = load4(row[l] + k);
+            high[l] = load4(row[4 + l] + k);
+        }
+        transpose4(low);
+        transpose4(high);
+        for (long i = 0; i < 4; i++) body(k + i, (V)((M)whole(low[i], high[i]) & mask));
+    }
+    for (; k < K; k++) {
+        V t = {};
+        for (long l = 0; l < live; l++) t[l] = row[l][k];
+        body(k, t);
+    }
 }
 
-static inline V log_lanes(V x) {
-    V y = {};
-    for (int l = 0; l < LANES; l++) y[l] = logf(x[l]);
-    return y;
+// The first `live` of eight plain floats, zeros in the other lanes.
+static inline V load_live(const float* from, long live) {
+    V v = {};
+    memcpy(&v, from, (size_t)live * sizeof(float));
+    return v;
 }
 
-// Class k's targets of one block, from the plain (n, K); zeros in lanes without an image.
-static inline V target_lanes(const float* targets, long K, long k, long live) {
-    V t = {};
-    if (live == LANES)
-        t = V{targets[k],         targets[K + k],     targets[2 * K + k], targets[3 * K + k],
-              targets[4 * K + k], targets[5 * K + k], targets[6 * K + k], targets[7 * K + k]};
-    else
-        for (long l = 0; l < live; l++) t[l] = targets[l * K + k];
-    return t;
-}
+// Cross-entropy ----------------------------------------------------------------------------------------
 
 static const double LOSS_COST = 100;  // operations that take as long as one class of one image
 
+// Targets from labels: `on` for the label's class, `off` for the others.
+struct Labels {
+    M label;
+    V on, off;
+};
+static inline Labels read_labels(const int64_t* labels, long live, long K, float smoothing) {
+    Labels read = {};
+    for (long l = 0; l < LANES; l++) read.label[l] = l < live ? (int32_t)labels[l] : -1;
+    const float share = smoothing / (float)K;
+    read.on = splat((1 - smoothing) + share);
+    read.off = splat(share);
+    return read;
+}
+template <class Body>
+static inline void for_targets(const Labels& labels, long K, long, const Body& body) {
+    for (long k = 0; k < K; k++) body(k, pick(equals(labels.label, (int32_t)k), labels.on, labels.off));
+}
+
+// One block; `targets` is the plain targets or the labels.
+template <class Targets>
+static inline void cross_entropy_block(long K, long live, const V* z, const Targets& targets, float* losses,
+                                       V* p) {
+    const M mask = live_mask(live);
+    const V largest = largest_of(K, 1, z);
+    V sum = {};
+    for (long k = 0; k < K; k++) {
+        p[k] = exp_lanes(z[k] - largest);
+        sum += p[k];
+    }
+    const V log_sum = log_lanes(sum);
+    V loss = {};
+    for_targets(targets, K, live, [&](long k, V t) {
+        loss -= t * ((z[k] - largest) - log_sum);
+        p[k] = (V)((M)(p[k] / sum) & mask);
+    });
+    memcpy(losses, &loss, (size_t)live * sizeof(float));
+}
+
+// body(block, live lanes) for the blocks of n images; `cost` is in operations for one of an image's K floats.
+template <class Body>
+static void for_blocks(long n, long K, double cost, const Body& body) {
+    parallel_for(chunks(n, LANES), cost * LANES * (double)K, [&](long begin, long end, int) {
+        for (long b = begin; b < end; b++) body(b, live_lanes(n, b));
+    });
+}
+
 static void cross_entropy(long n, long K, const float* logits, const float* targets, float* losses,
                           float* probabilities) {
-    parallel_for(chunks(n, LANES), LOSS_COST * LANES * (double)K, [&](long begin, long end, int) {
-        for (long b = begin; b < end; b++) {
-            const V* z = (const V*)(logits + b * K * LANES);
-            V* p = (V*)(probabilities + b * K * LANES);
-            const long live = live_lanes(n, b);
-            const M mask = live_mask(live);
-
-            V largest = splat(-__builtin_inff());  // it may miss a NaN, which then comes in with the sum
-            for (long k = 0; k < K; k++) largest = larger(largest, z[k]);
-            V sum = {};
-            for (long k = 0; k < K; k++) {
-                p[k] = exp_lanes(z[k] - largest);
-                sum += p[k];
-            }
-            const V log_sum = log_lanes(pick(mask, sum, splat(1)));
-            V loss = {};
-            for (long k = 0; k < K; k++) {
-                loss -= target_lanes(targets + b * LANES * K, K, k, live) * ((z[k] - largest) - log_sum);
-                p[k] = (V)((M)(p[k] / sum) & mask);
-            }
-            for (long l = 0; l < live; l++) losses[b * LANES + l] = loss[l];
-        }
+    for_blocks(n, K, LOSS_COST, [=](long b, long live) {
+        cross_entropy_block(K, live, (const V*)logits + b * K, targets + b * LANES * K, losses + b * LANES,
+                            (V*)probabilities + b * K);
     });
 }
 
 static void cross_entropy_backward(long n, long K, const float* dlosses, const float* probabilities,
                                    const float* targets, float* dlogits) {
-    parallel_for(chunks(n, LANES), LOSS_COST * LANES * (double)K, [&](long begin, long end, int) {
-        for (long b = begin; b < end; b++) {
-            const V* p = (const V*)(probabilities + b * K * LANES);
-            V* dz = (V*)(dlogits + b * K * LANES);
-            const long live = live_lanes(n, b);
-            const float* of_block = targets + b * LANES * K;
-            const V share = target_lanes(dlosses + b * LANES, 1, 0, live);
+    for_blocks(n, K, LOSS_COST, [=](long b, long live) {
+        const V* p = (const V*)probabilities + b * K;
+        V* dz = (V*)dlogits + b * K;
+        const V share = load_live(dlosses + b * LANES, live);
+        V sum = {};
+        for_targets(targets + b * LANES * K, K, live, [&](long, V t) { sum += t; });
+        // Lanes without an image have share, probabilities and targets of 0.
+        for_targets(targets + b * LANES * K, K, live, [&](long k, V t) { dz[k] = share * (p[k] * sum - t); });
+    });
+}
 
-            V sum = {};
-            for (long k = 0; k < K; k++) sum += target_lanes(of_block, K, k, live);
-            // Lanes without an image have share, probabilities and targets of 0.
-            for (long k = 0; k < K; k++) dz[k] = share * (p[k] * sum - target_lanes(of_block, K, k, live));
-        }
+static void cross_entropy_labels(long n, long K, const float* logits, const int64_t* labels, float smoothing,
+                                 float* losses, float* probabilities) {
+    for_blocks(n, K, LOSS_COST, [=](long b, long live) {
+        cross_entropy_block(K, live, (const V*)logits + b * K,
+                            read_labels(labels + b * LANES, live, K, smoothing), losses + b * LANES,
+                            (V*)probabilities + b * K);
+    });
+}
+
+static void cross_entropy_labels_backward(long n, long K, const float* dlosses, const float* probabilities,
+                                          const int64_t* labels, float smoothing, float* dlogits) {
+    for_blocks(n, K, STREAM_COST, [=](long b, long live) {
+        const V* p = (const V*)probabilities + b * K;
+        V* dz = (V*)dlogits + b * K;
+        const V share = load_live(dlosses + b * LANES, live);  // 0 in lanes without an image
+        for_targets(read_labels(labels + b * LANES, live, K, smoothing), K, live,
+                    [&](long k, V t) { dz[k] = share * (p[k] - t); });  // the targets' sum is 1
+    });
+}
+
+// Losses of each output --------------------------------------------------------------------------------
+
+// For each output of each image: loss(y, t, derivative) gives its loss and sets its derivative.
+template <class Loss>
+static void mean_of_outputs(long n, long size, double cost, const float* outputs, const float* targets,
+                            float* losses, float* derivative, const Loss& loss) {
+    for_blocks(n, size, cost, [&](long b, long live) {
+        const V* y = (const V*)outputs + b * size;
+        V* dy = (V*)derivative + b * size;
+        const M mask = live_mask(live);
+        V sum[4] = {};  // four, so that no long sum of floats arises
+        for_targets(targets + b * LANES * size, size, live, [&](long m, V t) {
+            V d;
+            sum[m % 4] += loss(y[m], t, d);
+            dy[m] = (V)((M)d & mask);
+        });
+        const V mean = ((sum[0] + sum[1]) + (sum[2] + sum[3])) / splat((float)size);
+        memcpy(losses + b * LANES, &mean, (size_t)live * sizeof(float));
+    });
+}
+
+static void mean_squared_error(long n, long size, const float* outputs, const float* targets, float* losses,
+                               float* derivative) {
+    const V share = splat((float)(2.0 / (double)size));
+    mean_of_outputs(n, size, 2 * STREAM_COST, outputs, targets, losses, derivative, [=](V y, V t, V& d) {
+        const V difference = y - t;
+        d = difference * share;
+        return difference * difference;
+    });
+}
+
+static void binary_cross_entropy(long n, long size, const float* logits, const float* targets, float* losses,
+                                 float* derivative) {
+    const V share = splat((float)(1.0 / (double)size));
+    mean_of_outputs(n, size, 2 * CURVE_COST, logits, targets, losses, derivative, [=](V z, V t, V& d) {
+        const V e = exp_lanes(-magnitude(z));
+        const V probability = pick(above(z, V{}), splat(1), e) / (splat(1) + e);
+        d = (probability - t) * share;
+        return larger(V{}, z) - z * t + log1p_lanes(e);
+    });
+}
+
+static void scale_images(long n, long size, const float* derivative, const float* dlosses, float* dx) {
+    for_blocks(n, size, STREAM_COST, [=](long b, long live) {
+        const V share = load_live(dlosses + b * LANES, live);
+        for (long m = b * size; m < (b + 1) * size; m++) ((V*)dx)[m] = ((const V*)derivative)[m] * share;
     });
 }

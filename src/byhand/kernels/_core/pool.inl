@@ -1,4 +1,4 @@
-// Max and average pooling. A unit of work is one plane: one channel of one block of images.
+// Max, average and global average pooling. A unit of work is one plane: one channel of one block of images.
 //
 // Windows of 2 x 2 that lie side by side, as nearly all do, have loops of their own; all others, padded and
 // overlapping ones too, walk over that part of each window which is inside the picture.
@@ -224,4 +224,33 @@ static void avg_plane_backward(const Pool& p, const float* dy, float* dx) {
 static void avg_pool_backward(const Pool& p, const float* dy, float* dx) {
     const auto plane = side_by_side(p) ? avg_plane_side_by_side_backward : avg_plane_backward;
     for_planes(p, [&](long in, long out) { plane(p, dy + out, dx + in); });
+}
+
+// Global average pooling -------------------------------------------------------------------------------
+
+static const double GLOBAL_COST = 4;  // as above, for one pixel
+
+static void global_avg_pool(long planes, long P, const float* x, float* y) {
+    const V area = splat((float)P);
+    parallel_for(planes, GLOBAL_COST * LANES * (double)P, [&](long begin, long end, int) {
+        for (long plane = begin; plane < end; plane++) {
+            const V* in = (const V*)x + plane * P;
+            V sum[4] = {};
+            long i = 0;
+            for (; i + 4 <= P; i += 4)
+                for (int k = 0; k < 4; k++) sum[k] += in[i + k];
+            for (; i < P; i++) sum[0] += in[i];
+            ((V*)y)[plane] = ((sum[0] + sum[1]) + (sum[2] + sum[3])) / area;
+        }
+    });
+}
+
+static void global_avg_pool_backward(long planes, long P, const float* dy, float* dx) {
+    const V area = splat((float)P);
+    parallel_for(planes, GLOBAL_COST * LANES * (double)P, [&](long begin, long end, int) {
+        for (long plane = begin; plane < end; plane++) {
+            const V share = ((const V*)dy)[plane] / area;
+            for (long i = 0; i < P; i++) ((V*)dx)[plane * P + i] = share;
+        }
+    });
 }

@@ -30,6 +30,7 @@ from byhand.kernels.operation import operation
 from byhand.kernels.reference.geometry import Padding, Size, Window, line, window
 
 Array = NDArray[Any]
+Shape = tuple[int, ...]
 
 
 # Unfolded pictures are KH*KW times as large as pictures. So many numbers at a time stay in the
@@ -88,7 +89,7 @@ def fold(cols: Array, x_shape: tuple[int, int, int, int], where: Window) -> Arra
 @operation
 def im2col(x: Array, kernel_size: Size, stride: Size = 1, padding: Padding = 0) -> Array:
     """Unfold x (N, C, H, W) into the matrix (C*KH*KW, N*OH*OW) whose columns are the windows."""
-    _check_pictures("im2col", x)
+    _check_pictures("im2col", x.shape)
     return unfold(x, window(kernel_size, stride, padding))
 
 
@@ -124,14 +125,7 @@ def conv2d(
     Raises:
         ShapeError: the shapes do not fit each other, or the kernel not the padded picture.
     """
-    _check_pictures("conv2d", x)
-    if weight.ndim != 4 or weight.shape[1] != x.shape[1]:
-        raise ShapeError(
-            f"conv2d got x {x.shape} and weight {weight.shape}, "
-            "but weight must be (F, C, KH, KW) with the C of x (N, C, H, W)"
-        )
-    if bias is not None and bias.shape != weight.shape[:1]:
-        raise ShapeError(f"conv2d got weight {weight.shape} and bias {bias.shape}, not (F,)")
+    check_conv2d(x.shape, weight.shape, None if bias is None else bias.shape)
     where = window(weight.shape[2:], stride, padding)
     y = convolve(x, weight, where)
     if bias is not None:
@@ -204,11 +198,7 @@ def conv1d(
     padding: int | Literal["same"] = 0,
 ) -> tuple[Array, ConvCache]:
     """Convolve x (N, C, L) with weight (F, C, K): y (N, F, OL). A picture of one row."""
-    if x.ndim != 3 or weight.ndim != 3:
-        raise ShapeError(
-            f"conv1d got x {x.shape} and weight {weight.shape}, "
-            "but they must be (N, C, L) and (F, C, K)"
-        )
+    check_conv1d(x.shape, weight.shape)
     _, steps, padded = line(weight.shape[2], stride, padding)
     y, cache = conv2d(x[:, :, None, :], weight[:, :, None, :], bias, steps, padded)
     return y[:, :, 0, :], cache
@@ -223,6 +213,34 @@ def conv1d_backward(
     return (None if dx is None else dx[:, :, 0, :]), dweight[:, :, 0, :], dbias
 
 
-def _check_pictures(name: str, x: Array) -> None:
-    if x.ndim != 4:
-        raise ShapeError(f"{name} got an array of shape {x.shape}, but it must be (N, C, H, W)")
+def check_conv2d(x: Shape, weight: Shape, bias: Shape | None) -> None:
+    """See that these shapes go together.
+
+    Raises:
+        ShapeError: they do not.
+    """
+    _check_pictures("conv2d", x)
+    if len(weight) != 4 or weight[1] != x[1]:
+        raise ShapeError(
+            f"conv2d got x {x} and weight {weight}, "
+            "but weight must be (F, C, KH, KW) with the C of x (N, C, H, W)"
+        )
+    if bias is not None and bias != weight[:1]:
+        raise ShapeError(f"conv2d got weight {weight} and bias {bias}, not (F,)")
+
+
+def check_conv1d(x: Shape, weight: Shape) -> None:
+    """See that these shapes go together.
+
+    Raises:
+        ShapeError: they do not.
+    """
+    if len(x) != 3 or len(weight) != 3:
+        raise ShapeError(
+            f"conv1d got x {x} and weight {weight}, but they must be (N, C, L) and (F, C, K)"
+        )
+
+
+def _check_pictures(name: str, shape: Shape) -> None:
+    if len(shape) != 4:
+        raise ShapeError(f"{name} got an array of shape {shape}, but it must be (N, C, H, W)")

@@ -10,6 +10,7 @@ from byhand.errors import ShapeError
 from byhand.kernels.operation import operation
 
 Array = NDArray[Any]
+Shape = tuple[int, ...]
 
 
 class LinearCache(NamedTuple):
@@ -25,13 +26,7 @@ def linear(x: Array, weight: Array, bias: Array | None) -> tuple[Array, LinearCa
 
     Cost: 2*N*I*O operations.
     """
-    if x.ndim != 2 or weight.ndim != 2 or x.shape[1] != weight.shape[1]:
-        raise ShapeError(
-            f"linear got x {x.shape} and weight {weight.shape}, "
-            "but they must be (N, I) and (O, I) with the same I"
-        )
-    if bias is not None and bias.shape != weight.shape[:1]:
-        raise ShapeError(f"linear got weight {weight.shape} and bias {bias.shape}, not (O,)")
+    check_linear(x.shape, weight.shape, None if bias is None else bias.shape)
     y = x @ weight.T
     if bias is not None:
         y += bias
@@ -46,3 +41,18 @@ def linear_backward(
     x, weight = cache
     dx = dy @ weight if need_dx else None
     return dx, dy.T @ x, dy.sum(axis=0)
+
+
+def check_linear(x: Shape, weight: Shape, bias: Shape | None) -> None:
+    """See that these shapes go together.
+
+    Raises:
+        ShapeError: they do not.
+    """
+    if len(x) != 2 or len(weight) != 2 or x[1] != weight[1]:
+        raise ShapeError(
+            f"linear got x {x} and weight {weight}, "
+            "but they must be (N, I) and (O, I) with the same I"
+        )
+    if bias is not None and bias != weight[:1]:
+        raise ShapeError(f"linear got weight {weight} and bias {bias}, not (O,)")

@@ -16,6 +16,7 @@ With running statistics (evaluation) mean and var are constants, and only the fi
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,20 +57,11 @@ def batch_norm(
     Raises:
         ShapeError: the channels do not fit, or training sees one value a channel (no deviation).
     """
-    if x.ndim < 2 or x.shape[1] != weight.shape[0]:
-        raise ShapeError(
-            f"batch_norm got x {x.shape} and {weight.shape[0]} channels of weight, "
-            "but the second axis of x must have as many"
-        )
+    check_batch_norm(x.shape, weight.shape[0], train)
     axes = (0, *range(2, x.ndim))
     spread = (-1, *(1,) * (x.ndim - 2))  # the shape that puts (C) beside (N, C, ...)
     if train:
         m = x.size // x.shape[1]
-        if m < 2:
-            raise ShapeError(
-                f"batch_norm got x {x.shape} in training, which is one value a channel and has "
-                "no deviation; use a batch of at least two images"
-            )
         mean = x.mean(axis=axes)
         centred = x - mean.reshape(spread)
         var = np.mean(centred * centred, axis=axes)
@@ -101,3 +93,21 @@ def batch_norm_backward(
         m = dy.size // dy.shape[1]
         dx = dy - (dbias / m).reshape(spread) - xhat * (dweight / m).reshape(spread)
     return dx * (weight * inverse_std).reshape(spread), dweight, dbias
+
+
+def check_batch_norm(shape: tuple[int, ...], channels: int, train: bool) -> None:
+    """See that x has these channels, and in training values enough.
+
+    Raises:
+        ShapeError: it has not.
+    """
+    if len(shape) < 2 or shape[1] != channels:
+        raise ShapeError(
+            f"batch_norm got x {shape} and {channels} channels of weight, "
+            "but the second axis of x must have as many"
+        )
+    if train and shape[0] * math.prod(shape[2:]) < 2:
+        raise ShapeError(
+            f"batch_norm got x {shape} in training, which is one value a channel and has "
+            "no deviation; use a batch of at least two images"
+        )

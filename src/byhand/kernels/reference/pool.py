@@ -18,6 +18,7 @@ from byhand.kernels.reference.conv import crop, pad
 from byhand.kernels.reference.geometry import Padding, Size, Window, line, window
 
 Array = NDArray[Any]
+Shape = tuple[int, ...]
 
 
 class MaxPoolCache(NamedTuple):
@@ -43,13 +44,26 @@ def _places(padded: Array, where: Window, output: tuple[int, int]) -> Iterator[t
             yield i * kw + j, padded[:, :, i : i + sh * oh : sh, j : j + sw * ow : sw]
 
 
-def _prepare(
-    name: str, x: Array, kernel_size: Size, stride: Size | None, padding: Padding
+def check_pool(
+    name: str, shape: Shape, kernel_size: Size, stride: Size | None, padding: Padding
 ) -> tuple[Window, tuple[int, int]]:
-    if x.ndim != 4:
-        raise ShapeError(f"{name} got an array of shape {x.shape}, but it must be (N, C, H, W)")
+    """The window of a pooling of pictures of this shape, and the size of its output.
+
+    Raises:
+        ShapeError: no pictures, or smaller than the window.
+        InputError: a maximum would be taken over padding alone.
+    """
+    if len(shape) != 4:
+        raise ShapeError(f"{name} got an array of shape {shape}, but it must be (N, C, H, W)")
     where = window(kernel_size, kernel_size if stride is None else stride, padding)
-    return where, where.output_size(x.shape[2], x.shape[3])
+    output = where.output_size(shape[2], shape[3])
+    too_far = any(max(p) > k // 2 for p, k in zip(where.padding, where.kernel, strict=True))
+    if name == "max_pool2d" and too_far:
+        raise InputError(
+            f"max pooling with a window of {kernel_size!r} is padded by {padding!r}; padding of "
+            "more than half the window would leave windows with nothing in them"
+        )
+    return where, output
 
 
 def _zeros_padded(like: Array, x_shape: tuple[int, int, int, int], where: Window) -> Array:
@@ -68,12 +82,7 @@ def max_pool2d(
     out. Of equal values the first in row-major order counts; a NaN wins over every number. Padding
     is minus infinity, so that it never wins over a number.
     """
-    where, output = _prepare("max_pool2d", x, kernel_size, stride, padding)
-    if any(max(p) > k // 2 for p, k in zip(where.padding, where.kernel, strict=True)):
-        raise InputError(
-            f"max pooling with a window of {kernel_size!r} is padded by {padding!r}; padding of "
-            "more than half the window would leave windows with nothing in them"
-        )
+    where, output = check_pool("max_pool2d", x.shape, kernel_size, stride, padding)
     padded = pad(x, where.padding, -np.inf)
     places = _places(padded, where, output)
     _, first = next(places)
@@ -102,7 +111,7 @@ def avg_pool2d(
     x: Array, kernel_size: Size, stride: Size | None = None, padding: Padding = 0
 ) -> tuple[Array, AvgPoolCache]:
     """The mean of each window, zeros of the padding counted: x (N, C, H, W) to (N, C, OH, OW)."""
-    where, output = _prepare("avg_pool2d", x, kernel_size, stride, padding)
+    where, output = check_pool("avg_pool2d", x.shape, kernel_size, stride, padding)
     padded = pad(x, where.padding)
     y = np.zeros((*x.shape[:2], *output), x.dtype)
     for _, value in _places(padded, where, output):
@@ -160,8 +169,7 @@ def global_avg_pool(x: Array) -> tuple[Array, tuple[int, ...]]:
 
     Lin, Chen and Yan, "Network in network", 2013.
     """
-    if x.ndim < 3:
-        raise ShapeError(f"global_avg_pool got an array of shape {x.shape}, but needs (N, C, ...)")
+    check_global_avg_pool(x.shape)
     return x.mean(axis=tuple(range(2, x.ndim))), x.shape
 
 
@@ -173,7 +181,26 @@ def global_avg_pool_backward(dy: Array, cache: tuple[int, ...]) -> Array:
     return np.broadcast_to(share, cache).copy()
 
 
+def check_global_avg_pool(shape: Shape) -> None:
+    """See that there are places to average.
+
+    Raises:
+        ShapeError: there are none.
+    """
+    if len(shape) < 3:
+        raise ShapeError(f"global_avg_pool got an array of shape {shape}, but needs (N, C, ...)")
+
+
+def check_sequences(name: str, shape: Shape) -> None:
+    """See that an array is of sequences.
+
+    Raises:
+        ShapeError: it is not.
+    """
+    if len(shape) != 3:
+        raise ShapeError(f"{name} got an array of shape {shape}, but it must be (N, C, L)")
+
+
 def _row(name: str, x: Array) -> Array:
-    if x.ndim != 3:
-        raise ShapeError(f"{name} got an array of shape {x.shape}, but it must be (N, C, L)")
+    check_sequences(name, x.shape)
     return x[:, :, None, :]

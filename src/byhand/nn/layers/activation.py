@@ -28,6 +28,8 @@ class Activation(Layer):
 class ReLU(Activation):
     """y = max(x, 0); dx = dy where x > 0. Keeps that mask."""
 
+    arrays = kernels.ARRAYS
+
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """y as x."""
         return kernels.relu(x)
@@ -42,6 +44,8 @@ class ReLU(Activation):
 @register
 class LeakyReLU(Activation):
     """y = x where x > 0, else slope * x: no unit dies."""
+
+    arrays = kernels.ARRAYS
 
     def __init__(self, slope: float = 0.01) -> None:
         self.slope = slope
@@ -61,6 +65,8 @@ class LeakyReLU(Activation):
 class Sigmoid(Activation):
     """y = 1 / (1 + exp(-x)); dx = dy * y * (1 - y)."""
 
+    arrays = kernels.ARRAYS
+
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """y as x."""
         return kernels.sigmoid(x)
@@ -76,6 +82,8 @@ class Sigmoid(Activation):
 class Tanh(Activation):
     """y = tanh(x); dx = dy * (1 - y^2)."""
 
+    arrays = kernels.ARRAYS
+
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """y as x."""
         return kernels.tanh(x)
@@ -90,6 +98,8 @@ class Tanh(Activation):
 @register
 class GELU(Activation):
     """y = x * P(x), P the normal distribution function. Hendrycks and Gimpel, 2016."""
+
+    arrays = kernels.ARRAYS
 
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """y as x."""
@@ -109,6 +119,8 @@ class Softmax(Activation):
     Networks here end in logits, and losses.CrossEntropy takes those: put no Softmax before it.
     """
 
+    arrays = kernels.ARRAYS
+
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """y as x."""
         return kernels.softmax(x)
@@ -123,6 +135,8 @@ class Softmax(Activation):
 @register
 class LogSoftmax(Activation):
     """y = x - log(sum of exp(x)) over axis 1."""
+
+    arrays = kernels.ARRAYS
 
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """y as x."""

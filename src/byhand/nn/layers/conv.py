@@ -28,6 +28,8 @@ class Conv2d(Layer):
     columns); padding "same" keeps the size (stride 1).
     """
 
+    arrays = kernels.ARRAYS
+
     def __init__(
         self,
         in_channels: int,
@@ -85,6 +87,8 @@ class Conv1d(Layer):
 
     A convolution of pictures of one row; see Conv2d.
     """
+
+    arrays = kernels.ARRAYS
 
     def __init__(
         self,

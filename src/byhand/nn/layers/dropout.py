@@ -20,6 +20,8 @@ class Dropout(Layer):
     image's place in the batch. Srivastava et al., 2014.
     """
 
+    arrays = kernels.ARRAYS
+
     def __init__(self, rate: float = 0.5) -> None:
         if not 0 <= rate < 1:
             raise InputError(f"dropout's rate is {rate}, but it must be at least 0 and less than 1")

@@ -21,6 +21,8 @@ class Linear(Layer):
     dx = dy @ weight, dweight = dy.T @ x, dbias = sum of dy. Cost: 2*I*O operations an image.
     """
 
+    arrays = kernels.ARRAYS
+
     def __init__(
         self,
         in_features: int,
@@ -65,6 +67,8 @@ class Linear(Layer):
 @register
 class Flatten(Layer):
     """Each image's values in a row: (N, C, H, W) to (N, C*H*W). Its gradient is the way back."""
+
+    arrays = kernels.ARRAYS
 
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """y (N, C*H*W); keeps the shape."""

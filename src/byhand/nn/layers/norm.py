@@ -25,6 +25,8 @@ class BatchNorm(Layer):
     gradient is derived in kernels/reference/norm.py.
     """
 
+    arrays = kernels.ARRAYS
+
     _axes: tuple[int, ...]  # how many axes x may have
 
     def __init__(self, features: int, eps: float = 1e-5, momentum: float = 0.1) -> None:

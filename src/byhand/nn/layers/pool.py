@@ -20,7 +20,7 @@ class Pool2d(Layer):
         self.kernel_size = kernel_size
         self.stride = stride
         self.padding = padding
-        self._window = kernels.window(
+        self.window = kernels.window(
             kernel_size, kernel_size if stride is None else stride, padding
         )
 
@@ -28,16 +28,18 @@ class Pool2d(Layer):
         """(C, H, W) to (C, OH, OW)."""
         if len(shape) != 3:
             raise ShapeError(f"it takes pictures (C, H, W), but gets {tuple(shape)}")
-        return (shape[0], *self._window.output_size(shape[1], shape[2]))
+        return (shape[0], *self.window.output_size(shape[1], shape[2]))
 
     def operations(self, shape: Shape) -> int:
         """One comparison or addition for each place of each window."""
-        return math.prod(self.output_shape(shape)) * math.prod(self._window.kernel)
+        return math.prod(self.output_shape(shape)) * math.prod(self.window.kernel)
 
 
 @register
 class MaxPool2d(Pool2d):
     """The largest of each window; its gradient goes to where it was, the first of equals."""
+
+    arrays = kernels.ARRAYS
 
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """y (N, C, OH, OW)."""
@@ -53,6 +55,8 @@ class MaxPool2d(Pool2d):
 @register
 class AvgPool2d(Pool2d):
     """The mean of each window, zeros of the padding counted."""
+
+    arrays = kernels.ARRAYS
 
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """y (N, C, OH, OW)."""
@@ -77,7 +81,7 @@ class Pool1d(Layer):
         self.kernel_size = kernel_size
         self.stride = stride
         self.padding: int | Literal["same"] = padding
-        self._window = kernels.window(
+        self.window = kernels.window(
             *kernels.line(kernel_size, kernel_size if stride is None else stride, padding)
         )
 
@@ -85,7 +89,7 @@ class Pool1d(Layer):
         """(C, L) to (C, OL)."""
         if len(shape) != 2:
             raise ShapeError(f"it takes sequences (C, L), but gets {tuple(shape)}")
-        return (shape[0], self._window.output_size(1, shape[1])[1])
+        return (shape[0], self.window.output_size(1, shape[1])[1])
 
     def operations(self, shape: Shape) -> int:
         """One comparison or addition for each place of each window."""
@@ -95,6 +99,8 @@ class Pool1d(Layer):
 @register
 class MaxPool1d(Pool1d):
     """The largest of each window of a sequence."""
+
+    arrays = kernels.ARRAYS
 
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """y (N, C, OL)."""
@@ -111,6 +117,8 @@ class MaxPool1d(Pool1d):
 class AvgPool1d(Pool1d):
     """The mean of each window of a sequence."""
 
+    arrays = kernels.ARRAYS
+
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """y (N, C, OL)."""
         return kernels.avg_pool1d(x, self.kernel_size, self.stride, self.padding)
@@ -125,6 +133,8 @@ class AvgPool1d(Pool1d):
 @register
 class GlobalAvgPool(Layer):
     """The mean over all places: (N, C, ...) to (N, C). Lin, Chen and Yan, 2013."""
+
+    arrays = kernels.ARRAYS
 
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """y (N, C)."""

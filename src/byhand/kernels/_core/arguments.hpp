@@ -1,0 +1,107 @@
+// What Python hands to the kernels, checked: arrays of NumPy, the memory of lanes, and errors in one sentence.
+#pragma once
+#include <nanobind/nanobind.h>
+
+#include <cstdio>
+#include <string>
+
+#include "core.hpp"
+#include "memory.hpp"
+
+namespace byhand {
+
+namespace nb = nanobind;
+
+// Raise byhand.errors.ShapeError.
+[[noreturn]] inline void shape_error(const std::string& text) {
+    const nb::object error = nb::module_::import_("byhand.errors").attr("ShapeError");
+    PyErr_SetString(error.ptr(), text.c_str());
+    throw nb::python_error();
+}
+
+// A NumPy array of one type, as long as the kernel reads it; null for None. What does not lie in memory
+// in its own order is copied, what is to be written must.
+template <class T>
+class Array {
+public:
+    Array(nb::handle array, long count, const char* name, bool writable = false) {
+        if (array.is_none()) return;
+        const int flags = PyBUF_FORMAT | PyBUF_C_CONTIGUOUS | (writable ? PyBUF_WRITABLE : 0);
+        if (PyObject_GetBuffer(array.ptr(), &view, flags)) {
+            PyErr_Clear();
+            if (writable) shape_error(std::string(name) + " cannot be written in place; copy it first");
+            copy = nb::module_::import_("numpy").attr("ascontiguousarray")(array);
+            if (PyObject_GetBuffer(copy.ptr(), &view, flags)) throw nb::python_error();
+        }
+        held = true;
+        if (!is_type(view.format, view.itemsize))
+            shape_error(std::string(name) + " is of NumPy's type '" + view.format + "', but the compiled core takes " +
+                        type_name() + "; convert it with .astype(), or use the reference layout");
+        if (view.len != count * static_cast<long>(sizeof(T)))
+            shape_error(std::string(name) + " has " + std::to_string(view.len / sizeof(T)) + " numbers where " +
+                        std::to_string(count) + " are needed");
+    }
+    ~Array() {
+        if (held) PyBuffer_Release(&view);
+    }
+    Array(const Array&) = delete;
+
+    operator const T*() const { return data(); }
+    T* data() const { return held ? static_cast<T*>(view.buf) : nullptr; }
+
+private:
+    Py_buffer view{};
+    bool held = false;
+    nb::object copy;
+
+    static constexpr const char* type_name() {
+        return std::is_same_v<T, float> ? "float32" : std::is_same_v<T, double> ? "float64"
+             : std::is_same_v<T, uint8_t> ? "uint8" : "int64";
+    }
+    static bool is_type(const char* format, Py_ssize_t size) {
+        if (size != sizeof(T) || !format) return false;
+        if (*format == '<' || *format == '=' || *format == '@') format++;
+        if (std::is_same_v<T, float>) return *format == 'f';
+        if (std::is_same_v<T, double>) return *format == 'd';
+        if (std::is_same_v<T, uint8_t>) return *format == 'B';
+        return *format == 'l' || *format == 'q';
+    }
+};
+
+// How many numbers an array holds; 0 for None.
+inline long count_of(nb::handle array) {
+    return array.is_none() ? 0 : nb::cast<long>(array.attr("size"));
+}
+
+// See that memory holds so many floats: a kernel would read past it.
+inline void need(const Memory& memory, long floats, const char* name) {
+    if (memory.float_count() != floats)
+        shape_error(std::string(name) + " holds " + std::to_string(memory.float_count()) + " numbers where " +
+                    std::to_string(floats) + " are needed");
+}
+
+inline void need_bytes(const Memory& memory, long bytes, const char* name) {
+    if (static_cast<long>(memory.size()) != bytes)
+        shape_error(std::string(name) + " holds " + std::to_string(memory.size()) + " bytes where " +
+                    std::to_string(bytes) + " are needed");
+}
+
+// Run a kernel; one of much work (in operations) lets Python's other threads go on.
+template <class Body>
+void compute(double work, const Body& body) {
+    if (work < 1e6) return body();
+    const nb::gil_scoped_release others;
+    body();
+}
+
+inline long blocks_of(long n) { return (n + LANES - 1) / LANES; }
+inline Memory* new_floats(long count) { return new Memory(static_cast<size_t>(count) * sizeof(float)); }
+inline Memory* new_bytes(long count) { return new Memory(static_cast<size_t>(count)); }
+
+// The parts of the module, a page each.
+void bind_memory(nb::module_& module);       // binding.cpp
+void bind_windows(nb::module_& module);      // bind_windows.cpp: convolution and pooling
+void bind_values(nb::module_& module);       // bind_values.cpp: linear, norm, activations, dropout, losses
+void bind_vectors(nb::module_& module);      // bind_vectors.cpp: optimisers and sums over flat vectors
+
+}  // namespace byhand

@@ -1,0 +1,281 @@
+// Linear layers, normalisation, activations, dropout and losses for Python.
+#include "arguments.hpp"
+
+namespace byhand {
+namespace {
+
+// Element by element -----------------------------------------------------------------------------------
+
+template <auto Kernel>
+Memory* of_one(const Memory& x) {
+    Memory* y = new_floats(x.float_count());
+    compute(4.0 * x.float_count(), [&] { (kernels().*Kernel)(x.float_count(), x.floats(), y->floats()); });
+    return y;
+}
+
+template <auto Kernel>
+Memory* of_two(const Memory& a, const Memory& b) {
+    need(b, a.float_count(), "the second array");
+    Memory* y = new_floats(a.float_count());
+    compute(4.0 * a.float_count(),
+            [&] { (kernels().*Kernel)(a.float_count(), a.floats(), b.floats(), y->floats()); });
+    return y;
+}
+
+Memory* leaky_relu(const Memory& x, float slope) {
+    Memory* y = new_floats(x.float_count());
+    compute(4.0 * x.float_count(), [&] { kernels().leaky_relu(x.float_count(), slope, x.floats(), y->floats()); });
+    return y;
+}
+
+Memory* leaky_relu_backward(const Memory& x, const Memory& dy, float slope) {
+    need(dy, x.float_count(), "dy");
+    Memory* dx = new_floats(x.float_count());
+    compute(4.0 * x.float_count(), [&] {
+        kernels().leaky_relu_backward(x.float_count(), slope, x.floats(), dy.floats(), dx->floats());
+    });
+    return dx;
+}
+
+// Over the channels K of (blocks, K, P, L).
+template <auto Kernel>
+Memory* over_channels(long blocks, long K, long P, const Memory& x) {
+    need(x, blocks * K * P * LANES, "x");
+    Memory* y = new_floats(x.float_count());
+    compute(10.0 * x.float_count(), [&] { (kernels().*Kernel)(blocks, K, P, x.floats(), y->floats()); });
+    return y;
+}
+
+template <auto Kernel>
+Memory* over_channels_backward(long blocks, long K, long P, const Memory& y, const Memory& dy) {
+    need(y, blocks * K * P * LANES, "y");
+    need(dy, blocks * K * P * LANES, "dy");
+    Memory* dx = new_floats(y.float_count());
+    compute(10.0 * y.float_count(),
+            [&] { (kernels().*Kernel)(blocks, K, P, y.floats(), dy.floats(), dx->floats()); });
+    return dx;
+}
+
+nb::tuple dropout(long blocks, long features, const Memory& x, uint32_t key0, uint32_t key1, int64_t first,
+                  uint64_t threshold, float scale) {
+    need(x, blocks * features * LANES, "x");
+    Memory* y = new_floats(x.float_count());
+    Memory* kept = new_bytes(x.float_count());
+    const nb::object owned = nb::cast(y, nb::rv_policy::take_ownership);
+    const nb::object mask = nb::cast(kept, nb::rv_policy::take_ownership);
+    compute(100.0 * x.float_count(), [&] {
+        kernels().dropout(blocks, features, x.floats(), y->floats(), kept->bytes(), key0, key1, first, threshold,
+                          scale);
+    });
+    return nb::make_tuple(owned, mask);
+}
+
+Memory* dropout_backward(const Memory& dy, const Memory& kept, float scale) {
+    need_bytes(kept, dy.float_count(), "the mask");
+    Memory* dx = new_floats(dy.float_count());
+    compute(4.0 * dy.float_count(), [&] {
+        kernels().dropout_backward(dy.float_count(), dy.floats(), kept.bytes(), scale, dx->floats());
+    });
+    return dx;
+}
+
+// Linear -----------------------------------------------------------------------------------------------
+
+Memory* linear(long blocks, long I, long O, const Memory& x, nb::handle weight, nb::handle bias, bool relu) {
+    need(x, blocks * I * LANES, "x");
+    const Array<float> w(weight, I * O, "the weight"), b(bias, O, "the bias");
+    Memory* y = new_floats(blocks * O * LANES);
+    compute(2.0 * LANES * blocks * I * O, [&] { kernels().linear(blocks, I, O, x.floats(), w, b, y->floats(), relu); });
+    return y;
+}
+
+Memory* linear_input_gradient(long blocks, long I, long O, const Memory& dy, nb::handle weight) {
+    need(dy, blocks * O * LANES, "dy");
+    const Array<float> w(weight, I * O, "the weight");
+    Memory* dx = new_floats(blocks * I * LANES);
+    compute(2.0 * LANES * blocks * I * O,
+            [&] { kernels().linear_input_gradient(blocks, I, O, dy.floats(), w, dx->floats()); });
+    return dx;
+}
+
+void linear_weight_gradient(long blocks, long I, long O, const Memory& x, const Memory& dy, nb::handle dweight,
+                            nb::handle dbias) {
+    need(x, blocks * I * LANES, "x");
+    need(dy, blocks * O * LANES, "dy");
+    const Array<float> dw(dweight, I * O, "dweight", true), db(dbias, O, "dbias", true);
+    compute(2.0 * LANES * blocks * I * O, [&] {
+        kernels().linear_weight_gradient(blocks, I, O, x.floats(), dy.floats(), dw.data(), db.data());
+    });
+}
+
+// Batch normalisation ------------------------------------------------------------------------------------
+
+void batch_norm_statistics(long n, long C, long P, const Memory& x, nb::handle mean, nb::handle var) {
+    need(x, blocks_of(n) * C * P * LANES, "x");
+    const Array<float> means(mean, C, "mean", true), vars(var, C, "var", true);
+    compute(4.0 * x.float_count(),
+            [&] { kernels().batch_norm_statistics(n, C, P, x.floats(), means.data(), vars.data()); });
+}
+
+// y and the normalised x.
+nb::tuple batch_norm(long blocks, long C, long P, const Memory& x, nb::handle mean, nb::handle inverse_std,
+                     nb::handle weight, nb::handle bias) {
+    need(x, blocks * C * P * LANES, "x");
+    const Array<float> means(mean, C, "mean"), inverse(inverse_std, C, "inverse_std");
+    const Array<float> w(weight, C, "the weight"), b(bias, C, "the bias");
+    Memory* y = new_floats(x.float_count());
+    Memory* xhat = new_floats(x.float_count());
+    const nb::object owned = nb::cast(y, nb::rv_policy::take_ownership);
+    const nb::object kept = nb::cast(xhat, nb::rv_policy::take_ownership);
+    compute(4.0 * x.float_count(), [&] {
+        kernels().batch_norm(blocks, C, P, x.floats(), means, inverse, w, b, xhat->floats(), y->floats());
+    });
+    return nb::make_tuple(owned, kept);
+}
+
+void batch_norm_weight_gradient(long blocks, long C, long P, const Memory& xhat, const Memory& dy,
+                                nb::handle dweight, nb::handle dbias) {
+    need(xhat, blocks * C * P * LANES, "xhat");
+    need(dy, blocks * C * P * LANES, "dy");
+    const Array<float> dw(dweight, C, "dweight", true), db(dbias, C, "dbias", true);
+    compute(4.0 * dy.float_count(), [&] {
+        kernels().batch_norm_weight_gradient(blocks, C, P, xhat.floats(), dy.floats(), dw.data(), db.data());
+    });
+}
+
+Memory* batch_norm_input_gradient(long n, long C, long P, const Memory& xhat, const Memory& dy, nb::handle scale,
+                                  nb::handle dweight, nb::handle dbias) {
+    need(xhat, blocks_of(n) * C * P * LANES, "xhat");
+    need(dy, blocks_of(n) * C * P * LANES, "dy");
+    const Array<float> scales(scale, C, "scale"), dw(dweight, C, "dweight"), db(dbias, C, "dbias");
+    Memory* dx = new_floats(dy.float_count());
+    compute(4.0 * dy.float_count(), [&] {
+        kernels().batch_norm_input_gradient(n, C, P, xhat.floats(), dy.floats(), scales, dw, db, dx->floats());
+    });
+    return dx;
+}
+
+// Losses -------------------------------------------------------------------------------------------------
+// One number an image: lanes of no features, which lie in memory as plain (n) with zeros behind.
+
+struct LossMemory {
+    Memory *losses, *kept;
+    nb::object owned, mask;
+    LossMemory(long n, const Memory& outputs)
+        : losses(new_floats(blocks_of(n) * LANES)), kept(new_floats(outputs.float_count())),
+          owned(nb::cast(losses, nb::rv_policy::take_ownership)),
+          mask(nb::cast(kept, nb::rv_policy::take_ownership)) {
+        for (long i = n; i < blocks_of(n) * LANES; i++) losses->floats()[i] = 0;
+    }
+    nb::tuple both() const { return nb::make_tuple(owned, mask); }
+};
+
+void need_labels(const int64_t* labels, long n, long K) {
+    for (long i = 0; i < n; i++)
+        if (labels[i] < 0 || labels[i] >= K) shape_error("a label is outside of the classes");
+}
+
+// The losses, and the probabilities that backward needs.
+nb::tuple cross_entropy(long n, long K, const Memory& logits, nb::handle targets) {
+    need(logits, blocks_of(n) * K * LANES, "logits");
+    const Array<float> t(targets, n * K, "the targets");
+    const LossMemory to(n, logits);
+    kernels().cross_entropy(n, K, logits.floats(), t, to.losses->floats(), to.kept->floats());
+    return to.both();
+}
+
+Memory* cross_entropy_backward(long n, long K, const Memory& dlosses, const Memory& probabilities,
+                               nb::handle targets) {
+    need(probabilities, blocks_of(n) * K * LANES, "the probabilities");
+    need(dlosses, blocks_of(n) * LANES, "dlosses");
+    const Array<float> t(targets, n * K, "the targets");
+    Memory* dlogits = new_floats(probabilities.float_count());
+    kernels().cross_entropy_backward(n, K, dlosses.floats(), probabilities.floats(), t, dlogits->floats());
+    return dlogits;
+}
+
+nb::tuple cross_entropy_labels(long n, long K, const Memory& logits, nb::handle labels, float smoothing) {
+    need(logits, blocks_of(n) * K * LANES, "logits");
+    const Array<int64_t> t(labels, n, "the labels");
+    need_labels(t, n, K);
+    const LossMemory to(n, logits);
+    kernels().cross_entropy_labels(n, K, logits.floats(), t, smoothing, to.losses->floats(), to.kept->floats());
+    return to.both();
+}
+
+Memory* cross_entropy_labels_backward(long n, long K, const Memory& dlosses, const Memory& probabilities,
+                                      nb::handle labels, float smoothing) {
+    need(probabilities, blocks_of(n) * K * LANES, "the probabilities");
+    need(dlosses, blocks_of(n) * LANES, "dlosses");
+    const Array<int64_t> t(labels, n, "the labels");
+    need_labels(t, n, K);
+    Memory* dlogits = new_floats(probabilities.float_count());
+    kernels().cross_entropy_labels_backward(n, K, dlosses.floats(), probabilities.floats(), t, smoothing,
+                                            dlogits->floats());
+    return dlogits;
+}
+
+// The losses, and their derivatives by the outputs.
+template <auto Kernel>
+nb::tuple difference_loss(long n, long M, const Memory& outputs, nb::handle targets) {
+    need(outputs, blocks_of(n) * M * LANES, "outputs");
+    const Array<float> t(targets, n * M, "the targets");
+    const LossMemory to(n, outputs);
+    (kernels().*Kernel)(n, M, outputs.floats(), t, to.losses->floats(), to.kept->floats());
+    return to.both();
+}
+
+Memory* scale_images(long n, long M, const Memory& derivative, const Memory& dlosses) {
+    need(derivative, blocks_of(n) * M * LANES, "the derivative");
+    need(dlosses, blocks_of(n) * LANES, "dlosses");
+    Memory* dx = new_floats(derivative.float_count());
+    kernels().scale_images(n, M, derivative.floats(), dlosses.floats(), dx->floats());
+    return dx;
+}
+
+// The sum of the first n numbers.
+double sum(const Memory& values, long n) {
+    if (n > values.float_count()) shape_error("there are fewer numbers than are to be summed");
+    double all = 0;
+    for (long i = 0; i < n; i++) all += static_cast<double>(values.floats()[i]);
+    return all;
+}
+
+}  // namespace
+
+void bind_values(nb::module_& m) {
+    m.def("relu", of_one<&Kernels::relu>);
+    m.def("relu_backward", of_two<&Kernels::relu_backward>);  // y, dy
+    m.def("add", of_two<&Kernels::add>);
+    m.def("leaky_relu", leaky_relu);
+    m.def("leaky_relu_backward", leaky_relu_backward);
+    m.def("sigmoid", of_one<&Kernels::sigmoid>);
+    m.def("sigmoid_backward", of_two<&Kernels::sigmoid_backward>);  // y, dy
+    m.def("tanh", of_one<&Kernels::tanh>);
+    m.def("tanh_backward", of_two<&Kernels::tanh_backward>);  // y, dy
+    m.def("gelu", of_one<&Kernels::gelu>);
+    m.def("gelu_backward", of_two<&Kernels::gelu_backward>);  // x, dy
+    m.def("softmax", over_channels<&Kernels::softmax>);
+    m.def("softmax_backward", over_channels_backward<&Kernels::softmax_backward>);
+    m.def("log_softmax", over_channels<&Kernels::log_softmax>);
+    m.def("log_softmax_backward", over_channels_backward<&Kernels::log_softmax_backward>);
+    m.def("dropout", dropout);
+    m.def("dropout_backward", dropout_backward);
+    m.def("linear", linear, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg());
+    m.def("linear_input_gradient", linear_input_gradient);
+    m.def("linear_weight_gradient", linear_weight_gradient, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none());
+    m.def("batch_norm_statistics", batch_norm_statistics);
+    m.def("batch_norm", batch_norm);
+    m.def("batch_norm_weight_gradient", batch_norm_weight_gradient);
+    m.def("batch_norm_input_gradient", batch_norm_input_gradient, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg().none());
+    m.def("cross_entropy", cross_entropy);
+    m.def("cross_entropy_backward", cross_entropy_backward);
+    m.def("cross_entropy_labels", cross_entropy_labels);
+    m.def("cross_entropy_labels_backward", cross_entropy_labels_backward);
+    m.def("mean_squared_error", difference_loss<&Kernels::mean_squared_error>);
+    m.def("binary_cross_entropy", difference_loss<&Kernels::binary_cross_entropy>);
+    m.def("scale_images", scale_images);
+    m.def("sum", sum);
+}
+
+}  // namespace byhand

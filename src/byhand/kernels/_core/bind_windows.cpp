@@ -1,0 +1,167 @@
+// Convolution and pooling for Python: sizes are checked once, when the geometry is made.
+#include "arguments.hpp"
+
+namespace byhand {
+namespace {
+
+Conv blocks_in(const Conv& geometry, long blocks) {
+    Conv conv = geometry;
+    conv.blocks = blocks;
+    return conv;
+}
+
+long x_floats(const Conv& c) { return c.blocks * c.C * c.H * c.W * LANES; }
+long y_floats(const Conv& c) { return c.blocks * c.F * c.OH * c.OW * LANES; }
+long pooled_floats(const Conv& c) { return c.blocks * c.F * (c.OH / 2) * (c.OW / 2) * LANES; }
+long weights(const Conv& c) { return c.F * c.C * c.KH * c.KW; }
+double operations(const Conv& c) { return 2.0 * y_floats(c) * c.C * c.KH * c.KW; }
+
+Memory* conv_forward(const Conv& geometry, long blocks, const Memory& x, nb::handle weight, nb::handle bias,
+                     bool relu) {
+    const Conv c = blocks_in(geometry, blocks);
+    need(x, x_floats(c), "x");
+    const Array<float> w(weight, weights(c), "the weight"), b(bias, c.F, "the bias");
+    Memory* y = new_floats(y_floats(c));
+    compute(operations(c), [&] { kernels().conv_forward(c, x.floats(), w, b, y->floats(), relu); });
+    return y;
+}
+
+// y and, with `train`, the places of the maxima.
+nb::tuple conv_pool(const Conv& geometry, long blocks, const Memory& x, nb::handle weight, nb::handle bias,
+                    bool train) {
+    const Conv c = blocks_in(geometry, blocks);
+    need(x, x_floats(c), "x");
+    const Array<float> w(weight, weights(c), "the weight"), b(bias, c.F, "the bias");
+    Memory* y = new_floats(pooled_floats(c));
+    Memory* place = train ? new_bytes(pooled_floats(c)) : nullptr;
+    const nb::object owned = nb::cast(y, nb::rv_policy::take_ownership);
+    const nb::object places = nb::cast(place, nb::rv_policy::take_ownership);
+    compute(operations(c), [&] {
+        kernels().conv_pool(c, x.floats(), w, b, y->floats(), place ? place->bytes() : nullptr);
+    });
+    return nb::make_tuple(owned, places);
+}
+
+Memory* conv_input_gradient(const Conv& geometry, long blocks, const Memory& dy, nb::handle weight) {
+    const Conv c = blocks_in(geometry, blocks);
+    need(dy, y_floats(c), "dy");
+    const Array<float> w(weight, weights(c), "the weight");
+    Memory* dx = new_floats(x_floats(c));
+    compute(operations(c), [&] { kernels().conv_input_gradient(c, dy.floats(), w, dx->floats()); });
+    return dx;
+}
+
+void conv_weight_gradient(const Conv& geometry, long blocks, const Memory& x, const Memory& dy,
+                          nb::handle dweight, nb::handle dbias) {
+    const Conv c = blocks_in(geometry, blocks);
+    need(x, x_floats(c), "x");
+    need(dy, y_floats(c), "dy");
+    const Array<float> dw(dweight, weights(c), "dweight", true), db(dbias, c.F, "dbias", true);
+    compute(operations(c), [&] {
+        kernels().conv_weight_gradient(c, x.floats(), dy.floats(), dw.data(), db.data());
+    });
+}
+
+void conv_pool_weight_gradient(const Conv& geometry, long blocks, const Memory& x, const Memory& dy,
+                               const Memory& place, nb::handle dweight, nb::handle dbias) {
+    const Conv c = blocks_in(geometry, blocks);
+    need(x, x_floats(c), "x");
+    need(dy, pooled_floats(c), "dy");
+    need_bytes(place, pooled_floats(c), "place");
+    const Array<float> dw(dweight, weights(c), "dweight", true), db(dbias, c.F, "dbias", true);
+    compute(operations(c), [&] {
+        kernels().conv_pool_weight_gradient(c, x.floats(), dy.floats(), place.bytes(), dw.data(), db.data());
+    });
+}
+
+// Pooling ----------------------------------------------------------------------------------------------
+
+Pool blocks_in(const Pool& geometry, long blocks) {
+    Pool pool = geometry;
+    pool.blocks = blocks;
+    return pool;
+}
+
+long x_floats(const Pool& p) { return p.blocks * p.C * p.H * p.W * LANES; }
+long y_floats(const Pool& p) { return p.blocks * p.C * p.OH * p.OW * LANES; }
+double operations(const Pool& p) { return 4.0 * y_floats(p) * p.KH * p.KW; }
+
+// y and the places of the maxima.
+nb::tuple max_pool(const Pool& geometry, long blocks, const Memory& x) {
+    const Pool p = blocks_in(geometry, blocks);
+    need(x, x_floats(p), "x");
+    Memory* y = new_floats(y_floats(p));
+    Memory* place = new_bytes(y_floats(p));
+    const nb::object owned = nb::cast(y, nb::rv_policy::take_ownership);
+    const nb::object places = nb::cast(place, nb::rv_policy::take_ownership);
+    compute(operations(p), [&] { kernels().max_pool(p, x.floats(), y->floats(), place->bytes()); });
+    return nb::make_tuple(owned, places);
+}
+
+Memory* max_pool_backward(const Pool& geometry, long blocks, const Memory& dy, const Memory& place) {
+    const Pool p = blocks_in(geometry, blocks);
+    need(dy, y_floats(p), "dy");
+    need_bytes(place, y_floats(p), "place");
+    Memory* dx = new_floats(x_floats(p));
+    compute(operations(p), [&] { kernels().max_pool_backward(p, dy.floats(), place.bytes(), dx->floats()); });
+    return dx;
+}
+
+Memory* avg_pool(const Pool& geometry, long blocks, const Memory& x) {
+    const Pool p = blocks_in(geometry, blocks);
+    need(x, x_floats(p), "x");
+    Memory* y = new_floats(y_floats(p));
+    compute(operations(p), [&] { kernels().avg_pool(p, x.floats(), y->floats()); });
+    return y;
+}
+
+Memory* avg_pool_backward(const Pool& geometry, long blocks, const Memory& dy) {
+    const Pool p = blocks_in(geometry, blocks);
+    need(dy, y_floats(p), "dy");
+    Memory* dx = new_floats(x_floats(p));
+    compute(operations(p), [&] { kernels().avg_pool_backward(p, dy.floats(), dx->floats()); });
+    return dx;
+}
+
+Memory* global_avg_pool(long planes, long places, const Memory& x) {
+    need(x, planes * places * LANES, "x");
+    Memory* y = new_floats(planes * LANES);
+    kernels().global_avg_pool(planes, places, x.floats(), y->floats());
+    return y;
+}
+
+Memory* global_avg_pool_backward(long planes, long places, const Memory& dy) {
+    need(dy, planes * LANES, "dy");
+    Memory* dx = new_floats(planes * places * LANES);
+    kernels().global_avg_pool_backward(planes, places, dy.floats(), dx->floats());
+    return dx;
+}
+
+}  // namespace
+
+void bind_windows(nb::module_& m) {
+    nb::class_<Conv>(m, "Conv").def(
+        "__init__",
+        [](Conv* self, long C, long H, long W, long F, long KH, long KW, long SH, long SW, long top, long left,
+           long OH, long OW) { new (self) Conv{0, C, H, W, F, KH, KW, SH, SW, top, left, OH, OW}; });
+    nb::class_<Pool>(m, "Pool").def(
+        "__init__", [](Pool* self, long C, long H, long W, long KH, long KW, long SH, long SW, long top,
+                       long left, long OH, long OW) {
+            new (self) Pool{0, C, H, W, KH, KW, SH, SW, top, left, OH, OW};
+        });
+    m.def("conv_forward", conv_forward, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg());
+    m.def("conv_pool", conv_pool, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg());
+    m.def("conv_input_gradient", conv_input_gradient);
+    m.def("conv_weight_gradient", conv_weight_gradient, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(),
+          nb::arg().none());
+    m.def("conv_pool_weight_gradient", conv_pool_weight_gradient, nb::arg(), nb::arg(), nb::arg(), nb::arg(),
+          nb::arg(), nb::arg(), nb::arg().none());
+    m.def("max_pool", max_pool);
+    m.def("max_pool_backward", max_pool_backward);
+    m.def("avg_pool", avg_pool);
+    m.def("avg_pool_backward", avg_pool_backward);
+    m.def("global_avg_pool", global_avg_pool);
+    m.def("global_avg_pool_backward", global_avg_pool_backward);
+}
+
+}  // namespace byhand

@@ -1,0 +1,97 @@
+// The memory that arrays live in (memory.hpp).
+#include "memory.hpp"
+
+#include <cstdlib>
+#include <mutex>
+#include <new>
+#include <vector>
+
+namespace byhand {
+namespace {
+
+constexpr size_t ALIGNMENT = 64;
+
+void* allocate(size_t bytes) {
+#if defined(_WIN32)
+    void* start = _aligned_malloc(bytes, ALIGNMENT);
+#else
+    void* start = std::aligned_alloc(ALIGNMENT, bytes);  // bytes is a multiple of the alignment
+#endif
+    if (!start) throw std::bad_alloc();
+    return start;
+}
+
+void release(void* start) {
+#if defined(_WIN32)
+    _aligned_free(start);
+#else
+    std::free(start);
+#endif
+}
+
+class Store {
+public:
+    // Memory of at least `bytes`, rounded up in `room`.
+    void* take(size_t bytes, size_t& room) {
+        const std::lock_guard lock(mutex);
+        const size_t wanted = (bytes / ALIGNMENT + 1) * ALIGNMENT;
+        for (size_t i = kept.size(); i-- > 0;)
+            if (kept[i].room >= wanted && kept[i].room <= wanted + wanted / 8) {
+                void* start = kept[i].start;
+                room = kept[i].room;
+                kept.erase(kept.begin() + static_cast<long>(i));
+                counts.kept -= room;
+                counts.used += room;
+                return start;
+            }
+        void* start = allocate(wanted);
+        room = wanted;
+        counts.used += room;
+        counts.allocations++;
+        return start;
+    }
+
+    void give_back(void* start, size_t room) {
+        const std::lock_guard lock(mutex);
+        counts.used -= room;
+        if (room > KEPT_BYTES) return release(start);
+        size_t oldest = 0;
+        for (; counts.kept + room > KEPT_BYTES; oldest++) {
+            counts.kept -= kept[oldest].room;
+            release(kept[oldest].start);
+        }
+        kept.erase(kept.begin(), kept.begin() + static_cast<long>(oldest));
+        kept.push_back({start, room});
+        counts.kept += room;
+    }
+
+    MemoryCounts look() {
+        const std::lock_guard lock(mutex);
+        return counts;
+    }
+
+private:
+    struct Piece {
+        void* start;
+        size_t room;
+    };
+    std::mutex mutex;
+    std::vector<Piece> kept;  // the latest at the end
+    MemoryCounts counts{};
+};
+
+// Never destroyed: arrays may outlive everything else of the program.
+Store& store() {
+    static Store& made = *new Store;
+    return made;
+}
+
+}  // namespace
+
+Memory::Memory(size_t bytes) : start(store().take(bytes, room)), used(bytes) {}
+
+Memory::~Memory() { store().give_back(start, room); }
+
+MemoryCounts memory_counts() { return store().look(); }
+
+}  // namespace byhand

@@ -1,0 +1,175 @@
+// Batch normalisation, as in kernels/reference/norm.py, for x (blocks, C, P, L).
+//
+// Sums are taken in double over float sums of eight vectors, so that they are as exact as their terms. Where
+// there are many channels, each is one unit of work; else a channel is cut into parts of a fixed size, whose
+// sums are added in order: the result does not depend on the number of threads.
+
+typedef double Quad64 __attribute__((vector_size(32)));
+
+// A sum of doubles: those of lanes 0 and 4 in one place, and so on.
+struct WideSum {
+    Quad64 low, high;
+};
+
+static inline void add_to(WideSum& sum, V v) {
+    const QuadPair part = halves(v);
+    sum.low += __builtin_convertvector(part.half[0], Quad64);
+    sum.high += __builtin_convertvector(part.half[1], Quad64);
+}
+
+// Add term(0) + ... + term(count - 1).
+template <class Term>
+static inline void add_terms(WideSum& sum, long count, const Term& term) {
+    long i = 0;
+    for (; i + 8 <= count; i += 8)
+        add_to(sum, ((term(i) + term(i + 1)) + (term(i + 2) + term(i + 3))) +
+                        ((term(i + 4) + term(i + 5)) + (term(i + 6) + term(i + 7))));
+    for (; i < count; i++) add_to(sum, term(i));
+}
+
+static inline double total(const WideSum& sum) {
+    const Quad64 both = sum.low + sum.high;
+    return (both[0] + both[1]) + (both[2] + both[3]);
+}
+
+static const long MANY_CHANNELS = 8;
+static const long PART = 1024;  // vectors, at least, in one part of a channel
+
+// Cut a channel into parts of so many blocks.
+static inline long blocks_in_part(long blocks, long C, long P) {
+    return C >= MANY_CHANNELS || P == 0 ? blocks : chunks(PART, P);
+}
+
+// The sums of each channel, K of them, in scratch memory: (C, K). body(c, first block, end block, sums) puts
+// those of one part into sums[0 .. K - 1].
+template <int K, class Body>
+static const double* channel_sums(long blocks, long C, long P, const Body& body) {
+    const long size = blocks_in_part(blocks, C, P), parts = blocks == 0 ? 0 : chunks(blocks, size);
+    double* sums = (double*)scratch(0, 2 * K * (C * parts + C));
+    parallel_for(C * parts, STREAM_COST * LANES * (double)(P * size), [&](long begin, long end, int) {
+        for (long unit = begin; unit < end; unit++) {
+            const long part = unit % parts;
+            body(unit / parts, part * size, chunk_end(blocks, size, part), sums + K * unit);
+        }
+    });
+    for (long c = 0; c < C; c++)  // the sum of channel c lies before what is still to be added
+        for (int k = 0; k < K; k++) {
+            double sum = 0;
+            for (long part = 0; part < parts; part++) sum += sums[K * (c * parts + part) + k];
+            sums[K * c + k] = sum;
+        }
+    return sums;
+}
+
+// The sum of term(i) over the vectors i of channel c of some blocks, without lanes past the n images.
+template <class Term>
+static inline double sum_images(long n, long C, long P, long c, long first, long end, const Term& term) {
+    WideSum sum = {};
+    for (long b = first; b < end; b++) {
+        const long at = (b * C + c) * P, live = live_lanes(n, b);
+        if (live == LANES) {
+            add_terms(sum, P, [&](long i) { return term(at + i); });
+        } else {
+            const M mask = live_mask(live);
+            add_terms(sum, P, [&](long i) { return (V)((M)term(at + i) & mask); });
+        }
+    }
+    return total(sum);
+}
+
+static void batch_norm_statistics(long n, long C, long P, const float* x, float* mean, float* var) {
+    const long blocks = chunks(n, LANES);
+    const double m = (double)n * (double)P;
+    const auto sum = [=](long c, long first, long end) {
+        return sum_images(n, C, P, c, first, end, [=](long i) { return ((const V*)x)[i]; });
+    };
+    const auto centred_squares = [=](long c, long first, long end) {
+        const V centre = splat(mean[c]);
+        return sum_images(n, C, P, c, first, end, [=](long i) {
+            const V d = ((const V*)x)[i] - centre;
+            return d * d;
+        });
+    };
+    if (blocks_in_part(blocks, C, P) >= blocks) {  // both while the channel is in the cache
+        parallel_for(C, 2 * STREAM_COST * LANES * (double)(P * blocks), [&](long begin, long end, int) {
+            for (long c = begin; c < end; c++) {
+                mean[c] = (float)(sum(c, 0, blocks) / m);
+                var[c] = (float)(centred_squares(c, 0, blocks) / m);
+            }
+        });
+        return;
+    }
+    const double* sums = channel_sums<1>(blocks, C, P, [&](long c, long first, long end, double* to) {
+        to[0] = sum(c, first, end);
+    });
+    for (long c = 0; c < C; c++) mean[c] = (float)(sums[c] / m);
+    sums = channel_sums<1>(blocks, C, P, [&](long c, long first, long end, double* to) {
+        to[0] = centred_squares(c, first, end);
+    });
+    for (long c = 0; c < C; c++) var[c] = (float)(sums[c] / m);
+}
+
+// body(first vector, c, b) for each plane: channel c of block b.
+template <class Body>
+static void for_channel_planes(long blocks, long C, long P, const Body& body) {
+    parallel_for(blocks * C, STREAM_COST * LANES * (double)P, [&](long begin, long end, int) {
+        for (long b = begin / C, c = begin % C, plane = begin; plane < end; plane++) {
+            body(plane * P, c, b);
+            if (++c == C) c = 0, b++;
+        }
+    });
+}
+
+static void batch_norm(long blocks, long C, long P, const float* x, const float* mean, const float* inverse_std,
+                       const float* w, const float* b, float* xhat, float* y) {
+    for_channel_planes(blocks, C, P, [=](long at, long c, long) {
+        const V centre = splat(mean[c]), inverse = splat(inverse_std[c]), scale = splat(w[c]),
+                shift = splat(b[c]);
+        for (long i = at; i < at + P; i++) {
+            const V normal = (((const V*)x)[i] - centre) * inverse;
+            if (xhat) ((V*)xhat)[i] = normal;
+            ((V*)y)[i] = normal * scale + shift;
+        }
+    });
+}
+
+static void batch_norm_weight_gradient(long blocks, long C, long P, const float* xhat, const float* dy,
+                                       float* dw, float* db) {
+    const long strip = 64;  // vectors whose second sum finds them in the cache
+    const double* sums = channel_sums<2>(blocks, C, P, [=](long c, long first, long end, double* to) {
+        WideSum of_products = {}, of_dy = {};
+        for (long b = first; b < end; b++)
+            for (long i = 0; i < P; i += strip) {
+                const V* g = (const V*)dy + (b * C + c) * P + i;
+                const V* h = (const V*)xhat + (b * C + c) * P + i;
+                const long count = P - i < strip ? P - i : strip;
+                add_terms(of_products, count, [=](long k) { return g[k] * h[k]; });
+                add_terms(of_dy, count, [=](long k) { return g[k]; });
+            }
+        to[0] = total(of_products);
+        to[1] = total(of_dy);
+    });
+    for (long c = 0; c < C; c++) {
+        dw[c] = (float)sums[2 * c];
+        db[c] = (float)sums[2 * c + 1];
+    }
+}
+
+static void batch_norm_input_gradient(long n, long C, long P, const float* xhat, const float* dy,
+                                      const float* scale, const float* dw, const float* db, float* dx) {
+    const float m = (float)((double)n * (double)P);
+    for_channel_planes(chunks(n, LANES), C, P, [=](long at, long c, long b) {
+        // dy is zero in lanes without an image, but the two means are not.
+        const M mask = live_mask(live_lanes(n, b));
+        const V factor = splat(scale[c]);
+        if (!dw) {
+            for (long i = at; i < at + P; i++) ((V*)dx)[i] = (V)((M)(((const V*)dy)[i] * factor) & mask);
+            return;
+        }
+        const V of_products = splat(dw[c] / m), of_dy = splat(db[c] / m);
+        for (long i = at; i < at + P; i++) {
+            const V g = ((const V*)dy)[i] - of_dy - ((const V*)xhat)[i] * of_products;
+            ((V*)dx)[i] = (V)((M)(g * factor) & mask);
+        }
+    });
+}

@@ -1,0 +1,120 @@
+"""Losses of outputs in lanes: one number an image, as lanes too; see reference/loss.py."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from byhand.errors import ShapeError
+from byhand.kernels.compiled import core
+from byhand.kernels.lanes.array import LANES, Lanes, wrap
+from byhand.kernels.operation import implements
+from byhand.kernels.reference import loss as reference
+
+Array = NDArray[Any]
+
+
+class LanesCrossEntropyCache(NamedTuple):
+    """The probabilities, and the labels: integers as they are, or distributions."""
+
+    probabilities: Any  # the core's memory, (N, K) in lanes
+    labels: Array | None  # (N) int64
+    smoothing: float
+    targets: Array | None  # (N, K), smoothed
+    shape: tuple[int, int]
+
+
+class LanesDifferenceCache(NamedTuple):
+    """The derivative of each image's loss by its outputs."""
+
+    derivative: Lanes  # as the outputs
+
+
+@implements(reference.mean_loss, Lanes)
+def mean_loss(losses: Lanes, n: int | None = None) -> tuple[float, Lanes]:
+    """The mean of the losses (N), and each one's share 1/n in it."""
+    count = reference.check_count(losses.n if n is None else n)
+    return core.sum(losses.memory, losses.n) / count, _shares(losses.n, count)
+
+
+@lru_cache(maxsize=16)
+def _shares(images: int, count: int) -> Lanes:
+    # The same at each step, and nobody writes to it.
+    values = np.zeros((-(-images // LANES), LANES), np.float32)
+    values.reshape(-1)[:images] = 1 / count
+    return Lanes(values, images)
+
+
+@implements(reference.cross_entropy, Lanes)
+def cross_entropy(
+    logits: Lanes, labels: Array, label_smoothing: float = 0.0
+) -> tuple[Lanes, LanesCrossEntropyCache]:
+    """The N losses, and what backward needs."""
+    reference.check_logits(logits.shape)
+    n, k = logits.shape
+    labels = np.asarray(labels)
+    integers, targets = None, None
+    if labels.shape == (n,) and labels.dtype.kind in "iu":
+        integers = labels.astype(np.int64, copy=False)
+        try:
+            losses, p = core.cross_entropy_labels(n, k, logits.memory, integers, label_smoothing)
+        except ShapeError:
+            reference.check_labels(labels, k)  # says which
+            raise
+    else:
+        targets = reference.distributions((n, k), np.float32, labels, label_smoothing)
+        losses, p = core.cross_entropy(n, k, logits.memory, targets)
+    cache = LanesCrossEntropyCache(p, integers, label_smoothing, targets, (n, k))
+    return wrap(losses, n, ()), cache
+
+
+@implements(reference.cross_entropy_backward, Lanes)
+def cross_entropy_backward(dlosses: Lanes, cache: LanesCrossEntropyCache) -> Lanes:
+    """dlogits (N, K)."""
+    p, labels, smoothing, targets, (n, k) = cache
+    if labels is None:
+        dlogits = core.cross_entropy_backward(n, k, dlosses.memory, p, targets)
+    else:
+        dlogits = core.cross_entropy_labels_backward(n, k, dlosses.memory, p, labels, smoothing)
+    return wrap(dlogits, n, (k,))
+
+
+@implements(reference.mean_squared_error, Lanes)
+def mean_squared_error(outputs: Lanes, targets: Array) -> tuple[Lanes, LanesDifferenceCache]:
+    """The N losses, and what backward needs."""
+    return _difference(core.mean_squared_error, outputs, targets)
+
+
+@implements(reference.mean_squared_error_backward, Lanes)
+def mean_squared_error_backward(dlosses: Lanes, cache: LanesDifferenceCache) -> Lanes:
+    """dy as the outputs."""
+    return _scaled(dlosses, cache)
+
+
+@implements(reference.binary_cross_entropy, Lanes)
+def binary_cross_entropy(logits: Lanes, targets: Array) -> tuple[Lanes, LanesDifferenceCache]:
+    """The N losses, and what backward needs."""
+    return _difference(core.binary_cross_entropy, logits, targets)
+
+
+@implements(reference.binary_cross_entropy_backward, Lanes)
+def binary_cross_entropy_backward(dlosses: Lanes, cache: LanesDifferenceCache) -> Lanes:
+    """dz as the logits."""
+    return _scaled(dlosses, cache)
+
+
+def _difference(loss: Any, outputs: Lanes, targets: Array) -> tuple[Lanes, LanesDifferenceCache]:
+    targets = reference.same_shape(outputs.shape, np.float32, targets)
+    losses, d = loss(outputs.n, math.prod(outputs.features), outputs.memory, targets)
+    derivative = wrap(d, outputs.n, outputs.features)
+    return wrap(losses, outputs.n, ()), LanesDifferenceCache(derivative)
+
+
+def _scaled(dlosses: Lanes, cache: LanesDifferenceCache) -> Lanes:
+    (d,) = cache
+    dx = core.scale_images(d.n, math.prod(d.features), d.memory, dlosses.memory)
+    return wrap(dx, d.n, d.features)

@@ -1,0 +1,153 @@
+"""Pooling on lanes; reference/pool.py says what it is."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal, NamedTuple
+
+from byhand.errors import ShapeError
+from byhand.kernels.compiled import core
+from byhand.kernels.lanes.array import Lanes, Plans, wrap
+from byhand.kernels.operation import implements
+from byhand.kernels.reference import pool as reference
+from byhand.kernels.reference.geometry import Padding, Size, line
+
+MOST_PLACES = 255  # of a window, so that a place fits a byte
+
+
+class PoolPlan(NamedTuple):
+    """The sizes of a pooling, checked."""
+
+    sizes: Any  # the core's Pool
+    output: tuple[int, int, int]  # C, OH, OW
+    input: tuple[int, int, int]  # C, H, W
+
+
+class LanesMaxPoolCache(NamedTuple):
+    """Where in its window each maximum was, and the sizes."""
+
+    place: Any  # the core's memory, a byte a value of y
+    plan: PoolPlan
+
+
+def _make_plan(
+    name: str, input_: tuple[int, ...], kernel_size: Size, stride: Size | None, padding: Padding
+) -> PoolPlan:
+    where, (oh, ow) = reference.check_pool(name, (0, *input_), kernel_size, stride, padding)
+    c, h, w = input_
+    (top, _), (left, _) = where.padding
+    sizes = core.Pool(c, h, w, *where.kernel, *where.stride, top, left, oh, ow)
+    return PoolPlan(sizes, (c, oh, ow), (c, h, w))
+
+
+_plans = Plans(_make_plan)
+
+
+def _plan_of(
+    name: str, x: Lanes, kernel_size: Size, stride: Size | None, padding: Padding
+) -> PoolPlan:
+    try:
+        plan: PoolPlan = _plans(name, x.features, kernel_size, stride, padding)
+    except ShapeError:
+        reference.check_pool(name, x.shape, kernel_size, stride, padding)  # with the images' number
+        raise
+    return plan
+
+
+@implements(reference.max_pool2d, Lanes)
+def max_pool2d(
+    x: Lanes, kernel_size: Size, stride: Size | None = None, padding: Padding = 0
+) -> tuple[Lanes, Any]:
+    """y (N, C, OH, OW) and where the maxima were."""
+    plan = _plan_of("max_pool2d", x, kernel_size, stride, padding)
+    if _places(kernel_size) > MOST_PLACES:
+        y, cache = reference.max_pool2d(x.numpy(), kernel_size, stride, padding)
+        return Lanes.pack(y), cache
+    values, place = core.max_pool(plan.sizes, x.blocks, x.memory)
+    return wrap(values, x.n, plan.output), LanesMaxPoolCache(place, plan)
+
+
+@implements(reference.max_pool2d_backward, Lanes)
+def max_pool2d_backward(dy: Lanes, cache: Any) -> Lanes:
+    """dx (N, C, H, W)."""
+    if isinstance(cache, reference.MaxPoolCache):
+        return Lanes.pack(reference.max_pool2d_backward(dy.numpy(), cache))
+    dx = core.max_pool_backward(cache.plan.sizes, dy.blocks, dy.memory, cache.place)
+    return wrap(dx, dy.n, cache.plan.input)
+
+
+@implements(reference.avg_pool2d, Lanes)
+def avg_pool2d(
+    x: Lanes, kernel_size: Size, stride: Size | None = None, padding: Padding = 0
+) -> tuple[Lanes, PoolPlan]:
+    """y (N, C, OH, OW)."""
+    plan = _plan_of("avg_pool2d", x, kernel_size, stride, padding)
+    return wrap(core.avg_pool(plan.sizes, x.blocks, x.memory), x.n, plan.output), plan
+
+
+@implements(reference.avg_pool2d_backward, Lanes)
+def avg_pool2d_backward(dy: Lanes, cache: PoolPlan) -> Lanes:
+    """dx (N, C, H, W)."""
+    return wrap(core.avg_pool_backward(cache.sizes, dy.blocks, dy.memory), dy.n, cache.input)
+
+
+@implements(reference.max_pool1d, Lanes)
+def max_pool1d(
+    x: Lanes, kernel_size: int, stride: int | None = None, padding: int | Literal["same"] = 0
+) -> tuple[Lanes, Any]:
+    """A picture of one row."""
+    kernel, steps, padded = line(kernel_size, kernel_size if stride is None else stride, padding)
+    y, cache = max_pool2d(_row("max_pool1d", x), kernel, steps, padded)
+    return _sequence(y), cache
+
+
+@implements(reference.max_pool1d_backward, Lanes)
+def max_pool1d_backward(dy: Lanes, cache: Any) -> Lanes:
+    """dx (N, C, L)."""
+    return _sequence(max_pool2d_backward(_row("max_pool1d_backward", dy), cache))
+
+
+@implements(reference.avg_pool1d, Lanes)
+def avg_pool1d(
+    x: Lanes, kernel_size: int, stride: int | None = None, padding: int | Literal["same"] = 0
+) -> tuple[Lanes, PoolPlan]:
+    """A picture of one row."""
+    kernel, steps, padded = line(kernel_size, kernel_size if stride is None else stride, padding)
+    y, cache = avg_pool2d(_row("avg_pool1d", x), kernel, steps, padded)
+    return _sequence(y), cache
+
+
+@implements(reference.avg_pool1d_backward, Lanes)
+def avg_pool1d_backward(dy: Lanes, cache: PoolPlan) -> Lanes:
+    """dx (N, C, L)."""
+    return _sequence(avg_pool2d_backward(_row("avg_pool1d_backward", dy), cache))
+
+
+@implements(reference.global_avg_pool, Lanes)
+def global_avg_pool(x: Lanes) -> tuple[Lanes, tuple[int, ...]]:
+    """y (N, C)."""
+    reference.check_global_avg_pool(x.shape)
+    c, *places = x.features
+    y = core.global_avg_pool(x.blocks * c, math.prod(places), x.memory)
+    return wrap(y, x.n, (c,)), x.features
+
+
+@implements(reference.global_avg_pool_backward, Lanes)
+def global_avg_pool_backward(dy: Lanes, cache: tuple[int, ...]) -> Lanes:
+    """dx (N, C, ...)."""
+    c, *places = cache
+    dx = core.global_avg_pool_backward(dy.blocks * c, math.prod(places), dy.memory)
+    return wrap(dx, dy.n, cache)
+
+
+def _places(kernel_size: Size) -> int:
+    return math.prod(kernel_size) if isinstance(kernel_size, tuple | list) else kernel_size**2
+
+
+def _row(name: str, x: Lanes) -> Lanes:
+    reference.check_sequences(name, x.shape)
+    return x.reshape(x.n, x.features[0], 1, x.features[1])
+
+
+def _sequence(x: Lanes) -> Lanes:
+    return x.reshape(x.n, x.features[0], x.features[2])

@@ -1,0 +1,120 @@
+"""Neighbouring layers that run as one where an array's kernels offer it (kernels/lanes/fused.py).
+
+`Sequential` asks for the steps that its layers come to. A step has a layer's forward and backward,
+and the parameters' gradients go where the layer's own would. Nothing else knows of it: tracing
+wraps each layer, and what is wrapped does not match.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from byhand import kernels
+from byhand.kernels import Key
+from byhand.nn.layer import Array, Layer
+from byhand.nn.layers.activation import ReLU
+from byhand.nn.layers.conv import Conv2d
+from byhand.nn.layers.linear import Linear
+from byhand.nn.layers.pool import MaxPool2d
+from byhand.nn.param import NamedVector
+
+
+class Step(NamedTuple):
+    """A layer, or several fused into one: what runs at once."""
+
+    name: str  # of the layer whose parameters it has
+    place: int  # of the first layer, for its key
+    layer: Layer
+
+
+class FusedConv(Layer):
+    """A convolution with the ReLU, and perhaps the pooling, behind it."""
+
+    arrays = kernels.ARRAYS
+
+    def __init__(self, conv: Conv2d, pool: bool) -> None:
+        self._conv = conv
+        self._forward: Any = kernels.conv2d_relu_pool2d if pool else kernels.conv2d_relu
+        self._backward: Any = (
+            kernels.conv2d_relu_pool2d_backward if pool else kernels.conv2d_relu_backward
+        )
+
+    def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
+        """What the layers one after the other give."""
+        conv = self._conv
+        bias = None if conv.bias is None else conv.bias.value
+        y, cache = self._forward(x, conv.weight.value, bias, conv.stride, conv.padding)
+        return y, cache
+
+    def backward(
+        self, dy: Array, cache: Any, grads: NamedVector, need_dx: bool = True
+    ) -> Array | None:
+        """As that of the layers one after the other."""
+        dx, dweight, dbias = self._backward(dy, cache, need_dx)
+        grads["weight"] += dweight
+        if self._conv.bias is not None:
+            grads["bias"] += dbias
+        return dx
+
+
+class FusedLinear(Layer):
+    """A fully connected layer with the ReLU behind it."""
+
+    arrays = kernels.ARRAYS
+
+    def __init__(self, linear: Linear) -> None:
+        self._linear = linear
+
+    def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
+        """What the two layers give."""
+        bias = None if self._linear.bias is None else self._linear.bias.value
+        return kernels.linear_relu(x, self._linear.weight.value, bias)
+
+    def backward(
+        self, dy: Array, cache: Any, grads: NamedVector, need_dx: bool = True
+    ) -> Array | None:
+        """As that of the two layers."""
+        dx, dweight, dbias = kernels.linear_relu_backward(dy, cache, need_dx)
+        grads["weight"] += dweight
+        if self._linear.bias is not None:
+            grads["bias"] += dbias
+        return dx
+
+
+def single_steps(layers: Sequence[Layer]) -> tuple[Step, ...]:
+    """Each layer for itself."""
+    return tuple(Step(str(i), i, layer) for i, layer in enumerate(layers))
+
+
+def fused_steps(layers: Sequence[Layer]) -> tuple[Step, ...]:
+    """The layers, those that fit together as one."""
+    steps = []
+    i = 0
+    while i < len(layers):
+        layer, taken = _fuse(layers[i : i + 3])
+        steps.append(Step(str(i), i, layer))
+        i += taken
+    return tuple(steps)
+
+
+def _fuse(layers: Sequence[Layer]) -> tuple[Layer, int]:
+    """The step that these (at most three) begin with, and how many of them it takes."""
+    kinds = [type(layer) for layer in layers]  # a subclass may do something else
+    first = layers[0]
+    if isinstance(first, Conv2d) and kinds[0] is Conv2d:
+        pooled = kinds[1:] in ([ReLU, MaxPool2d], [MaxPool2d, ReLU])
+        if pooled and _halves(layers[1 if kinds[1] is MaxPool2d else 2]):
+            return FusedConv(first, pool=True), 3
+        if kinds[1:2] == [ReLU]:
+            return FusedConv(first, pool=False), 2
+    if isinstance(first, Linear) and kinds[:2] == [Linear, ReLU]:
+        return FusedLinear(first), 2
+    return first, 1
+
+
+def _halves(pool: Layer) -> bool:
+    """Whether a pooling is of windows 2 x 2 side by side."""
+    assert isinstance(pool, MaxPool2d)
+    two = ((2, 2), (2, 2), ((0, 0), (0, 0)))
+    return (pool.window.kernel, pool.window.stride, pool.window.padding) == two
