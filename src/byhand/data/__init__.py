@@ -1,5 +1,6 @@
 """Pictures in: where they come from, how they are split, standardised and put into batches."""
 
+from byhand.data.augment import Augmentation
 from byhand.data.batches import SAMPLINGS, Batch, batch_indices, batches, one_hot, standardised
 from byhand.data.bundled import open_digits
 from byhand.data.dataset import DIGITS, Dataset, Splits
@@ -21,6 +22,7 @@ __all__ = [
     "MNIST_HASHES",
     "MNIST_SHA256",
     "SAMPLINGS",
+    "Augmentation",
     "Batch",
     "Dataset",
     "Splits",

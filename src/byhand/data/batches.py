@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from byhand import kernels
+from byhand.data.augment import Augmentation
 from byhand.data.dataset import Dataset
 from byhand.data.standardise import Standardisation
 from byhand.errors import InputError, ShapeError
+from byhand.kernels import Key
 
 SAMPLINGS = ("shuffle", "in_order", "with_replacement")
 
@@ -77,6 +79,8 @@ def batches(
     standardisation: Standardisation | None = None,
     skip: int = 0,
     layout: str = "auto",
+    augment: Augmentation | None = None,
+    key: Key | None = None,
 ) -> Iterator[Batch]:
     """The batches of one epoch.
 
@@ -89,16 +93,21 @@ def batches(
         skip: batches of this epoch that were done already, as when a run resumes in the middle of
             an epoch: they are drawn, so that `rng` ends where it would have, and left out.
         layout: as for `byhand.kernels.as_layout`.
+        augment: how the pictures are moved, if at all.
+        key: what that is drawn from: the key of the epoch's first batch, the step of which counts
+            up from batch to batch.
 
     Raises:
-        InputError: a value is none of its kind (at the call).
+        InputError: a value is none of its kind, or augmentation has no key (at the call).
     """
+    if augment is not None and key is None:
+        raise InputError("augmentation needs randomness: pass key=nn.Key(seed, step)")
     if skip < 0:
         raise InputError(f"skip is {skip}, but it must be at least 0")
     indices = batch_indices(len(dataset), batch_size, rng, sampling)
     return _assembled(
         dataset, indices, standardisation or Standardisation.unit(dataset.image_shape[0]), skip,
-        layout,
+        layout, augment, key,
     )  # fmt: skip
 
 
@@ -108,10 +117,16 @@ def _assembled(
     standardisation: Standardisation,
     skip: int,
     layout: str,
+    augment: Augmentation | None,
+    key: Key | None,
 ) -> Iterator[Batch]:
     for number, where in enumerate(indices):
         if number >= skip:
-            images = standardised(dataset.images, where, standardisation, layout)
+            source, index = dataset.images, where
+            if augment is not None and key is not None:
+                source = augment.apply(source[where], key._replace(step=key.step + number))
+                index = np.arange(len(where))
+            images = standardised(source, index, standardisation, layout)
             yield Batch(images, dataset.labels[where], where)
 
 

@@ -102,6 +102,7 @@ def train(
             seed=prepared.seed,
             clip_norm=recipe.clip_norm,
             average=recipe.average,
+            augment=recipe.augment,
             state=state,
             checkpoint=checkpoint,
             settings=settings,

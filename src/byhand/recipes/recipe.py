@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from byhand.data import Augmentation
 from byhand.errors import InputError
 from byhand.losses import CrossEntropy, Loss
 from byhand.optim import Adam, Constant, ExponentialMovingAverage, Optimiser, Schedule
@@ -58,6 +59,7 @@ class Recipe:
     standardise: bool = True  # to mean 0, deviation 1; otherwise pixels / 255
     validation_fraction: float = 0.1  # of the training pictures, for making choices
     sampling: str = "shuffle"  # or in_order, or with_replacement
+    augment: Augmentation | None = None  # pictures moved each time they are seen
     # Network and loss
     model: Network = Network("lenet5")
     loss: Loss = CrossEntropy()  # noqa: RUF009

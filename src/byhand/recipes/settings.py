@@ -11,6 +11,7 @@ from types import NoneType, UnionType
 from typing import Any, get_args, get_type_hints
 
 from byhand import models
+from byhand.data import Augmentation
 from byhand.errors import InputError
 from byhand.losses import LOSSES, Loss
 from byhand.optim import OPTIMISERS, SCHEDULES, ExponentialMovingAverage, Optimiser, Schedule
@@ -23,6 +24,7 @@ PARTS: dict[type, Mapping[str, type]] = {
     Optimiser: OPTIMISERS,
     Schedule: SCHEDULES,
     Loss: LOSSES,
+    Augmentation: {"Augmentation": Augmentation},
     ExponentialMovingAverage: {"ExponentialMovingAverage": ExponentialMovingAverage},
 }
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from byhand import kernels, nn
-from byhand.data import Batch, Dataset, Standardisation, batches
+from byhand.data import Augmentation, Batch, Dataset, Standardisation, batches
 from byhand.errors import InputError, TrainingStopped
 from byhand.evaluation import logits
 from byhand.losses import CrossEntropy, Loss
@@ -60,6 +60,7 @@ def fit(
     seed: int = 0,
     clip_norm: float | None = None,
     average: ExponentialMovingAverage | None = None,
+    augment: Augmentation | None = None,
     state: TrainingState | None = None,
     checkpoint: Path | None = None,
     settings: dict[str, Any] | None = None,
@@ -90,6 +91,7 @@ def fit(
         clip_norm: the gradient is scaled down to this norm where it is larger.
         average: keeps a moving average of the weights, by which validation and test are scored
             (with the running statistics of batch norm as they are).
+        augment: how the training pictures are moved each time they are seen.
         state: where to go on, from `load_checkpoint` or `new_state`.
         checkpoint: a file that is written after each epoch and every 15 seconds.
         settings: kept in the checkpoint.
@@ -155,6 +157,8 @@ def fit(
             standardisation=standardisation,
             skip=state.batch,
             layout=layout,
+            augment=augment,
+            key=nn.Key(seed, state.step - state.batch),
         )
         for batch in order:
             if state.step >= total_steps:

@@ -103,5 +103,6 @@ void bind_memory(nb::module_& module);       // binding.cpp
 void bind_windows(nb::module_& module);      // bind_windows.cpp: convolution and pooling
 void bind_values(nb::module_& module);       // bind_values.cpp: linear, norm, activations, dropout, losses
 void bind_vectors(nb::module_& module);      // bind_vectors.cpp: optimisers and sums over flat vectors
+void bind_pictures(nb::module_& module);     // bind_pictures.cpp: augmentation
 
 }  // namespace byhand

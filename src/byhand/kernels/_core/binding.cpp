@@ -102,4 +102,5 @@ NB_MODULE(_compiled, m) {
     byhand::bind_windows(m);
     byhand::bind_values(m);
     byhand::bind_vectors(m);
+    byhand::bind_pictures(m);
 }

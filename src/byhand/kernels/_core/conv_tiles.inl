@@ -104,7 +104,6 @@ template <int K, int FT, int XT>
 static void gather_strip(const Sum& the_sum, const Strip& strip) {
     const Sum s = the_sum;  // in registers: what is stored could be a part of these for all the compiler knows
     const Strip p = strip;
-    const Q floor = load_float(p.floor);
     constexpr int T = XT * PARTS;
     const long filter = s.I * s.nu * K, channel = s.nu * K;
     for (long y = p.y0; y < p.y1; y++) {
@@ -133,6 +132,7 @@ static void gather_strip(const Sum& the_sum, const Strip& strip) {
                 }
             }
         }
+        const Q floor = load_float(strip.floor);  // read here, or it would take a register all along
         UNROLL for (int f = 0; f < FT; f++) {
             Q* out = p.out + ((f * s.OH + y) * s.OW + p.x0) * PARTS;
             UNROLL for (int t = 0; t < T; t++) out[t] = at_least(floor, sum[f][t]);
@@ -144,7 +144,6 @@ template <int K, int FT, int XT>
 static void scatter_strip(const Sum& the_sum, const Strip& strip) {
     const Sum s = the_sum;  // in registers: what is stored could be a part of these for all the compiler knows
     const Strip p = strip;
-    const Q floor = load_float(p.floor);
     constexpr int N = XT + K - 1;  // output pixels x = x0 .. x0 + N - 1
     const long filter = s.I * s.nu * K, channel = s.nu * K;
     const long x0 = p.x0 - s.ix - (K - 1);
@@ -190,6 +189,7 @@ static void scatter_strip(const Sum& the_sum, const Strip& strip) {
                 }
             }
         }
+        const Q floor = load_float(strip.floor);
         UNROLL for (int f = 0; f < FT; f++)
             UNROLL for (int n = 0; n < N; n++)
                 if (n >= begin && n < end)
@@ -203,7 +203,6 @@ template <int FT, int XT>
 static void general_strip(const Sum& the_sum, const Strip& strip) {
     const Sum s = the_sum;  // in registers: what is stored could be a part of these for all the compiler knows
     const Strip p = strip;
-    const Q floor = load_float(p.floor);
     const long filter = s.I * s.nu * s.nv, channel = s.nu * s.nv, step = s.ixs * PARTS;
     for (long y = p.y0; y < p.y1; y++) {
         const Taps taps(s, y);
@@ -226,6 +225,7 @@ static void general_strip(const Sum& the_sum, const Strip& strip) {
                     }
                 }
             }
+        const Q floor = load_float(strip.floor);
         UNROLL for (int f = 0; f < FT; f++)
             UNROLL for (int t = 0; t < XT; t++)
                 UNROLL for (int part = 0; part < PARTS; part++)

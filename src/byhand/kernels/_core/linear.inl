@@ -130,22 +130,28 @@ static inline void transpose8(const V from[LANES], V to[LANES]) {
 #endif
 }
 
-// One panel: the inputs i .. i + live - 1 of all images, as vectors (blocks * L, W) with zeros after the last.
-struct Panel {
+// Panels of inputs side by side, from input i on: each is vectors (blocks * L, W) that hold W * L inputs of all
+// images, or the `live` ones that there are and zeros.
+struct Panels {
     const V* vectors;
-    long i, live;
+    long i, live, count;
 };
 
-// dw of a panel's inputs, `tiles` times R outputs from output o on.
+// dw of R outputs from the first on and of all panels.
 template <int R, int W>
-static void weight_tiles(long blocks, long I, long O, const float* dy, const Panel& panel, float* dw, long o,
-                         long tiles) {
-    for (; tiles > 0; tiles--, o += R) {
-        V sum[R][W] = {};
-        const float* g = dy + o * LANES;
-        const V* in = panel.vectors;
+static void weight_tiles(long blocks, long I, long O, const float* dy, const Panels& panels, float* dw) {
+    const V* in = panels.vectors;
+    float* to = dw + panels.i;
+    for (long panel = 0; panel < panels.count; panel++, to += W * LANES) {
+        V sum[R][W];
+#pragma GCC unroll 8
+        for (int r = 0; r < R; r++)
+#pragma GCC unroll 8
+            for (int v = 0; v < W; v++) sum[r][v] = V{};
+
+        const float* g = dy;
         for (long b = 0; b < blocks; b++, g += O * LANES, in += LANES * W)
-#pragma GCC unroll 2
+#pragma GCC unroll 8
             for (long l = 0; l < LANES; l++) {
 #pragma GCC unroll 8
                 for (int r = 0; r < R; r++) {
@@ -154,19 +160,22 @@ static void weight_tiles(long blocks, long I, long O, const float* dy, const Pan
                     for (int v = 0; v < W; v++) sum[r][v] += slope * in[l * W + v];
                 }
             }
-        float* to = dw + o * I + panel.i;
-        if (panel.live == W * LANES) {
+        const bool full = panels.live == W * LANES;
 #pragma GCC unroll 8
-            for (int r = 0; r < R; r++)
+        for (int r = 0; r < R; r++) {
+            V row[W];
 #pragma GCC unroll 8
-                for (int v = 0; v < W; v++) *(Anywhere*)(to + r * I + v * LANES) = (Anywhere)sum[r][v];
-        } else {
-            for (int r = 0; r < R; r++) memcpy(to + r * I, sum[r], (size_t)panel.live * sizeof(float));
+            for (int v = 0; v < W; v++)
+                if (full)
+                    *(Anywhere*)(to + r * I + v * LANES) = (Anywhere)sum[r][v];
+                else
+                    row[v] = sum[r][v];
+            if (!full) memcpy(to + r * I, row, (size_t)panels.live * sizeof(float));
         }
     }
 }
 
-typedef void (*WeightTiles)(long, long, long, const float*, const Panel&, float*, long, long);
+typedef void (*WeightTiles)(long, long, long, const float*, const Panels&, float*);
 static const long ROWS = 6;
 static const long WIDTH = 2;  // vectors in one row of a tile; the last, narrow panel may have one
 static const WeightTiles WEIGHT_TILES[WIDTH][ROWS] = {
@@ -176,15 +185,14 @@ static const WeightTiles WEIGHT_TILES[WIDTH][ROWS] = {
      weight_tiles<6, 2>},
 };
 
-// Inputs i .. i + 8 * width - 1 of all images, those beyond I zero.
-static inline void fill_panel(long blocks, long I, long i, long width, const float* x, V* panel) {
+// Inputs i .. i + live - 1 of all images as one panel.
+static inline void fill_panel(long blocks, long I, long i, long live, long width, const float* x, V* panel) {
     for (long b = 0; b < blocks; b++)
         for (long v = 0; v < width; v++) {
             const V* from = (const V*)x + b * I + i + v * LANES;
-            const long live = I - i - v * LANES;
             V copy[LANES], turned[LANES];
-            if (live < LANES) {
-                for (long c = 0; c < LANES; c++) copy[c] = c < live ? from[c] : V{};
+            if (live - v * LANES < LANES) {
+                for (long c = 0; c < LANES; c++) copy[c] = v * LANES + c < live ? from[c] : V{};
                 from = copy;
             }
             transpose8(from, turned);
@@ -192,20 +200,27 @@ static inline void fill_panel(long blocks, long I, long i, long width, const flo
         }
 }
 
+static const long PANEL_CACHE = 1;  // vectors, so many that they stay in the first cache
+
 static void linear_weight_gradient(long blocks, long I, long O, const float* x, const float* dy, float* dw,
                                    float* db) {
-    const long columns = WIDTH * LANES, down = chunks(O, ROWS);
-    const double cost = 2.0 * LANES * (double)(blocks * O * columns);
-    parallel_for(chunks(I, columns), cost, [&](long begin, long end, int slot) {
-        V* vectors = (V*)scratch(slot, blocks * LANES * columns);
-        for (long unit = begin; unit < end; unit++) {
-            const long i = unit * columns, live = I - i < columns ? I - i : columns;
-            const long width = chunks(live, LANES);
-            fill_panel(blocks, I, i, width, x, vectors);
-            for (long t = 0, tiles; t < down; t += tiles) {
-                tiles = t < O % down ? O % down : down - t;  // as many as are of one size
+    const long columns = WIDTH * LANES, size = blocks * LANES * WIDTH, down = chunks(O, ROWS);
+    // Several panels at once, so that rows of dw are written in one go.
+    const long together = size < PANEL_CACHE ? PANEL_CACHE / (size + 1) + 1 : 1;
+    parallel_for(chunks(I, columns), 2.0 * (double)(size * LANES * O), [&](long begin, long end, int slot) {
+        V* vectors = (V*)scratch(slot, together * size * LANES);
+        for (long unit = begin, count; unit < end; unit += count) {
+            const long i = unit * columns, full = I / columns;
+            const bool narrow = unit == full;
+            count = narrow ? 1 : (end < full ? end : full) - unit;
+            if (count > together) count = together;
+            const long live = narrow ? I - i : columns, width = chunks(live, LANES);
+            for (long panel = 0; panel < count; panel++)
+                fill_panel(blocks, I, i + panel * columns, live, width, x, vectors + panel * size);
+            for (long t = 0; t < down; t++) {
                 const long o = tile_begin(O, down, t), rows = tile_begin(O, down, t + 1) - o;
-                WEIGHT_TILES[width - 1][rows - 1](blocks, I, O, dy, {vectors, i, live}, dw, o, tiles);
+                WEIGHT_TILES[width - 1][rows - 1](blocks, I, O, dy + o * LANES, {vectors, i, live, count},
+                                                  dw + o * I);
             }
         }
     });
