@@ -20,13 +20,13 @@ FILES = sorted(SOURCE.rglob("*.py"))
 # The way of the data; a room may import itself and what stands before it.
 ORDER = [
     "errors", "files", "kernels", "data", "nn", "losses", "optim", "evaluation", "training",
-    "plots", "models", "reader", "recipes", "experiments", "interop", "app", "cli",
+    "plots", "models", "reader", "recipes", "experiments", "interop", "bench", "app", "cli",
 ]  # fmt: skip
 # The front door offers all rooms, each when it is asked for; and `python -m byhand` is the cli.
 DOORS = {"__init__", "__main__"}
 HEAVY = {
     "matplotlib", "sklearn", "scipy", "PIL", "skimage", "typer", "rich", "pooch", "requests",
-    "starlette", "uvicorn", "torch", "onnx", "optuna", "mpi4py",
+    "starlette", "uvicorn", "torch", "jax", "optax", "onnx", "onnxruntime", "optuna", "mpi4py",
 }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from byhand.plots.gallery import gallery, gallery_size, mistakes_gallery
 from byhand.plots.layers import feature_maps, feature_maps_size, filters, filters_size, norm_bars
 from byhand.plots.reliability import reliability_diagram
 from byhand.plots.report import write_report
+from byhand.plots.speed import speed_bars, speed_bars_size
 from byhand.plots.style import new_axes, new_figure, save, styled
 
 __all__ = [
@@ -42,6 +43,8 @@ __all__ = [
     "norm_bars",
     "reliability_diagram",
     "save",
+    "speed_bars",
+    "speed_bars_size",
     "styled",
     "weight_norms",
     "write_report",
