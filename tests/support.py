@@ -34,3 +34,11 @@ def require_torch() -> ModuleType:
     except ImportError:
         _absent("torch", "PyTorch is not installed")
         raise
+
+
+def require_core() -> None:
+    """The compiled core; skips (or fails) where byhand was installed without it."""
+    from byhand.kernels import compiled
+
+    if compiled.core is None:
+        _absent("core", str(compiled.problem))

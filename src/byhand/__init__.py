@@ -1,7 +1,7 @@
 """byhand: convolutional networks written by hand, for digits written by hand.
 
 The rooms of the house, in the order of the data's way: kernels, data, nn, losses, optim,
-evaluation, training, plots, models, recipes, cli. Each imports only those named before it.
+evaluation, training, plots, models, recipes, bench, cli. Each imports only those named before it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ _ROOMS = ("kernels", "data", "nn", "losses", "optim", "evaluation", "training", 
 
 if TYPE_CHECKING:
     from byhand import (
+        bench,
         data,
         evaluation,
         kernels,
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     )
     from byhand.nn import load, save
 
-__all__ = ["__version__", "data", "evaluation", "kernels", "load", "losses", "models", "nn",
-           "optim", "plots", "recipes", "save", "training"]  # fmt: skip
+__all__ = ["__version__", "bench", "data", "evaluation", "kernels", "load", "losses", "models",
+           "nn", "optim", "plots", "recipes", "save", "training"]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

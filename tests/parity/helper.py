@@ -1,8 +1,8 @@
 """One helper for all parity: the same case computed by byhand and by PyTorch, as named arrays.
 
-A case has a name, and two ways to its results: `ours(dtype)` and `theirs(torch, dtype)`. Both start
-from the same numbers, drawn by `draw` from the case's and the number's names, so that nothing but
-the results needs to be kept in a fixture.
+A case has a name, and two ways to its results: `ours(dtype, layout)` and `theirs(torch, dtype)`.
+Both start from the same numbers, drawn by `draw` from the case's and the number's names, so that
+nothing but the results needs to be kept in a fixture.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pytest
 
-from byhand import losses, nn, optim
+import support
+from byhand import kernels, losses, nn, optim
 
 Array = np.ndarray
 Results = dict[str, Array]
@@ -33,11 +35,34 @@ class Case:
 
     name: str
     subject: Any  # byhand's object that the case is about
-    ours: Callable[[type], Results]
+    ours: Callable[..., Results]
     theirs: Callable[[ModuleType, type], Results]
+    arrays: bool = True  # whether it is about arrays that have layouts
 
     def __repr__(self) -> str:
         return self.name
+
+
+def arithmetics(cases: Iterable[Case]) -> list[Any]:
+    """Each case with each float type and, in float32, each layout: (case, dtype, layout)."""
+    return [
+        pytest.param(case, dtype, layout, id=f"{case}-{layout}-{np.dtype(dtype)}")
+        for case in cases
+        for dtype, layout in (
+            (np.float64, "reference"),
+            (np.float32, "reference"),
+            (np.float32, "lanes"),
+        )
+        if case.arrays or layout == "reference"
+    ]
+
+
+def to_layout(x: Array, layout: str) -> Any:
+    """x in the layout; skips (or fails) where there is no compiled core for it."""
+    if layout == "reference":
+        return x
+    support.require_core()
+    return kernels.Lanes.pack(x)
 
 
 def draw(name: str, shape: tuple[int, ...], low: float = -2.0, high: float = 2.0) -> Array:
@@ -94,18 +119,21 @@ def layer(
     x_value = draw(f"{name} x", shape)
     x_value = np.round(x_value) if whole else x_value
 
-    def by_byhand(dtype: type) -> Results:
+    def by_byhand(dtype: type, layout: str = "reference") -> Results:
         mine = ours.copy().init(np.random.default_rng(0), dtype)
         mine.load_state_dict({k: _value(name, k, v.shape) for k, v in mine.state_dict().items()})
-        x = x_value.astype(dtype)
-        y, cache = mine.forward(x, train=train)
+        y, cache = mine.forward(to_layout(x_value.astype(dtype), layout), train=train)
         dy = draw(f"{name} dy", y.shape).astype(dtype)
         grads = mine.new_grads()
-        dx = mine.backward(dy, cache, grads)
-        assert dx is not None
+        dx = mine.backward(to_layout(dy, layout), cache, grads)
+        assert type(dx) is type(y)
         if train:
             mine.commit(cache)
-        results = {"y": y, "dx": dx, **{f"d {k}": v for k, v in grads.items()}}
+        results = {
+            "y": kernels.as_numpy(y),
+            "dx": kernels.as_numpy(dx),
+            **{f"d {k}": v for k, v in grads.items()},
+        }
         results |= {f"after {k}": v for k, v in mine.buffers().items()}
         assert {k: v.dtype for k, v in results.items()} == dict.fromkeys(results, np.dtype(dtype))
         return results
@@ -184,12 +212,13 @@ def loss(
 ) -> Case:
     """A loss and the equal function of torch.nn.functional: value and gradient of the outputs."""
 
-    def by_byhand(dtype: type) -> Results:
-        z = (scale * draw(f"{name} outputs", shape)).astype(dtype)
+    def by_byhand(dtype: type, layout: str = "reference") -> Results:
+        z = to_layout((scale * draw(f"{name} outputs", shape)).astype(dtype), layout)
         value, cache = ours.forward(z, targets(f"{name} targets", shape), n)
         dz = ours.backward(cache)
+        assert type(dz) is type(z)
         assert dz.dtype == dtype
-        return {"value": np.array(value), "dz": dz}
+        return {"value": np.array(value), "dz": kernels.as_numpy(dz)}
 
     def by_torch(torch: ModuleType, dtype: type) -> Results:
         z = torch.tensor((scale * draw(f"{name} outputs", shape)).astype(dtype), requires_grad=True)
@@ -236,7 +265,7 @@ def optimiser(name: str, ours: optim.Optimiser, theirs: str, **arguments: Any) -
     gradients[:, 2:5] *= 2.0**-20  # where eps matters
     rates = [0.01 * 0.9**i for i in range(STEPS)]
 
-    def by_byhand(dtype: type) -> Results:
+    def by_byhand(dtype: type, layout: str = "reference") -> Results:
         w = start.astype(dtype)
         state = ours.new_state(w)
         path = []
@@ -256,7 +285,7 @@ def optimiser(name: str, ours: optim.Optimiser, theirs: str, **arguments: Any) -
             path.append(w.detach().numpy().copy())
         return {"moved": np.stack(path) - start.astype(dtype)}
 
-    return Case(name, ours, by_byhand, by_torch)
+    return Case(name, ours, by_byhand, by_torch, arrays=False)
 
 
 def schedule(
@@ -264,7 +293,7 @@ def schedule(
 ) -> Case:
     """A schedule and torch.optim.lr_scheduler's `theirs(**arguments)`: the rates of all steps."""
 
-    def by_byhand(dtype: type) -> Results:
+    def by_byhand(dtype: type, layout: str = "reference") -> Results:
         return {"rates": np.array([ours(step) for step in range(steps)])}
 
     def by_torch(torch: ModuleType, dtype: type) -> Results:
@@ -277,7 +306,7 @@ def schedule(
             rates.append(stepper.param_groups[0]["lr"])
         return {"rates": np.array(rates)}
 
-    return Case(name, ours, by_byhand, by_torch)
+    return Case(name, ours, by_byhand, by_torch, arrays=False)
 
 
 # Training -----------------------------------------------------------------------------------------
@@ -303,12 +332,12 @@ def training(
             x = draw(f"{name} x {step}", images).astype(dtype)
             yield x, draw_labels(f"{name} labels {step}", images[0], 10)
 
-    def by_byhand(dtype: type) -> Results:
+    def by_byhand(dtype: type, layout: str = "reference") -> Results:
         model = ours(dtype)
         state = stepper.new_state(model.flat)
         curve = []
         for x, labels in batches(dtype):
-            outputs, cache = model.forward(x, train=True)
+            outputs, cache = model.forward(to_layout(x, layout), train=True)
             value, loss_cache = loss_function.forward(outputs, labels)
             grads = model.new_grads()
             model.backward(loss_function.backward(loss_cache), cache, grads, need_dx=False)

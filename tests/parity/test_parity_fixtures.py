@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import support
-from parity.helper import TOLERANCE, Results, agree
+from parity.helper import TOLERANCE, Results, agree, arithmetics
 from parity.make_fixtures import FOLDER
-from parity.tables import TABLES
+from parity.tables import CASES, TABLES
 
 ALL = [(table, case) for table, cases in TABLES.items() for case in cases]
 every_case = pytest.mark.parametrize(("table", "case"), ALL, ids=[repr(c) for _, c in ALL])
@@ -31,10 +31,10 @@ def stored(table: str) -> dict[str, Results]:
     return results
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
-@every_case
-def test_a_case_agrees_with_the_fixture(table, case, dtype):
-    agree(case.ours(dtype), stored(table)[case.name], TOLERANCE[dtype])
+@pytest.mark.parametrize(("case", "dtype", "layout"), arithmetics(CASES))
+def test_a_case_agrees_with_the_fixture(case, dtype, layout):
+    (table,) = (table for table, cases in TABLES.items() if case in cases)
+    agree(case.ours(dtype, layout), stored(table)[case.name], TOLERANCE[dtype])
 
 
 @every_case

@@ -1,4 +1,4 @@
-"""Every layer, loss, optimiser and schedule gives PyTorch's numbers, in float64 and float32."""
+"""Every layer, loss, optimiser and schedule gives PyTorch's numbers, in each arithmetic."""
 
 from __future__ import annotations
 
@@ -7,19 +7,16 @@ import pytest
 
 import support
 from byhand import kernels, losses, nn, optim
-from parity.helper import TOLERANCE, agree
+from parity.helper import TOLERANCE, agree, arithmetics
 from parity.layer_cases import LAYERS
 from parity.other_cases import LOSSES, OPTIMISERS, SCHEDULES
 from parity.tables import CASES
 
-dtypes = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
 
-
-@dtypes
-@pytest.mark.parametrize("case", CASES, ids=repr)
-def test_a_case_agrees_with_pytorch(case, dtype):
+@pytest.mark.parametrize(("case", "dtype", "layout"), arithmetics(CASES))
+def test_a_case_agrees_with_pytorch(case, dtype, layout):
     torch = support.require_torch()
-    agree(case.ours(dtype), case.theirs(torch, dtype), TOLERANCE[dtype])
+    agree(case.ours(dtype, layout), case.theirs(torch, dtype), TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize(

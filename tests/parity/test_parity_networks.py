@@ -37,12 +37,20 @@ def test_ten_steps_in_float64_give_pytorchs_losses_and_weights(case):
     agree(case.ours(np.float64), case.theirs(torch, np.float64), TOLERANCE)
 
 
+@pytest.mark.parametrize("layout", ["reference", "lanes"])
 @pytest.mark.parametrize(("name", "family"), FLOAT32)
-def test_ten_steps_in_float32_give_pytorchs_losses(name, family):
+def test_ten_steps_in_float32_give_pytorchs_losses(name, family, layout):
     torch = support.require_torch()
     case = network(name, family)
-    ours, theirs = case.ours(np.float32)["curve"], case.theirs(torch, np.float32)["curve"]
+    ours, theirs = case.ours(np.float32, layout)["curve"], case.theirs(torch, np.float32)["curve"]
     np.testing.assert_allclose(ours, theirs, rtol=FLOAT32_TOLERANCE)
+
+
+@pytest.mark.parametrize(("name", "family"), FLOAT32)
+def test_ten_steps_on_lanes_give_the_losses_of_the_reference_in_float64(name, family):
+    case = network(name, family)
+    ours, exact = case.ours(np.float32, "lanes")["curve"], case.ours(np.float64)["curve"]
+    np.testing.assert_allclose(ours, exact, rtol=FLOAT32_TOLERANCE)
 
 
 def test_every_network_is_compared():

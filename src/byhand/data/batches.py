@@ -131,15 +131,21 @@ def _assembled(
 
 
 def standardised(
-    images: NDArray[Any], index: NDArray[np.int64], by: Standardisation, layout: str = "auto"
+    images: NDArray[Any],
+    index: NDArray[np.int64],
+    by: Standardisation,
+    layout: str = "auto",
+    train: bool = True,
 ) -> Any:
     """The pictures at `index` of a set (N, C, H, W), standardised, in the layout asked for.
 
-    The compiled core takes them out of a set of bytes in one pass.
+    The compiled core takes many out of a set of bytes in one pass. `train` is as for
+    `byhand.kernels.as_layout`.
     """
-    if kernels.resolve_layout(layout) == "lanes" and images.dtype == np.uint8:
+    many = train or len(index) > kernels.FEW_IMAGES
+    if many and kernels.resolve_layout(layout) == "lanes" and images.dtype == np.uint8:
         return kernels.gather(images, index, *by.scale_and_shift, layout)
-    return kernels.as_layout(by.apply(images[index]), layout)
+    return kernels.as_layout(by.apply(images[index]), layout, train)
 
 
 def one_hot(labels: ArrayLike, classes: int, dtype: DTypeLike = np.float32) -> NDArray[Any]:

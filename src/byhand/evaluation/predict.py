@@ -63,7 +63,8 @@ def logits(
     layout = layout_for(model, layout)
     for start in range(0, len(x), batch_size):
         index = np.arange(start, min(start + batch_size, len(x)))
-        outputs_of, _ = forward(model, standardised(x, index, standardisation, layout), False, None)
+        pictures = standardised(x, index, standardisation, layout, train=False)
+        outputs_of, _ = forward(model, pictures, False, None)
         y = kernels.as_numpy(outputs_of)
         if y.shape != (len(index), len(card.classes)):
             raise ShapeError(

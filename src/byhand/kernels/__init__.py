@@ -5,8 +5,9 @@
 
 The type of the first argument picks the arithmetic (operation.py). Each operation has one
 definition, in NumPy (reference/), and one fast version, on the array `Lanes` (lanes/, whose pages
-are named like those of reference/, and which call the compiled core, _core/). layout.py says which
-arithmetic runs when nobody says; random.py is the randomness that operations are given.
+are named like those of reference/, and which call the compiled core, _core/); the few that one
+image alone passes through have another, on `Rows` (rows.py). layout.py says which arithmetic runs
+when nobody says; random.py is the randomness that operations are given.
 
 To add an operation: write the pair in reference/ with `@operation`, and, if it is to be fast, the
 pair in lanes/ with `@implements(reference.page.name, Lanes)`. There is no list to extend but
@@ -17,6 +18,7 @@ from byhand.kernels.compiled import core_for, fma_peak, instruction_set
 from byhand.kernels.lanes import LANES, Lanes
 from byhand.kernels.layout import (
     ARRAYS,
+    FUSED,
     LAYOUTS,
     arithmetic,
     as_layout,
@@ -84,16 +86,20 @@ from byhand.kernels.reference.pool import (
     max_pool2d,
     max_pool2d_backward,
 )
+from byhand.kernels.rows import FEW_IMAGES, Rows
 from byhand.kernels.threads import available_threads, cores, set_threads, threads
 
 __all__ = [
     "ARRAYS",
+    "FEW_IMAGES",
+    "FUSED",
     "LANES",
     "LAYOUTS",
     "BatchNormCache",
     "Key",
     "Lanes",
     "Padding",
+    "Rows",
     "Size",
     "Window",
     "add",

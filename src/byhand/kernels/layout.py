@@ -11,9 +11,11 @@ from byhand.errors import InputError
 from byhand.kernels import compiled
 from byhand.kernels.lanes import Lanes
 from byhand.kernels.lanes import gather as gather_lanes
+from byhand.kernels.rows import FEW_IMAGES, Rows
 
 LAYOUTS = ("auto", "lanes", "reference")
 ARRAYS = (np.ndarray, Lanes)  # the array types whose every operation is there
+FUSED = (Lanes, Rows)  # those that have layers run as one (reference/fused.py) of their own
 
 
 def resolve_layout(layout: str) -> str:
@@ -38,11 +40,12 @@ def arithmetic() -> tuple[str, str]:
     return "lanes", reason if compiled.problem is None else f"{reason}: {compiled.problem}"
 
 
-def as_layout(x: NDArray[Any] | Lanes, layout: str = "auto") -> Any:
+def as_layout(x: NDArray[Any] | Lanes, layout: str = "auto", train: bool = True) -> Any:
     """Give `x`, shaped (N, ...), in the array type whose arithmetic is to run.
 
     `reference` is the plain NumPy array; `lanes` is `Lanes`, in float32; `auto` is `Lanes` for
-    float32 where the compiled core is there, and else the NumPy array.
+    float32 where the compiled core is there, and else the NumPy array. With `train` false, that is
+    when nobody is to go backward, `Rows` takes the place of `Lanes` for few images.
 
     Raises:
         InputError: there is no such layout, or no compiled core for it.
@@ -52,6 +55,8 @@ def as_layout(x: NDArray[Any] | Lanes, layout: str = "auto") -> Any:
     x = np.asarray(x)
     if resolve_layout(layout) == "reference" or (layout == "auto" and x.dtype != np.float32):
         return x
+    if not train and x.size > 0 and len(x) <= FEW_IMAGES:
+        return Rows.of(x)
     return Lanes.pack(x)
 
 

@@ -28,6 +28,14 @@ def operation(reference: F) -> F:
                 f"{reference.__name__} got an array of {first.dtype}, but it computes with "
                 "floats; standardise the pictures first, or call .astype(numpy.float32)"
             )
+        # What another arithmetic's forward kept would be misread without a word.
+        for value in args:
+            for part in value if isinstance(value, tuple) else (value,):
+                if type(part) in generic.registry and not isinstance(part, np.ndarray):
+                    raise ShapeError(
+                        f"{reference.__name__} got a NumPy array beside a {type(part).__name__}; "
+                        "bring both into one layout with kernels.as_layout"
+                    )
         return reference(first, *args, **kwargs)
 
     @wraps(reference)

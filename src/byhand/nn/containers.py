@@ -88,7 +88,7 @@ class Sequential(Several):
 
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """x through all layers; the cache is the list of theirs."""
-        steps = self._steps(isinstance(x, kernels.Lanes))
+        steps = self._steps(isinstance(x, kernels.FUSED))
         caches = []
         for step in steps:
             x, cache = forward(step.layer, x, train, None if key is None else key.child(step.place))

@@ -108,6 +108,14 @@ void linear_weight_gradient(long blocks, long I, long O, const Memory& x, const 
     });
 }
 
+// Of n images as a plain array, into y.
+void linear_rows(long n, long I, long O, nb::handle x, nb::handle weight, nb::handle bias, nb::handle y,
+                 bool relu) {
+    const Array<float> in(x, n * I, "x"), w(weight, I * O, "the weight"), b(bias, O, "the bias");
+    const Array<float> out(y, n * O, "y", true);
+    compute(2.0 * n * I * O, [&] { kernels().linear_rows(n, I, O, in, w, b, out.data(), relu); });
+}
+
 // Batch normalisation ------------------------------------------------------------------------------------
 
 void batch_norm_statistics(long n, long C, long P, const Memory& x, nb::handle mean, nb::handle var) {
@@ -264,6 +272,8 @@ void bind_values(nb::module_& m) {
     m.def("linear", linear, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg());
     m.def("linear_input_gradient", linear_input_gradient);
     m.def("linear_weight_gradient", linear_weight_gradient, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none());
+    m.def("linear_rows", linear_rows, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(),
+          nb::arg(), nb::arg());
     m.def("batch_norm_statistics", batch_norm_statistics);
     m.def("batch_norm", batch_norm);
     m.def("batch_norm_weight_gradient", batch_norm_weight_gradient);

@@ -6,29 +6,29 @@ namespace {
 
 using Floats = Array<float>;
 
-void sgd(nb::handle w, nb::handle g, nb::handle velocity, float rate, float momentum, float dampening,
-         float decay, bool nesterov, bool first) {
+void sgd(nb::handle w, nb::handle g, nb::handle velocity, double rate, double momentum, double dampening,
+         double decay, bool nesterov, bool first) {
     const long n = count_of(w);
     const Floats weights(w, n, "w", true), gradient(g, n, "g"), v(velocity, n, "velocity", true);
     kernels().sgd(n, weights.data(), gradient, v.data(), rate, momentum, dampening, decay, nesterov, first);
 }
 
-void adagrad(nb::handle w, nb::handle g, nb::handle sum, float rate, float eps, float decay) {
+void adagrad(nb::handle w, nb::handle g, nb::handle sum, double rate, double eps, double decay) {
     const long n = count_of(w);
     const Floats weights(w, n, "w", true), gradient(g, n, "g"), s(sum, n, "sum", true);
     kernels().adagrad(n, weights.data(), gradient, s.data(), rate, eps, decay);
 }
 
-void rmsprop(nb::handle w, nb::handle g, nb::handle square, nb::handle velocity, float rate, float alpha,
-             float eps, float momentum, float decay) {
+void rmsprop(nb::handle w, nb::handle g, nb::handle square, nb::handle velocity, double rate, double alpha,
+             double eps, double momentum, double decay) {
     const long n = count_of(w);
     const Floats weights(w, n, "w", true), gradient(g, n, "g"), s(square, n, "square", true);
     const Floats v(velocity, n, "velocity", true);
     kernels().rmsprop(n, weights.data(), gradient, s.data(), v.data(), rate, alpha, eps, momentum, decay);
 }
 
-void adam(nb::handle w, nb::handle g, nb::handle mean, nb::handle square, float rate, float root, float beta1,
-          float beta2, float eps, float decay, float shrink) {
+void adam(nb::handle w, nb::handle g, nb::handle mean, nb::handle square, double rate, double root, double beta1,
+          double beta2, double eps, double decay, double shrink) {
     const long n = count_of(w);
     const Floats weights(w, n, "w", true), gradient(g, n, "g"), m(mean, n, "mean", true);
     const Floats s(square, n, "square", true);

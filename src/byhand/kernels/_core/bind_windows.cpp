@@ -74,6 +74,16 @@ void conv_pool_weight_gradient(const Conv& geometry, long blocks, const Memory& 
     });
 }
 
+// Of n pictures as a plain array, into y.
+void conv_rows(const Conv& geometry, long n, nb::handle x, nb::handle weight, nb::handle bias, nb::handle y,
+               bool relu, bool pool) {
+    const Conv c = blocks_in(geometry, n);
+    const Array<float> in(x, x_floats(c) / LANES, "x"), w(weight, weights(c), "the weight");
+    const Array<float> b(bias, c.F, "the bias");
+    const Array<float> out(y, (pool ? pooled_floats(c) : y_floats(c)) / LANES, "y", true);
+    compute(operations(c) / LANES, [&] { kernels().conv_rows(c, in, w, b, out.data(), relu, pool); });
+}
+
 // Pooling ----------------------------------------------------------------------------------------------
 
 Pool blocks_in(const Pool& geometry, long blocks) {
@@ -156,6 +166,8 @@ void bind_windows(nb::module_& m) {
           nb::arg().none());
     m.def("conv_pool_weight_gradient", conv_pool_weight_gradient, nb::arg(), nb::arg(), nb::arg(), nb::arg(),
           nb::arg(), nb::arg(), nb::arg().none());
+    m.def("conv_rows", conv_rows, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg(),
+          nb::arg(), nb::arg());
     m.def("max_pool", max_pool);
     m.def("max_pool_backward", max_pool_backward);
     m.def("avg_pool", avg_pool);

@@ -1,6 +1,7 @@
 // Checks the convolution kernels against plain double-precision loops, then times them beside the FMA peak.
 //
-//   sh test.sh FOLDER -O3 && g++ -std=c++20 -O3 conv_bench.cpp FOLDER/*.o -pthread -o FOLDER/conv_bench
+//   sh test.sh FOLDER -O3 conv fused
+//   g++ -std=c++20 -O3 conv_bench.cpp FOLDER/{isa_*,dispatch,threads}.o -pthread -o FOLDER/conv_bench
 //   FOLDER/conv_bench check            or
 //   FOLDER/conv_bench time [threads]   BYHAND_ISA chooses the instruction set
 #include <algorithm>
@@ -54,7 +55,8 @@ static double check(const Conv& c, int seed) {
             for (long i = 0; i < c.C; i++) for (long u = 0; u < c.KH; u++) for (long v = 0; v < c.KW; v++) {
                 const long h = oy * c.SH + u - c.top, k = ox * c.SW + v - c.left;
                 if (h < 0 || h >= c.H || k < 0 || k >= c.W) continue;
-                const long a = (((n * c.C + i) * c.H + h) * c.W + k) * L + l, e = ((f * c.C + i) * c.KH + u) * c.KW + v;
+                const long a = (((n * c.C + i) * c.H + h) * c.W + k) * L + l;
+                const long e = ((f * c.C + i) * c.KH + u) * c.KW + v;
                 sum += (double)w.at[e] * x.at[a];
                 edx[a] += (double)w.at[e] * dy.at[o];
                 edw[e] += (double)x.at[a] * dy.at[o];
@@ -73,8 +75,9 @@ static double check(const Conv& c, int seed) {
             error = d == d ? std::max(error, d) : INFINITY;
         }
         if (error > 1e-5)
-            printf("WRONG %s by %.2g: blocks %ld, %ldx%ldx%ld -> %ldx%ldx%ld, kernel %ldx%ld stride %ld,%ld pad %ld,%ld\n",
-                   what, error, c.blocks, c.C, c.H, c.W, c.F, c.OH, c.OW, c.KH, c.KW, c.SH, c.SW, c.top, c.left);
+            printf("WRONG %s by %.2g: blocks %ld, %ldx%ldx%ld -> %ldx%ldx%ld, kernel %ldx%ld "
+                   "stride %ld,%ld pad %ld,%ld\n", what, error, c.blocks, c.C, c.H, c.W, c.F, c.OH, c.OW,
+                   c.KH, c.KW, c.SH, c.SW, c.top, c.left);
         worst = std::max(worst, error);
     };
     compare(ey, y, "y"), compare(edx, dx, "dx"), compare(edw, dw, "dw");
@@ -183,8 +186,9 @@ static void time_one(const char* name, const Conv& c) {
     });
     const double top = TURNS * k.operations_per_turn / t[0] * threads();
     const auto share = [&](int i) { return 100 * flop / top / t[i]; };
-    printf("%-27s %7.1f us %4.0f %4.0f %4.0f   | %4.0f (%3.0f)   %4.0f (%3.0f)   %4.0f (%3.0f)\n", name, t[1] * 1e6,
-           share(1), share(2), share(3), share(4), share(5), share(6), share(7), share(8), share(9));
+    printf("%-27s %7.1f us %4.0f %4.0f %4.0f   | %4.0f (%3.0f)   %4.0f (%3.0f)   %4.0f (%3.0f)\n", name,
+           t[1] * 1e6, share(1), share(2), share(3), share(4), share(5), share(6), share(7), share(8),
+           share(9));
     fflush(stdout);
 }
 
@@ -193,7 +197,8 @@ int main(int argc, char** argv) {
     if (only != "time" && !(check_all() < 1e-5)) return 1;
     if (only == "check") return 0;
     if (argc > 2) set_threads(atoi(argv[2]));
-    printf("%s, %d threads; %% of peak              y   dx   dw   |  pooled, for training; inference; dw (apart)\n",
+    printf("%s, %d threads; %% of peak              y   dx   dw   |  pooled, for training; inference; dw "
+           "(apart)\n",
            kernels().name, threads());
     time_one("one_conv, 1 block", conv(1, 1, 28, 28, 8, 5, 5));
     time_one("one_conv 1->8 5x5 28", conv(8, 1, 28, 28, 8, 5, 5));

@@ -19,14 +19,19 @@ struct Products {
     long x_row;         // from there to the row under dy's next
     long rows, OW, W;
     long column, step;  // tap 0 of output pixel 0 is at this column; of the next, a step further
+    long x_plane;       // for PLANES
 };
+
+// What the taps of a tile are: neighbouring columns, output pixels being a column or `step` of them apart; or,
+// of a kernel of one pixel, input channels.
+enum Layout { COLUMNS1, COLUMNS, PLANES };
 
 // Where FT * VT is too few sums to hide the latency, there are so many copies of each, which neighbouring
 // pixels add to in turn.
 constexpr int copies(int FT, int VT) { return (8 + FT * VT * PARTS - 1) / (FT * VT * PARTS); }
 
 // Add to total[f * filter + v].
-template <bool STEP1, int FT, int VT>
+template <Layout LAYOUT, int FT, int VT>
 static void products(const Products& products, Q* total, long filter) {
     const Products p = products;  // in registers
     constexpr int COPIES = copies(FT, VT), XT = COPIES > 1 ? COPIES : SUMS / 12;
@@ -35,10 +40,12 @@ static void products(const Products& products, Q* total, long filter) {
         UNROLL for (int f = 0; f < FT; f++)
             UNROLL for (int v = 0; v < VT; v++)
                 UNROLL for (int part = 0; part < PARTS; part++) sum[k][f][v][part] = Q{};
-    const long step = STEP1 ? 1 : p.step;
+    const long step = LAYOUT == COLUMNS1 ? 1 : p.step;
+    const long apart = LAYOUT == PLANES ? p.x_plane : 1;  // from tap to tap
+    constexpr int WIDTH = LAYOUT == PLANES ? 1 : VT;      // columns that the taps take
     // Pixels `begin` .. `end` - 1 have all of their taps inside of the picture; whole groups of XT.
     const long begin = least(p.OW, most(0, ceil_div(most(0, -p.column), step)));
-    const long last = p.W - VT - p.column;
+    const long last = p.W - WIDTH - p.column;
     long end = last < 0 ? 0 : least(p.OW, last / step + 1);
     end = begin + most(0, end - begin) / XT * XT;
 
@@ -57,29 +64,29 @@ static void products(const Products& products, Q* total, long filter) {
                             HOLD(held[f]);
                         }
                         UNROLL for (int v = 0; v < VT; v++) {
-                            Q a = in[(t * step + v) * PARTS + part];
+                            Q a = in[(t * step + v * apart) * PARTS + part];
                             HOLD(a);
                             UNROLL for (int f = 0; f < FT; f++) sum[t % COPIES][f][v][part] += held[f] * a;
                         }
                     }
                 } else {  // hold x; at step 1, all pixels' taps
                     Q held[XT + VT - 1];
-                    if constexpr (STEP1)
+                    if constexpr (LAYOUT == COLUMNS1)
                         UNROLL for (int k = 0; k < XT + VT - 1; k++) {
                             held[k] = in[k * PARTS + part];
                             HOLD(held[k]);
                         }
                     UNROLL for (int t = 0; t < XT; t++) {
-                        if constexpr (!STEP1)
+                        if constexpr (LAYOUT != COLUMNS1)
                             UNROLL for (int v = 0; v < VT; v++) {
-                                held[v] = in[(t * step + v) * PARTS + part];
+                                held[v] = in[(t * step + v * apart) * PARTS + part];
                                 HOLD(held[v]);
                             }
                         UNROLL for (int f = 0; f < FT; f++) {
                             Q a = g[f * p.dy_plane + t * PARTS];
                             HOLD(a);
                             UNROLL for (int v = 0; v < VT; v++)
-                                sum[t % COPIES][f][v][part] += a * held[STEP1 ? t + v : v];
+                                sum[t % COPIES][f][v][part] += a * held[LAYOUT == COLUMNS1 ? t + v : v];
                         }
                     }
                 }
@@ -91,8 +98,10 @@ static void products(const Products& products, Q* total, long filter) {
             const long column = x * step + p.column;
             UNROLL for (int part = 0; part < PARTS; part++) {
                 Q in[VT];
-                UNROLL for (int v = 0; v < VT; v++)
-                    in[v] = column + v >= 0 && column + v < p.W ? row[(column + v) * PARTS + part] : Q{};
+                UNROLL for (int v = 0; v < VT; v++) {
+                    const long at = LAYOUT == PLANES ? column : column + v;
+                    in[v] = at >= 0 && at < p.W ? row[(column + v * apart) * PARTS + part] : Q{};
+                }
                 UNROLL for (int f = 0; f < FT; f++) {
                     const Q g = dy[f * p.dy_plane + x * PARTS + part];
                     UNROLL for (int v = 0; v < VT; v++) sum[0][f][v][part] += g * in[v];
@@ -118,17 +127,17 @@ constexpr int channels_for(int VT) {
 }
 
 // The tile of ft channels and vt taps.
-template <bool STEP1, int FT, int VT>
+template <Layout LAYOUT, int FT, int VT>
 static ProductsKernel products_of_channels(long ft) {
     if constexpr (FT > 1)
-        if (ft < FT) return products_of_channels<STEP1, FT - 1, VT>(ft);
-    return products<STEP1, FT, VT>;
+        if (ft < FT) return products_of_channels<LAYOUT, FT - 1, VT>(ft);
+    return products<LAYOUT, FT, VT>;
 }
-template <bool STEP1, int VT = MOST_TAPS>
+template <Layout LAYOUT, int VT = MOST_TAPS>
 static ProductsKernel products_kernel(long ft, long vt) {
     if constexpr (VT > 1)
-        if (vt < VT) return products_kernel<STEP1, VT - 1>(ft, vt);
-    return products_of_channels<STEP1, channels_for(VT), VT>(ft);
+        if (vt < VT) return products_kernel<LAYOUT, VT - 1>(ft, vt);
+    return products_of_channels<LAYOUT, channels_for(VT), VT>(ft);
 }
 
 // out[k] = the sum of the lanes of in[k], k < count.
@@ -178,26 +187,35 @@ struct Chunk {
     Q* memory;
 };
 
+static Layout layout_of(const Conv& c) {
+    return c.KH == 1 && c.KW == 1 ? PLANES : c.SW == 1 ? COLUMNS1 : COLUMNS;
+}
+
 // All products of a chunk, whose dy is at g.
 static void add_products(const Conv& c, const float* x, const Rows& g, const Chunk& k, bool bias) {
     const long filter = c.C * c.KH * c.KW;
-    const Split taps(c.KW, MOST_TAPS);
+    const Layout layout = layout_of(c);
+    const long planes = layout == PLANES ? c.C : 1, columns = layout == PLANES ? c.C : c.KW;
+    const Split taps(columns, MOST_TAPS);
+    const auto kernel = layout == PLANES     ? products_kernel<PLANES>
+                        : layout == COLUMNS1 ? products_kernel<COLUMNS1>
+                                             : products_kernel<COLUMNS>;
     if (bias) add_rows(g, k.ft, k.y_end - k.y, c.OW, k.total + filter * PARTS, filter);
-    for (long i = 0; i < c.C; i++)
+    for (long i = 0; i < c.C; i += planes)
         for (long u = 0; u < c.KH; u++) {
             // Those of the chunk's rows under which there is a row of x.
             const long y0 = most(k.y, ceil_div(most(0, c.top - u), c.SH));
             const long below = c.H - 1 + c.top - u;
             const long y1 = below < 0 ? 0 : least(k.y_end, below / c.SH + 1);
             if (y0 >= y1) continue;
-            const Q* const row = (const Q*)x + ((k.block * c.C + i) * c.H + y0 * c.SH + u - c.top) * c.W * PARTS;
+            const long first = (k.block * c.C + i) * c.H + y0 * c.SH + u - c.top;
+            const Q* const row = (const Q*)x + first * c.W * PARTS;
             for (long n = 0; n < taps.parts; n++) {
                 const long v = taps.begin(n), vt = taps.begin(n + 1) - v;
-                const Products p{g.dy + (y0 - k.y) * c.OW * PARTS, g.plane, row, c.SH * c.W * PARTS, y1 - y0,
-                                 c.OW, c.W, v - c.left, c.SW};
-                const ProductsKernel kernel =
-                    c.SW == 1 ? products_kernel<true>(k.ft, vt) : products_kernel<false>(k.ft, vt);
-                kernel(p, k.total + ((i * c.KH + u) * c.KW + v) * PARTS, filter + 1);
+                const long plane = c.H * c.W, ahead = layout == PLANES ? v * plane * PARTS : 0;
+                const Products p{g.dy + (y0 - k.y) * c.OW * PARTS, g.plane, row + ahead, c.SH * c.W * PARTS,
+                                 y1 - y0, c.OW, c.W, (layout == PLANES ? 0 : v) - c.left, c.SW, plane};
+                kernel(k.ft, vt)(p, k.total + ((i * c.KH + u) * c.KW + v) * PARTS, filter + 1);
             }
         }
 }
@@ -209,7 +227,8 @@ static void weight_gradient(const Conv& c, long chunk, long together, long neede
                             const Add& add) {
     if (c.F <= 0) return;
     const long filter = c.C * c.KH * c.KW;             // weights of a channel f
-    const Split channels(c.F, channels_for(ceil_div(c.KW, most(1, ceil_div(c.KW, MOST_TAPS)))));
+    const long columns = layout_of(c) == PLANES ? c.C : c.KW;
+    const Split channels(c.F, channels_for(ceil_div(columns, most(1, ceil_div(columns, MOST_TAPS)))));
     const long sets = c.OH / together, rows = c.blocks * sets;  // counted in sets of so many
     // A group is some of the rows: as many groups as it takes to have work for all threads.
     const long groups = threads() == 1 ? 1 : most(1, least(rows, ceil_div(4L * threads(), channels.parts)));
@@ -231,8 +250,8 @@ static void weight_gradient(const Conv& c, long chunk, long together, long neede
             for (long row = rows * group / groups, next; row < row_end; row = next) {
                 const long block = row / sets;
                 next = least(least(row + most(1, chunk / together), row_end), (block + 1) * sets);
-                add(Chunk{block, f0, ft, (row - block * sets) * together, (next - block * sets) * together, total,
-                          total + totals / LANES * PARTS});
+                const long y = (row - block * sets) * together, y_end = (next - block * sets) * together;
+                add(Chunk{block, f0, ft, y, y_end, total, total + totals / LANES * PARTS});
             }
             add_lanes(total, ft * (filter + 1), result + (group * c.F + f0) * (filter + 1));
         }
@@ -250,6 +269,7 @@ static void weight_gradient(const Conv& c, long chunk, long together, long neede
 }
 
 static void conv_weight_gradient(const Conv& c, const float* x, const float* dy, float* dw, float* db) {
+    if (winograd::weight_gradient(c, x, dy, dw, db)) return;
     weight_gradient(c, chunk_rows(c), 1, 0, dw, db, [&](const Chunk& k) {
         const Rows g{(const Q*)dy + ((k.block * c.F + k.f0) * c.OH + k.y) * c.OW * PARTS, c.OH * c.OW * PARTS};
         add_products(c, x, g, k, db);

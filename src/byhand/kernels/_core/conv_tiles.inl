@@ -113,9 +113,11 @@ static void gather_strip(const Sum& the_sum, const Strip& strip) {
             const Q bias = load_float(p.b ? p.b[f] : 0.0f);
             UNROLL for (int t = 0; t < T; t++) sum[f][t] = bias;
         }
-        for (long i = 0; i < s.I; i++) {
-            const Q* in = p.in + ((i * s.IH + taps.row + taps.u0) * p.width + s.ix + p.x0) * PARTS;
-            const float* w = p.w + i * channel + taps.u0 * K;
+        const Q* plane = p.in + ((taps.row + taps.u0) * p.width + s.ix + p.x0) * PARTS;
+        const float* weights = p.w + taps.u0 * K;
+        for (long i = 0; i < s.I; i++, plane += s.IH * p.width * PARTS, weights += channel) {
+            const Q* in = plane;
+            const float* w = weights;
             for (long u = taps.u0; u < taps.u1; u++, in += p.width * PARTS, w += K) {
                 UNROLL for (int v = 0; v < K; v++) {
                     Q a[FT];
@@ -144,6 +146,7 @@ template <int K, int FT, int XT>
 static void scatter_strip(const Sum& the_sum, const Strip& strip) {
     const Sum s = the_sum;  // in registers: what is stored could be a part of these for all the compiler knows
     const Strip p = strip;
+    const Q floor = load_float(p.floor);  // here, although it takes a register: GCC spills more otherwise
     constexpr int N = XT + K - 1;  // output pixels x = x0 .. x0 + N - 1
     const long filter = s.I * s.nu * K, channel = s.nu * K;
     const long x0 = p.x0 - s.ix - (K - 1);
@@ -189,7 +192,6 @@ static void scatter_strip(const Sum& the_sum, const Strip& strip) {
                 }
             }
         }
-        const Q floor = load_float(strip.floor);
         UNROLL for (int f = 0; f < FT; f++)
             UNROLL for (int n = 0; n < N; n++)
                 if (n >= begin && n < end)
@@ -212,10 +214,12 @@ static void general_strip(const Sum& the_sum, const Strip& strip) {
             UNROLL for (int t = 0; t < XT; t++)
                 UNROLL for (int part = 0; part < PARTS; part++) sum[f][t][part] = bias;
         }
-        for (long i = 0; i < s.I; i++)
+        const Q* plane = p.in + ((taps.row + taps.u0) * p.width + s.ix + p.x0 * s.ixs) * PARTS;
+        const float* weights = p.w + taps.u0 * s.nv;
+        for (long i = 0; i < s.I; i++, plane += s.IH * p.width * PARTS, weights += channel)
             for (long u = taps.u0; u < taps.u1; u++) {
-                const Q* in = p.in + ((i * s.IH + taps.row + u) * p.width + s.ix + p.x0 * s.ixs) * PARTS;
-                const float* w = p.w + i * channel + u * s.nv;
+                const Q* in = plane + (u - taps.u0) * p.width * PARTS;
+                const float* w = weights + (u - taps.u0) * s.nv;
                 for (long v = 0; v < s.nv; v++, in += PARTS, w++) {
                     UNROLL for (int f = 0; f < FT; f++) {
                         const Q a = load_float(w[f * filter]);
@@ -285,12 +289,12 @@ struct Split {
     long begin(long k) const { return length * k / parts; }
 };
 
-// Columns ix .. ix + columns - 1 of a block's picture, zero where there are none.
-static void pad_columns(const Sum& s, const Q* in, long columns, Q* out) {
-    const long begin = least(columns, most(0, -s.ix)), end = most(begin, least(columns, s.IW - s.ix));
+// Columns from .. from + columns - 1 of a block's picture, zero where there are none.
+static void pad_columns(const Sum& s, const Q* in, long from, long columns, Q* out) {
+    const long begin = least(columns, most(0, -from)), end = most(begin, least(columns, s.IW - from));
     for (long row = 0; row < s.I * s.IH; row++, in += s.IW * PARTS, out += columns * PARTS) {
         for (long k = 0; k < begin * PARTS; k++) out[k] = Q{};
-        for (long k = begin * PARTS; k < end * PARTS; k++) out[k] = in[s.ix * PARTS + k];
+        for (long k = begin * PARTS; k < end * PARTS; k++) out[k] = in[from * PARTS + k];
         for (long k = end * PARTS; k < columns * PARTS; k++) out[k] = Q{};
     }
 }
@@ -308,9 +312,9 @@ static void fill_columns(const Sum& s, const Strip& p, long channels, long x, lo
 // How a Sum is worked out.
 struct Plan {
     Sum s;
-    long columns;  // of the input that taps reach, those outside of the picture included
+    long from, columns;  // of the input that taps reach, those outside of the picture included
     Kind kind;
-    bool copy;     // columns of padding are copied to scratch memory with the picture
+    bool copy;           // these columns are copied to scratch memory
     const Tiling* tiles;
     long first, end;  // the columns that strips divide: scatter's are those of the input that some tap reaches
     Split channels;
@@ -320,12 +324,17 @@ struct Plan {
         return !fast ? GENERAL : inside || (s.I == 1 && s.nx <= s.IW) ? GATHER : SCATTER;
     }
     static const Tiling* tiles_of(Kind kind, long nv) {
-        return kind == GATHER ? &tiling<GATHER>(nv) : kind == SCATTER ? &tiling<SCATTER>(nv) : &TILING<GENERAL, 0>;
+        return kind == GATHER    ? &tiling<GATHER>(nv)
+               : kind == SCATTER ? &tiling<SCATTER>(nv)
+                                 : &TILING<GENERAL, 0>;
     }
     bool inside() const { return columns == 0 || (s.ix >= 0 && s.ix + columns <= s.IW); }
 
+    Plan()
+        : s(), from(0), columns(0), kind(GENERAL), copy(false), tiles(nullptr), first(0), end(0),
+          channels(0, 1) {}
     explicit Plan(const Sum& s)
-        : s(s), columns(s.nv > 0 ? (s.nx - 1) * s.ixs + s.nv : 0), kind(kind_of(s, inside())),
+        : s(s), from(s.ix), columns(s.nv > 0 ? (s.nx - 1) * s.ixs + s.nv : 0), kind(kind_of(s, inside())),
           copy(kind != SCATTER && !inside()), tiles(tiles_of(kind, s.nv)),
           first(kind == SCATTER ? least(s.IW, most(0, s.ix)) : 0),
           end(kind == SCATTER ? most(first, least(s.IW, s.ix + columns)) : s.nx),
@@ -334,9 +343,9 @@ struct Plan {
     // Scratch memory for a copy, and the picture that strips read, which is copied there if need be.
     long copied() const { return copy ? s.I * s.IH * columns * LANES : 0; }
     void set_picture(Strip& p, const Q* picture, Q* padded, bool already_there) const {
-        p.in = copy ? padded - s.ix * PARTS : picture;
+        p.in = copy ? padded - from * PARTS : picture;
         p.width = copy ? columns : s.IW;
-        if (copy && !already_there) pad_columns(s, picture, columns, padded);
+        if (copy && !already_there) pad_columns(s, picture, from, columns, padded);
     }
 
     // Rows y0 .. y1 - 1 of ft output channels, strip by strip.

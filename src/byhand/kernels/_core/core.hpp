@@ -82,6 +82,15 @@ struct Kernels {
     void (*linear_weight_gradient)(long blocks, long I, long O, const float* x, const float* dy, float* dw,
                                    float* db);
 
+    // rows.inl: plain arrays of few images ----------------------------------------------------------
+    // y = conv(x, w) + b; with relu, max(y, 0); with pool, the largest of each 2 x 2 of that, as conv_pool.
+    // x (n, C, H, W), y (n, F, OH, OW) or (n, F, OH / 2, OW / 2); n is c.blocks.
+    void (*conv_rows)(const Conv& c, const float* x, const float* w, const float* b, float* y, bool relu,
+                      bool pool);
+    // x (n, I), w (O, I), b (O) or null, y (n, O). With relu, max(y, 0).
+    void (*linear_rows)(long n, long I, long O, const float* x, const float* w, const float* b, float* y,
+                        bool relu);
+
     // elementwise.inl: `count` is the number of floats, lanes included ----------------------------
     void (*relu)(long count, const float* x, float* y);                          // y may be x
     void (*relu_backward)(long count, const float* y, const float* dy, float* dx);  // dx = dy where y > 0

@@ -63,9 +63,10 @@ private:
     }
 
     void linear() {
-        const long shapes[][3] = {{8, 1152, 10},  {8, 196, 64},   {8, 400, 120},   {8, 120, 84},   {8, 84, 10},
-                                  {64, 1152, 10}, {64, 196, 64},  {64, 1024, 50},  {64, 256, 120}, {64, 120, 84},
-                                  {64, 84, 10},   {100, 1152, 10}, {100, 1024, 50}, {128, 400, 120}};
+        const long shapes[][3] = {{8, 1152, 10},  {8, 196, 64},    {8, 400, 120},   {8, 120, 84},
+                                  {8, 84, 10},    {64, 1152, 10},  {64, 196, 64},   {64, 1024, 50},
+                                  {64, 256, 120}, {64, 120, 84},   {64, 84, 10},    {100, 1152, 10},
+                                  {100, 1024, 50}, {128, 400, 120}};
         for (const auto& [n, I, O] : shapes) {
             const long blocks = blocks_of(n);
             Lanes x(blocks * I * LANES, 0.5f), y(blocks * O * LANES, 0.5f), dx(x.size());
@@ -169,7 +170,8 @@ private:
             std::printf("of %ld parameters:\n", count);
             say_bytes("sgd with momentum", 5 * bytes,
                       [&] { k.sgd(count, w.data(), g.data(), a.data(), 0.1, 0.9, 0, 0, false, false); });
-            say_bytes("adagrad", 5 * bytes, [&] { k.adagrad(count, w.data(), g.data(), a.data(), 0.1, 1e-8, 0); });
+            say_bytes("adagrad", 5 * bytes,
+                      [&] { k.adagrad(count, w.data(), g.data(), a.data(), 0.1, 1e-8, 0); });
             say_bytes("rmsprop", 5 * bytes, [&] {
                 k.rmsprop(count, w.data(), g.data(), a.data(), nullptr, 0.1, 0.99, 1e-8, 0, 0);
             });

@@ -3,7 +3,11 @@
 //
 // The convolution of a few rows and channels goes to scratch memory, so little of it that it is still in the
 // nearest cache when it is pooled; backward, the gradient before the pooling, three quarters zeros, is made
-// there from that behind it. ReLU comes after the maximum, which is the same and a quarter of the work.
+// there from that behind it, or not at all (chosen_products). ReLU comes after the maximum, which is the same
+// and a quarter of the work. Where the reference multiplies zero gradients of an odd last row or column with
+// x, these products are left out: a NaN in x that only they meet stays unseen.
+
+#include "winograd_pooled.inl"
 
 // Bytes of convolution at a time, which stay in the first-level cache beside what else is read.
 constexpr long NEAR = 16 * 1024;
@@ -39,11 +43,13 @@ static void relu_max_row(long OW, const V* upper, const V* lower, V* y, uint8_t*
 static void conv_pool(const Conv& c, const float* x, const float* w, const float* b, float* y, uint8_t* place) {
     const long PH = c.OH / 2, PW = c.OW / 2;
     if (c.blocks <= 0 || c.F <= 0 || PH <= 0 || PW <= 0) return;
+    if (winograd::pool(c, x, w, b, y, place)) return;
     // Rows of convolution are kept in sets of `band` pairs; an odd last row or column is not worked out.
     const long band = least(PH, most(1, NEAR / (2 * 4 * 2 * PW * LANES * (long)sizeof(float))));
-    const Plan plan({.blocks = c.blocks, .I = c.C, .IH = c.H, .IW = c.W, .O = c.F, .OH = 2 * band, .OW = 2 * PW,
-                     .nu = c.KH, .nv = c.KW, .ny = 2 * PH, .nx = 2 * PW,
-                     .iy = -c.top, .ix = -c.left, .iys = c.SH, .ixs = c.SW, .oy = 0, .ox = 0, .oys = 1, .oxs = 1});
+    const Plan plan({.blocks = c.blocks, .I = c.C, .IH = c.H, .IW = c.W, .O = c.F,
+                     .OH = 2 * band, .OW = 2 * PW, .nu = c.KH, .nv = c.KW, .ny = 2 * PH, .nx = 2 * PW,
+                     .iy = -c.top, .ix = -c.left, .iys = c.SH, .ixs = c.SW,
+                     .oy = 0, .ox = 0, .oys = 1, .oxs = 1});
     const Split& channels = plan.channels;
     const long filter = c.C * c.KH * c.KW;
 
@@ -61,8 +67,10 @@ static void conv_pool(const Conv& c, const float* x, const float* w, const float
             const long f0 = channels.begin(unit % channels.parts);
             const long ft = channels.begin(unit % channels.parts + 1) - f0;
             const long part = unit / channels.parts % parts, block = unit / (channels.parts * parts);
-            Strip p{nullptr, 0, w + f0 * filter, b ? b + f0 : nullptr, nullptr, NO_FLOOR, 0, 0, 0, false, false};
-            plan.set_picture(p, (const Q*)x + block * c.C * c.H * c.W * PARTS, padded, block == padded_block);
+            Strip p{nullptr, 0, w + f0 * filter, b ? b + f0 : nullptr, nullptr, NO_FLOOR, 0, 0, 0, false,
+                    false};
+            const Q* const picture = (const Q*)x + block * c.C * c.H * c.W * PARTS;
+            plan.set_picture(p, picture, padded, block == padded_block);
             padded_block = block;
             const long end = PH * (part + 1) / parts;
             for (long i = PH * part / parts, next; i < end; i = next) {
@@ -155,10 +163,15 @@ static void chosen_products(const Windows& windows, long u, Q* total) {
         UNROLL for (int v = 0; v < K; v++) total[n * K + v] += sum[n][v];
 }
 
+template <int K>
+static auto chosen_kernel(long rows) {
+    return rows == 3 ? chosen_products<K, 3> : rows == 2 ? chosen_products<K, 2> : chosen_products<K, 1>;
+}
+
 static bool can_choose(const Conv& c) { return c.SH == 1 && c.SW == 1 && (c.KW == 3 || c.KW == 5); }
 
 // Whether a chunk's products are those of its places: where x is not finite, 0 times x counts as well.
-static bool finite(const Conv& c, const float* x, const Chunk& k) {
+static bool all_finite(const Conv& c, const float* x, const Chunk& k) {
     const long begin = most(0, k.y - c.top), rows = most(0, least(c.H, k.y_end - 1 + c.KH - c.top) - begin);
     M bits[4] = {};
     for (long i = 0; i < c.C; i++) {
@@ -186,7 +199,7 @@ static void copy_padded(const Q* plane, long H, long W, long top, long left, lon
 // All products of a chunk. False, and nothing is done, where they are not all that counts.
 static bool add_chosen(const Conv& c, const float* x, const float* dy, const uint8_t* place, const Chunk& k,
                        bool bias) {
-    if (!can_choose(c) || !finite(c, x, k)) return false;
+    if (!can_choose(c) || !all_finite(c, x, k)) return false;
     const long PH = c.OH / 2, PW = c.OW / 2, filter = c.C * c.KH * c.KW, rows = (k.y_end - k.y) / 2;
     const auto from = [&](long f) { return ((k.block * c.F + k.f0 + f) * PH + k.y / 2) * PW; };
     for (long f = 0; f < k.ft; f++) {
@@ -219,10 +232,7 @@ static bool add_chosen(const Conv& c, const float* x, const float* dy, const uin
             for (long u = 0, n; u < c.KH; u += n) {
                 n = least(3, c.KH - u);
                 Q* const to = total + u * c.KW;
-                if (c.KW == 3)
-                    (n == 3 ? chosen_products<3, 3> : n == 2 ? chosen_products<3, 2> : chosen_products<3, 1>)(windows, u, to);
-                else
-                    (n == 3 ? chosen_products<5, 3> : n == 2 ? chosen_products<5, 2> : chosen_products<5, 1>)(windows, u, to);
+                (c.KW == 3 ? chosen_kernel<3>(n) : chosen_kernel<5>(n))(windows, u, to);
             }
         }
     }
@@ -230,11 +240,14 @@ static bool add_chosen(const Conv& c, const float* x, const float* dy, const uin
 }
 #else
 static bool can_choose(const Conv&) { return false; }
-static bool add_chosen(const Conv&, const float*, const float*, const uint8_t*, const Chunk&, bool) { return false; }
+static bool add_chosen(const Conv&, const float*, const float*, const uint8_t*, const Chunk&, bool) {
+    return false;
+}
 #endif
 
 static void conv_pool_weight_gradient(const Conv& conv, const float* x, const float* dy, const uint8_t* place,
                                       float* dw, float* db) {
+    if (winograd::pool_weight_gradient(conv, x, dy, place, dw, db)) return;
     Conv c = conv;  // without an odd last row and column
     c.OH -= c.OH % 2;
     c.OW -= c.OW % 2;

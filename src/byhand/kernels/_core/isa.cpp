@@ -49,6 +49,8 @@ static void parallel_for(long units, double cost, const Body& body) {
 
 #include "linear.inl"
 
+#include "rows.inl"
+
 #include "elementwise.inl"
 
 #include "activation.inl"
@@ -81,6 +83,8 @@ const Kernels table = {
     .linear = linear,
     .linear_input_gradient = linear_input_gradient,
     .linear_weight_gradient = linear_weight_gradient,
+    .conv_rows = conv_rows,
+    .linear_rows = linear_rows,
     .relu = relu,
     .relu_backward = relu_backward,
     .add = add,

@@ -200,27 +200,35 @@ static inline void fill_panel(long blocks, long I, long i, long live, long width
         }
 }
 
-static const long PANEL_CACHE = 1;  // vectors, so many that they stay in the first cache
+static const long PANEL_CACHE = 512;  // vectors, so many that they stay in the first cache
 
 static void linear_weight_gradient(long blocks, long I, long O, const float* x, const float* dy, float* dw,
                                    float* db) {
-    const long columns = WIDTH * LANES, size = blocks * LANES * WIDTH, down = chunks(O, ROWS);
-    // Several panels at once, so that rows of dw are written in one go.
+    const long columns = WIDTH * LANES, size = blocks * LANES * WIDTH;  // of a panel, in vectors
     const long together = size < PANEL_CACHE ? PANEL_CACHE / (size + 1) + 1 : 1;
-    parallel_for(chunks(I, columns), 2.0 * (double)(size * LANES * O), [&](long begin, long end, int slot) {
+    const long strips = chunks(I, columns * together), down = chunks(O, ROWS);
+    const double cost = 2.0 * LANES * (double)(blocks * I * O) / (double)(strips * down);
+    // Units are ordered by outputs, so that a thread has whole rows of dw, though each turns x over for itself:
+    // where two share rows, one's reading ahead takes away the cache lines that the other writes.
+    parallel_for(strips * down, cost, [&](long begin, long end, int slot) {
         V* vectors = (V*)scratch(slot, together * size * LANES);
-        for (long unit = begin, count; unit < end; unit += count) {
-            const long i = unit * columns, full = I / columns;
-            const bool narrow = unit == full;
-            count = narrow ? 1 : (end < full ? end : full) - unit;
-            if (count > together) count = together;
-            const long live = narrow ? I - i : columns, width = chunks(live, LANES);
-            for (long panel = 0; panel < count; panel++)
-                fill_panel(blocks, I, i + panel * columns, live, width, x, vectors + panel * size);
-            for (long t = 0; t < down; t++) {
-                const long o = tile_begin(O, down, t), rows = tile_begin(O, down, t + 1) - o;
-                WEIGHT_TILES[width - 1][rows - 1](blocks, I, O, dy + o * LANES, {vectors, i, live, count},
-                                                  dw + o * I);
+        for (long strip = 0; strip < strips; strip++) {
+            // The tiles t of this strip with begin <= t * strips + strip < end.
+            const long first = chunks(begin - strip, strips), last = chunks(end - strip, strips);
+            if (first >= last) continue;
+            const long stop = chunk_end(I, together * columns, strip);
+            for (long i = strip * together * columns; i < stop;) {
+                const bool narrow = stop - i < columns;
+                const long live = narrow ? stop - i : columns, width = chunks(live, LANES);
+                const long count = narrow ? 1 : (stop - i) / columns;
+                for (long panel = 0; panel < count; panel++)
+                    fill_panel(blocks, I, i + panel * columns, live, width, x, vectors + panel * size);
+                for (long t = first; t < last; t++) {
+                    const long o = tile_begin(O, down, t), rows = tile_begin(O, down, t + 1) - o;
+                    WEIGHT_TILES[width - 1][rows - 1](blocks, I, O, dy + o * LANES, {vectors, i, live, count},
+                                                      dw + o * I);
+                }
+                i += count * live;
             }
         }
     });

@@ -1,40 +1,20 @@
 // The memory that arrays live in (memory.hpp).
 #include "memory.hpp"
 
-#include <cstdlib>
 #include <mutex>
-#include <new>
 #include <vector>
+
+#include "aligned.hpp"
 
 namespace byhand {
 namespace {
-
-constexpr size_t ALIGNMENT = 64;
-
-void* allocate(size_t bytes) {
-#if defined(_WIN32)
-    void* start = _aligned_malloc(bytes, ALIGNMENT);
-#else
-    void* start = std::aligned_alloc(ALIGNMENT, bytes);  // bytes is a multiple of the alignment
-#endif
-    if (!start) throw std::bad_alloc();
-    return start;
-}
-
-void release(void* start) {
-#if defined(_WIN32)
-    _aligned_free(start);
-#else
-    std::free(start);
-#endif
-}
 
 class Store {
 public:
     // Memory of at least `bytes`, rounded up in `room`.
     void* take(size_t bytes, size_t& room) {
         const std::lock_guard lock(mutex);
-        const size_t wanted = (bytes / ALIGNMENT + 1) * ALIGNMENT;
+        const size_t wanted = (bytes / CACHE_LINE + 1) * CACHE_LINE;
         for (size_t i = kept.size(); i-- > 0;)
             if (kept[i].room >= wanted && kept[i].room <= wanted + wanted / 8) {
                 void* start = kept[i].start;
@@ -44,7 +24,7 @@ public:
                 counts.used += room;
                 return start;
             }
-        void* start = allocate(wanted);
+        void* start = allocate_aligned(wanted);
         room = wanted;
         counts.used += room;
         counts.allocations++;
@@ -54,11 +34,11 @@ public:
     void give_back(void* start, size_t room) {
         const std::lock_guard lock(mutex);
         counts.used -= room;
-        if (room > KEPT_BYTES) return release(start);
+        if (room > KEPT_BYTES) return release_aligned(start);
         size_t oldest = 0;
         for (; counts.kept + room > KEPT_BYTES; oldest++) {
             counts.kept -= kept[oldest].room;
-            release(kept[oldest].start);
+            release_aligned(kept[oldest].start);
         }
         kept.erase(kept.begin(), kept.begin() + static_cast<long>(oldest));
         kept.push_back({start, room});

@@ -61,18 +61,29 @@ static const double* channel_sums(long blocks, long C, long P, const Body& body)
     return sums;
 }
 
-// The sum of term(i) over the vectors i of channel c of some blocks, without lanes past the n images.
+// Add term(i) for the vectors i of channel c in the blocks first .. end - 1. With one vector in a block, eight
+// blocks are one float sum.
+template <class Term>
+static inline void add_channel(WideSum& sum, long C, long P, long c, long first, long end, const Term& term) {
+    if (P == 1) {
+        add_terms(sum, end - first, [&](long b) { return term((first + b) * C + c); });
+        return;
+    }
+    for (long b = first; b < end; b++) {
+        const long at = (b * C + c) * P;
+        add_terms(sum, P, [&](long i) { return term(at + i); });
+    }
+}
+
+// The same without lanes past the n images, summed up.
 template <class Term>
 static inline double sum_images(long n, long C, long P, long c, long first, long end, const Term& term) {
     WideSum sum = {};
-    for (long b = first; b < end; b++) {
-        const long at = (b * C + c) * P, live = live_lanes(n, b);
-        if (live == LANES) {
-            add_terms(sum, P, [&](long i) { return term(at + i); });
-        } else {
-            const M mask = live_mask(live);
-            add_terms(sum, P, [&](long i) { return (V)((M)term(at + i) & mask); });
-        }
+    const long whole_ones = n / LANES < end ? n / LANES : end;
+    add_channel(sum, C, P, c, first, whole_ones, term);
+    if (whole_ones < end) {
+        const M mask = live_mask(n % LANES);
+        add_channel(sum, C, P, c, whole_ones, end, [&](long i) { return (V)((M)term(i) & mask); });
     }
     return total(sum);
 }
@@ -135,17 +146,14 @@ static void batch_norm(long blocks, long C, long P, const float* x, const float*
 
 static void batch_norm_weight_gradient(long blocks, long C, long P, const float* xhat, const float* dy,
                                        float* dw, float* db) {
-    const long strip = 64;  // vectors whose second sum finds them in the cache
     const double* sums = channel_sums<2>(blocks, C, P, [=](long c, long first, long end, double* to) {
         WideSum of_products = {}, of_dy = {};
-        for (long b = first; b < end; b++)
-            for (long i = 0; i < P; i += strip) {
-                const V* g = (const V*)dy + (b * C + c) * P + i;
-                const V* h = (const V*)xhat + (b * C + c) * P + i;
-                const long count = P - i < strip ? P - i : strip;
-                add_terms(of_products, count, [=](long k) { return g[k] * h[k]; });
-                add_terms(of_dy, count, [=](long k) { return g[k]; });
-            }
+        const V *h = (const V*)xhat, *g = (const V*)dy;
+        const long step = P == 1 ? end - first : 1;  // blocks whose second sum finds them in the cache
+        for (long b = first; b < end; b += step) {
+            add_channel(of_products, C, P, c, b, b + step, [=](long i) { return g[i] * h[i]; });
+            add_channel(of_dy, C, P, c, b, b + step, [=](long i) { return g[i]; });
+        }
         to[0] = total(of_products);
         to[1] = total(of_dy);
     });

@@ -135,6 +135,7 @@ static void squares(long parts, const int64_t* ends, const float* g, double* sum
     });
     for (long p = 0, u = 0; p < parts; p++) {
         sums[p] = 0;
-        for (long stop = u + chunks(ends[p] - (p ? ends[p - 1] : 0), SQUARES); u < stop; u++) sums[p] += partial[u];
+        const long stop = u + chunks(ends[p] - (p ? ends[p - 1] : 0), SQUARES);
+        for (; u < stop; u++) sums[p] += partial[u];
     }
 }

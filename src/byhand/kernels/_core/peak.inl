@@ -13,6 +13,7 @@ static float multiply_adds(long turns) {
         for (int i = 0; i < CHAINS; i++) sum[i] = sum[i] * factor + term;
     }
     float all = 0;
+#pragma GCC unroll 12  // or the sums would live in memory from the start
     for (int i = 0; i < CHAINS; i++) all += sum[i][0];
     return all;  // so that the work cannot be left out
 }

@@ -12,4 +12,9 @@ program=driver
 # Not the options of the make that calls this script.
 MAKEFLAGS='' make --silent --no-print-directory -j "${JOBS:-2}" -f "$here/tests/Makefile" \
   FOLDER="$folder" FLAGS="$flags" CXX="${CXX:-g++}" "$folder/$program"
-[ "$program" = bench ] || exec "$folder/driver" "$@"
+[ "$program" = bench ] && exit 0
+"$folder/driver" "$@"
+case $flags in
+  *-fsanitize*) ;; # brings instructions and symbols of its own
+  *) sh "$here/tests/objects.sh" "$folder" ;;
+esac

@@ -6,19 +6,21 @@
 // calling thread, does all its slots on the thread that it is on: the same ranges, hence the same result.
 #include "threads.hpp"
 
+#if !defined(_WIN32)
 #include <pthread.h>
 #include <signal.h>
+#endif
 
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
-#include <cstdlib>
 #include <memory>
 #include <mutex>
-#include <new>
 #include <system_error>
 #include <thread>
 #include <vector>
+
+#include "aligned.hpp"
 
 namespace byhand {
 namespace {
@@ -43,7 +45,7 @@ void relax() {
 // Scratch memory -----------------------------------------------------------------------------------
 
 struct Free {
-    void operator()(float* memory) const { std::free(memory); }
+    void operator()(float* memory) const { release_aligned(memory); }
 };
 
 struct Buffer {
@@ -55,8 +57,7 @@ struct Buffer {
         wanted = (wanted + 15) / 16 * 16;  // whole cache lines, as aligned_alloc asks
         memory.reset();  // first, so that both are never there at once
         floats = 0;
-        memory.reset(static_cast<float*>(std::aligned_alloc(64, wanted * sizeof(float))));
-        if (!memory) throw std::bad_alloc();
+        memory.reset(static_cast<float*>(allocate_aligned(static_cast<size_t>(wanted) * sizeof(float))));
         floats = wanted;
     }
 };
@@ -135,6 +136,23 @@ private:
     std::atomic<bool> asleep{false};
 };
 
+// Threads that begin meanwhile get no signals: those are for the program's own threads.
+class SignalsHeld {
+#if !defined(_WIN32)
+public:
+    SignalsHeld() {
+        sigset_t every;
+        sigfillset(&every);
+        pthread_sigmask(SIG_SETMASK, &every, &before);
+    }
+    ~SignalsHeld() { pthread_sigmask(SIG_SETMASK, &before, nullptr); }
+    SignalsHeld(const SignalsHeld&) = delete;
+
+private:
+    sigset_t before;
+#endif
+};
+
 struct Loop {
     void (*body)(const void*, long, long, int);
     const void* context;
@@ -208,10 +226,7 @@ private:
         }
         if (static_cast<int>(workers.size()) == count) return true;
 
-        // Signals are for the program's own threads.
-        sigset_t every, before;
-        sigfillset(&every);
-        pthread_sigmask(SIG_SETMASK, &every, &before);
+        const SignalsHeld held;
         try {
             while (static_cast<int>(workers.size()) < count) {
                 auto worker = std::make_unique<Worker>();
@@ -223,7 +238,6 @@ private:
         } catch (const std::system_error&) {  // no more threads to be had
         } catch (const std::bad_alloc&) {
         }
-        pthread_sigmask(SIG_SETMASK, &before, nullptr);
         return static_cast<int>(workers.size()) == count;
     }
 };
@@ -241,8 +255,10 @@ Pool& pool() {
     return *found;
 }
 
+#if !defined(_WIN32)
 // A fork copies no threads, and perhaps a pool in the middle of a loop: the child makes its own.
 [[maybe_unused]] const int at_fork = pthread_atfork(nullptr, nullptr, [] { the_pool = nullptr; });
+#endif
 
 struct AtExit {
     ~AtExit() {

@@ -152,7 +152,7 @@ def convolve(x: Array, weight: Array, where: Window) -> Array:
     """x (N, C, H, W) with weight (F, C, KH, KW) and no bias: y (N, F, OH, OW)."""
     f = weight.shape[0]
     oh, ow = where.output_size(x.shape[2], x.shape[3])
-    w = weight.reshape(f, -1)
+    w = weight.reshape(f, math.prod(weight.shape[1:]))
     parts = [w @ unfold(x[part], where) for part in groups(x.shape, where)]  # each (F, n*OH*OW)
     y = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
     # Left as a view: in memory channels stay outermost, which the next unfolding reads faster.
@@ -165,11 +165,11 @@ def _input_gradient(dy: Array, cache: ConvCache) -> Array:
     (top, bottom), (left, right) = where.padding
     kh, kw = where.kernel
     full = ((kh - 1 - top, kh - 1 - bottom), (kw - 1 - left, kw - 1 - right))
-    if where.stride == (1, 1) and min(*full[0], *full[1]) >= 0:
+    if where.stride == (1, 1) and min(*full[0], *full[1]) >= 0 and x.size:
         # Pixel p lies in the windows that start at p-KH+1 .. p: a convolution of dy, turned round.
         turned = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)  # (C, F, KH, KW)
         return convolve(dy, turned, Window(where.kernel, (1, 1), full))
-    w = weight.reshape(weight.shape[0], -1)
+    w = weight.reshape(weight.shape[0], math.prod(weight.shape[1:]))
     dx = np.empty_like(x)
     for part in groups(x.shape, where):
         dx[part] = fold(w.T @ _rows(dy[part]), x[part].shape, where)
@@ -186,7 +186,8 @@ def groups(shape: tuple[int, ...], where: Window) -> list[slice]:
 
 def _rows(y: Array) -> Array:
     """(N, F, OH, OW) to (F, N*OH*OW)."""
-    return y.transpose(1, 0, 2, 3).reshape(y.shape[1], -1)
+    n, f, oh, ow = y.shape
+    return y.transpose(1, 0, 2, 3).reshape(f, n * oh * ow)
 
 
 @operation

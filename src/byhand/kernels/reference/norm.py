@@ -61,7 +61,7 @@ def batch_norm(
     axes = (0, *range(2, x.ndim))
     spread = (-1, *(1,) * (x.ndim - 2))  # the shape that puts (C) beside (N, C, ...)
     if train:
-        m = x.size // x.shape[1]
+        m = x.shape[0] * math.prod(x.shape[2:])
         mean = x.mean(axis=axes)
         centred = x - mean.reshape(spread)
         var = np.mean(centred * centred, axis=axes)
@@ -90,7 +90,7 @@ def batch_norm_backward(
         return None, dweight, dbias
     dx = dy
     if train:
-        m = dy.size // dy.shape[1]
+        m = dy.shape[0] * math.prod(dy.shape[2:])
         dx = dy - (dbias / m).reshape(spread) - xhat * (dweight / m).reshape(spread)
     return dx * (weight * inverse_std).reshape(spread), dweight, dbias
 

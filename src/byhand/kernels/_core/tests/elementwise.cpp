@@ -8,7 +8,8 @@ void test_arrays(long n, long features) {
     const long count = blocks_of(n) * features * LANES;
     const auto strange = [&](long every) {
         Floats x = random_floats(n * features);
-        for (size_t i = 0; i < x.size(); i += every) x[i] = i % 3 ? NAN : static_cast<float>(i % 2 ? INF : -INF);
+        for (size_t i = 0; i < x.size(); i += every)
+            x[i] = i % 3 ? NAN : static_cast<float>(i % 2 ? INF : -INF);
         return x;
     };
     const Floats a = strange(13), b = strange(11);
@@ -74,11 +75,13 @@ void test_dropout(long n, long features, uint64_t threshold, int64_t first) {
         Lanes out(count, NAN);
         std::fill(mask + 0, mask + count, 7);
         k.dropout(blocks, features, lanes, out, mask, key0, key1, first, threshold, scale);
-        for (long i = 0; i < n * features; i++)
-            if (mask[(i / features / LANES * features + i % features) * LANES + i / features % LANES] != kept[i]) {
+        for (long i = 0; i < n * features; i++) {
+            const long block = i / features / LANES, lane = i / features % LANES;
+            if (mask[(block * features + i % features) * LANES + lane] != kept[i]) {
                 fail("dropout" + shape + ": other bits than the definition");
                 break;
             }
+        }
         return from_lanes(n, features, out);
     });
     check("dropout_backward" + shape, y, 0, SAME_FOR_ALL_THREADS, [&](const Kernels& k) {

@@ -20,8 +20,8 @@ Floats values(long count, Values kind, long every) {
     return x;
 }
 
-Conv shape(long C, long H, long W, long F, long KH, long KW, long SH = 1, long SW = 1, long top = 0, long left = 0,
-           long bottom = -1, long right = -1) {
+Conv shape(long C, long H, long W, long F, long KH, long KW, long SH = 1, long SW = 1, long top = 0,
+           long left = 0, long bottom = -1, long right = -1) {
     if (bottom < 0) bottom = top;
     if (right < 0) right = left;
     return {0, C, H, W, F, KH, KW, SH, SW, top, left, (H + top + bottom - KH) / SH + 1,
@@ -87,8 +87,9 @@ void test_shape(long n, Conv c, Values kind, bool with_bias = true) {
     const Expected e = expected(n, c, x, w, with_bias ? &b : nullptr, dy);
     const Lanes x_lanes = to_lanes(n, xs, x, JUNK), dy_lanes = to_lanes(n, ys, dy, 0);
     const float* const bias = with_bias ? b.data() : nullptr;
-    const std::string name = say("", {n, c.C, c.H, c.W, c.F, c.KH, c.KW, c.SH, c.SW, c.top, c.left, c.OH, c.OW}) +
-                             (kind == WHOLE ? " whole" : kind == STRANGE ? " strange" : " any");
+    const std::string name =
+        say("", {n, c.C, c.H, c.W, c.F, c.KH, c.KW, c.SH, c.SW, c.top, c.left, c.OH, c.OW}) +
+        (kind == WHOLE ? " whole" : kind == STRANGE ? " strange" : " any");
     const double tolerance = kind == ANY ? 1e-5 : 0;
 
     Aligned<uint8_t> place(c.blocks * ys * LANES, 77);
@@ -108,13 +109,15 @@ void test_shape(long n, Conv c, Values kind, bool with_bias = true) {
     // The input gradient starts from max_pool_backward's.
     check("max_pool_backward of conv_pool" + name, e.dx, 0, SAME_FOR_ALL_THREADS, [&](const Kernels& k) {
         Lanes dx(c.blocks * whole * LANES, NAN);
-        k.max_pool_backward({c.blocks, c.F, c.OH, c.OW, 2, 2, 2, 2, 0, 0, c.OH / 2, c.OW / 2}, dy_lanes, place, dx);
+        const Pool pool{c.blocks, c.F, c.OH, c.OW, 2, 2, 2, 2, 0, 0, c.OH / 2, c.OW / 2};
+        k.max_pool_backward(pool, dy_lanes, place, dx);
         check_padding(n, whole, dx, "max_pool_backward of conv_pool");
         return from_lanes(n, whole, dx);
     });
     check("conv_pool_weight_gradient" + name, e.gradients, tolerance, SAME_FOR_EACH_RUN, [&](const Kernels& k) {
         Floats out(e.gradients.size(), NAN);
-        k.conv_pool_weight_gradient(c, x_lanes, dy_lanes, place, out.data(), with_bias ? out.data() + ws : nullptr);
+        float* const db = with_bias ? out.data() + ws : nullptr;
+        k.conv_pool_weight_gradient(c, x_lanes, dy_lanes, place, out.data(), db);
         return out;
     });
 }

@@ -48,7 +48,8 @@ void test_shape(long n, long I, long O, bool with_bias, bool with_relu) {
 
 void test_linear() {
     for (long n : {0, 1, 7, 8, 9, 100})
-        for (const auto& [I, O] : {std::pair{1152L, 10L}, {169L, 64L}, {1L, 1L}, {5L, 3L}, {37L, 11L}, {0L, 4L}})
+        for (const auto& [I, O] :
+             {std::pair{1152L, 10L}, {169L, 64L}, {1L, 1L}, {5L, 3L}, {37L, 11L}, {0L, 4L}, {48L, 7L}})
             test_shape(n, I, O, I != 37, I != 1152);
     test_shape(100, 256, 120, true, true);
     test_shape(20, 1024, 50, true, false);  // 3 blocks, and a stride of a page

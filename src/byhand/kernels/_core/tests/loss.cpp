@@ -103,7 +103,8 @@ void test_labels(long n, long K, float smoothing, bool strange) {
         out.insert(out.end(), plain.begin(), plain.end());
         return out;
     });
-    check("cross_entropy_labels_backward" + shape, dlogits, tolerance, SAME_FOR_ALL_THREADS, [&](const Kernels& k) {
+    const std::string backward = "cross_entropy_labels_backward" + shape;
+    check(backward, dlogits, tolerance, SAME_FOR_ALL_THREADS, [&](const Kernels& k) {
         Lanes out(lanes.size(), NAN);
         k.cross_entropy_labels_backward(n, K, dlosses.data(), p_lanes, labels.data(), smoothing, out);
         check_padding(n, K, out, "cross_entropy_labels_backward");
@@ -112,8 +113,13 @@ void test_labels(long n, long K, float smoothing, bool strange) {
 }
 
 // A loss that is the mean over each image's outputs of one(output, target, &derivative).
-void test_outputs(const char* name, void (*Kernels::*loss)(long, long, const float*, const float*, float*, float*),
-                  double (*one)(double, double, double&), long n, long size, double spread) {
+struct OutputLoss {
+    const char* name;
+    void (*Kernels::*loss)(long, long, const float*, const float*, float*, float*);
+    double (*one)(double, double, double&);
+};
+
+void test_outputs(const OutputLoss& tested, long n, long size, double spread) {
     Floats y = random_floats(n * size), t = random_floats(n * size);
     const float strange[] = {NAN, INFINITY, -INFINITY, 0, 100, -100, 1e-5f, -1e-5f, 0.414f, -17, 1e19f, -20};
     for (long i = 0; i < n * size; i++) {
@@ -127,15 +133,15 @@ void test_outputs(const char* name, void (*Kernels::*loss)(long, long, const flo
     for (long i = 0; i < n; i++)
         for (long m = 0; m < size; m++) {
             double derivative;
-            both[i] += one(y[i * size + m], t[i * size + m], derivative) / size;
+            both[i] += tested.one(y[i * size + m], t[i * size + m], derivative) / size;
             both.push_back(derivative / size);
         }
     const Lanes lanes = to_lanes(n, size, y, JUNK);
-    check(say(name, {n, size, long(spread)}), both, 1e-6, SAME_FOR_ALL_THREADS, [&](const Kernels& k) {
+    check(say(tested.name, {n, size, long(spread)}), both, 1e-6, SAME_FOR_ALL_THREADS, [&](const Kernels& k) {
         Lanes derivative(lanes.size(), NAN);
         Floats out(n, NAN);
-        (k.*loss)(n, size, lanes, t.data(), out.data(), derivative);
-        check_padding(n, size, derivative, name);
+        (k.*tested.loss)(n, size, lanes, t.data(), out.data(), derivative);
+        check_padding(n, size, derivative, tested.name);
         const Floats plain = from_lanes(n, size, derivative);
         out.insert(out.end(), plain.begin(), plain.end());
         return out;
@@ -179,9 +185,10 @@ void test_loss() {
                 for (long K : {1, 2, 10, 131}) test_labels(n, K, smoothing, strange);
         for (long size : {1, 2, 4, 7, 784})
             for (double spread : {0.1, 3.0, 30.0}) {
-                test_outputs("mean_squared_error", &Kernels::mean_squared_error, squared_error, n, size, spread);
-                test_outputs("binary_cross_entropy", &Kernels::binary_cross_entropy, binary_cross_entropy, n, size,
-                             spread);
+                for (const OutputLoss& one :
+                     {OutputLoss{"mean_squared_error", &Kernels::mean_squared_error, squared_error},
+                      {"binary_cross_entropy", &Kernels::binary_cross_entropy, binary_cross_entropy}})
+                    test_outputs(one, n, size, spread);
             }
         for (long size : {1, 10, 3000}) test_scale_images(n, size);
     }

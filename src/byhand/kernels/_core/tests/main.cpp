@@ -26,7 +26,9 @@ int main(int argc, char** argv) {
         {"optim", test_optim},
         {"loss", test_loss},
         {"conv", test_conv},
+        {"winograd", test_winograd},
         {"fused", test_fused},
+        {"rows", test_rows},
         {"threads", test_threads},
     };
     int done = 0;

@@ -38,7 +38,8 @@ void test_normalise(long n, long C, long P) {
     const long features = C * P, blocks = blocks_of(n);
     Floats x = random_floats(n * features);
     for (size_t i = 3; i < x.size(); i += 37) x[i] = i % 2 ? NAN : INFINITY;
-    const Floats mean = random_floats(C), inverse = random_floats(C), w = random_floats(C), b = random_floats(C);
+    const Floats mean = random_floats(C), inverse = random_floats(C);
+    const Floats w = random_floats(C), b = random_floats(C);
     Doubles both(2 * x.size());
     for (long i = 0; i < n * features; i++) {
         const long c = i / P % C;
@@ -95,7 +96,8 @@ void test_gradients(long n, long C, long P, bool strange) {
         check_padding(n, features, out, "batch_norm_input_gradient");
         return from_lanes(n, features, out);
     });
-    check("batch_norm_input_gradient alone" + shape, constant, 1e-7, SAME_FOR_ALL_THREADS, [&](const Kernels& k) {
+    const std::string alone = "batch_norm_input_gradient alone" + shape;
+    check(alone, constant, 1e-7, SAME_FOR_ALL_THREADS, [&](const Kernels& k) {
         Lanes out(dy_lanes.size(), NAN);
         k.batch_norm_input_gradient(n, C, P, xhat_lanes, dy_lanes, scale.data(), nullptr, nullptr, out);
         check_padding(n, features, out, "batch_norm_input_gradient alone");
@@ -109,8 +111,9 @@ void test_norm() {
     struct Shape {
         long C, P;
     };
-    for (long n : {1, 7, 8, 9, 20})
-        for (const auto& [C, P] : {Shape{1, 1}, {3, 1}, {120, 1}, {7, 2}, {16, 49}, {8, 9}, {3, 700}, {1, 1100}}) {
+    const Shape shapes[] = {{1, 1}, {3, 1}, {120, 1}, {7, 2}, {16, 49}, {8, 9}, {3, 700}, {1, 1100}};
+    for (long n : {1, 7, 8, 9, 20, 75})
+        for (const auto& [C, P] : shapes) {
             for (double centre : {0.0, 1000.0}) test_statistics(n, C, P, centre, false);
             test_statistics(n, C, P, 0, true);
             test_normalise(n, C, P);

@@ -46,7 +46,8 @@ Case sgd(double momentum, double dampening, double decay, bool nesterov) {
     const auto kernel = [=](const Kernels& k, long n, int t, float* w, const float* g, float* v, float*) {
         k.sgd(n, w, g, momentum ? v : nullptr, RATE, momentum, dampening, decay, nesterov, t == 1);
     };
-    return {say("sgd", {momentum > 0, dampening > 0, decay > 0, nesterov}), momentum > 0, false, formula, kernel};
+    const std::string name = say("sgd", {momentum > 0, dampening > 0, decay > 0, nesterov});
+    return {name, momentum > 0, false, formula, kernel};
 }
 
 Case adagrad(double decay) {

@@ -103,7 +103,9 @@ void test_norm();
 void test_optim();
 void test_loss();
 void test_conv();
+void test_winograd();
 void test_fused();
+void test_rows();
 void test_threads();
 
 }  // namespace byhand::tests

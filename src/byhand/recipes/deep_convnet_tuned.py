@@ -1,0 +1,19 @@
+"""deep_convnet trained better: moved pictures, one cycle of the rate, averaged weights."""
+
+from byhand.data import Augmentation
+from byhand.optim import Adam, ExponentialMovingAverage, OneCycle
+from byhand.recipes.recipe import Network, Recipe
+
+RECIPE = Recipe(
+    name="deep_convnet_tuned",
+    summary="deep_convnet with moved pictures, one cycle and averaged weights",
+    validation_fraction=0.0,
+    augment=Augmentation(shift=1.5, rotate=10.0, scale=0.1, slant=0.15),
+    model=Network("deep_convnet"),
+    optimiser=Adam(),
+    schedule=OneCycle(3e-3),
+    batch_size=100,
+    epochs=20,
+    average=ExponentialMovingAverage(0.999),
+    keep_best=False,
+)
