@@ -112,7 +112,12 @@ def network(name: str, family: str) -> Case:
     def ours(dtype: type) -> nn.Layer:
         return models.build(name, np.random.default_rng(1), dtype=dtype, **settings)
 
-    return training(f"{name} {family}", ours, theirs, (n, 1, 28, 28), *FAMILIES[family])
+    optimiser, in_torch, rate = FAMILIES[family]
+    if (name, family) == ("deep_convnet", "momentum"):
+        # A ReLU that rounding opens (test_parity_networks.py) parts the paths by as much as a step
+        # is long: at 1e-3, and with Winograd's rounding, by 3e-3 of the loss after ten steps.
+        rate = 1e-4
+    return training(f"{name} {family}", ours, theirs, (n, 1, 28, 28), optimiser, in_torch, rate)
 
 
 TRAININGS = [network(name, family) for name in NETWORKS for family in FAMILIES]

@@ -1,19 +1,19 @@
 """Six convolutions, as a well-known book has them: He start, Adam at 0.001, batches of 100.
 
-The book trains 20 epochs. On the NumPy reference that takes the better part of an hour, so that
-this recipe, until there is a faster arithmetic, trains 3.
+The book trains on all 60,000 pictures for 20 epochs, and ends with the last epoch's weights.
 """
 
 from byhand.optim import Adam, Constant
-from byhand.recipes.recipe import Expect, Network, Recipe
+from byhand.recipes.recipe import Network, Recipe
 
 RECIPE = Recipe(
     name="deep_convnet",
     summary="six convolutions, dropout",
+    validation_fraction=0.0,
     model=Network("deep_convnet"),
     optimiser=Adam(),
     schedule=Constant(1e-3),
     batch_size=100,
-    epochs=6,
-    expect=Expect(mean=0.9911, deviation=0.0006, seeds=3),
+    epochs=20,
+    keep_best=False,
 )
