@@ -29,7 +29,7 @@ CURVES = ("two_conv", "two_conv_he")  # the recipes whose curves are drawn
 
 # How many seeds each claim is measured over.
 SEEDS = {
-    "one_conv": 5,
+    "one_conv": 10,
     "lenet5": 5,
     "mlp": 5,
     "two_conv": 10,
@@ -38,6 +38,7 @@ SEEDS = {
     "tiny_he": 20,
     "tiny_momentum": 20,
     "deep_convnet": 3,
+    "deep_convnet_tuned": 3,
 }
 DEAD = 0.2  # a run of ten classes that ends below this never left chance
 
@@ -77,7 +78,7 @@ def measure(
     recipe: str, seeds: range, jobs: int, data_folder: str | None, before: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """All seeds of a recipe, `jobs` at a time, put together with the runs `before`."""
-    from byhand import recipes, training
+    from byhand import kernels, recipes, training
 
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         asked = [pool.submit(one_run, recipe, seed, data_folder) for seed in seeds]
@@ -87,6 +88,8 @@ def measure(
         "recipe": recipes.get(recipe).as_dict(),
         "versions": training.versions(),
         "machine": training.machine(),
+        "layout": kernels.resolve_layout("auto"),
+        "instruction_set": kernels.instruction_set(),
         "threads_per_run": 1,
         "runs_side_by_side": jobs,
         "test_accuracy": {
