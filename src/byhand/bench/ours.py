@@ -47,7 +47,8 @@ class Byhand(Contestant):
         return np.concatenate(parts)
 
     def _forward(self, x: Pictures) -> NDArray[np.float32]:
-        y, _ = self.model.forward(kernels.as_layout(x, self.layout), train=False)
+        x = kernels.as_layout(x, self.layout, train=False)
+        y, _ = self.model.forward(x, train=False)
         return kernels.as_numpy(y)
 
     def batch(self, x: Pictures, labels: Labels) -> Any:
