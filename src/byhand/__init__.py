@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _ROOMS = ("kernels", "data", "nn", "losses", "optim", "evaluation", "training", "plots",
-          "models", "recipes")  # fmt: skip
+          "models", "recipes", "bench")  # fmt: skip
 
 if TYPE_CHECKING:
     from byhand import (

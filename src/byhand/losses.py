@@ -10,8 +10,9 @@ values and gradients of the shards add up to the batch's.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from byhand import kernels
@@ -29,7 +30,13 @@ class LossCache(NamedTuple):
 
 
 class Loss:
-    """The base of losses."""
+    """The base of losses. One of one's own in plain NumPy leaves `arrays` as it is.
+
+    `arrays` are the array types that it can work on; `fit` unpacks other outputs for it, and packs
+    their gradient again.
+    """
+
+    arrays: ClassVar[tuple[type, ...]] = (np.ndarray,)
 
     def forward(self, outputs: Array, targets: Array, n: int | None = None) -> tuple[float, Any]:
         """The mean loss of outputs (N, ...) against targets, and what backward needs."""
@@ -59,6 +66,8 @@ class CrossEntropy(Loss):
     With label smoothing e, t becomes (1-e)*t + e/K (Szegedy et al., 2016).
     """
 
+    arrays = kernels.ARRAYS
+
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
@@ -83,6 +92,8 @@ class CrossEntropy(Loss):
 class MeanSquaredError(Loss):
     """Mean over images and outputs of (y - t)^2; dy = 2 * (y - t) / (N * M)."""
 
+    arrays = kernels.ARRAYS
+
     def _losses(self, outputs: Array, targets: Array) -> tuple[Array, Any]:
         return kernels.mean_squared_error(outputs, targets)
 
@@ -98,12 +109,26 @@ class BinaryCrossEntropy(Loss):
     loss = -mean of t*log(s) + (1-t)*log(1-s), s = sigmoid(z),   dz = (s - t) / (N * M)
     """
 
+    arrays = kernels.ARRAYS
+
     def _losses(self, outputs: Array, targets: Array) -> tuple[Array, Any]:
         return kernels.binary_cross_entropy(outputs, targets)
 
     def backward(self, cache: Any) -> Array:
         """(sigmoid(z) - t) / (N * M)."""
         return kernels.binary_cross_entropy_backward(cache.share, cache.inner)
+
+
+def loss_forward(loss: Loss, outputs: Any, targets: Array) -> tuple[float, Any]:
+    """The loss of outputs of any layout."""
+    known = type(outputs) in loss.arrays
+    return loss.forward(outputs if known else kernels.as_numpy(outputs), targets)
+
+
+def loss_backward(loss: Loss, cache: Any, outputs: Any) -> Any:
+    """Its gradient by the outputs, in their layout."""
+    gradient = loss.backward(cache)
+    return gradient if type(outputs) in loss.arrays else kernels.as_layout(gradient, "lanes")
 
 
 LOSSES: dict[str, type[Loss]] = {

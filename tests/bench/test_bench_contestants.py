@@ -65,7 +65,9 @@ def test_our_gradients_and_steps_are_those_of_the_layers(small):
     # The first step of Adam moves each weight by the rate, against its gradient.
     moved = ours.model.flat - model.flat
     large = np.abs(grads.flat) > 1e-3
-    np.testing.assert_allclose(moved[large], -CHECK_RATES["adam"] * np.sign(grads.flat[large]), rtol=1e-2)
+    np.testing.assert_allclose(
+        moved[large], -CHECK_RATES["adam"] * np.sign(grads.flat[large]), rtol=1e-2
+    )
     assert ours.step(batch) < value
 
 

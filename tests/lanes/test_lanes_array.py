@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -211,3 +213,27 @@ def test_a_numpy_gradient_for_a_cache_of_lanes_is_refused(name):
     _, cache = getattr(kernels, name)(kernels.Lanes.pack(x))
     with pytest.raises(ShapeError, match=f"{name}_backward got a NumPy array beside a Lanes"):
         getattr(kernels, f"{name}_backward")(x, cache)
+
+
+def test_a_call_that_is_refused_holds_on_to_nothing():
+    x = kernels.Lanes.pack(np.ones((3, 4), np.float32))
+    weight = np.ones((5, 4))  # float64
+    before = sys.getrefcount(weight)
+    for _ in range(50):
+        with pytest.raises(ShapeError):
+            kernels.linear(x, weight, None)
+    assert sys.getrefcount(weight) == before
+
+
+def test_no_memory_of_an_impossible_size_is_given():
+    core = importlib.import_module("byhand.kernels._compiled")
+    with pytest.raises(MemoryError):
+        core.Memory(2**64 - 1)
+
+
+def test_the_shares_of_a_mean_belong_to_who_asked():
+    losses = kernels.Lanes.pack(np.ones(5, np.float32))
+    _, share = kernels.mean_loss(losses)
+    share.data[...] = 7
+    _, again = kernels.mean_loss(losses)
+    assert np.array_equal(again.numpy(), np.full(5, 0.2, np.float32))

@@ -93,10 +93,15 @@ def train(contestant: str, case: str, threads: int, steps: int) -> dict[str, Any
             done += 1
             if time.monotonic() - started > MOST_SECONDS:
                 break
-    return {"peak_rss_mb": peak_rss() / MB, "import_rss_mb": at_start / MB, "steps": done}
+    at_end = peak_rss()
+    return {
+        "peak_rss_mb": None if at_end is None else at_end / MB,
+        "import_rss_mb": None if at_start is None else at_start / MB,
+        "steps": done,
+    }
 
 
-def peak_rss() -> int:
+def peak_rss() -> int | None:
     """The largest resident memory of this process so far, in bytes."""
     # Linux's ru_maxrss is at least what the parent had when it started this process.
     try:
@@ -105,7 +110,10 @@ def peak_rss() -> int:
                 return 1024 * int(line.split()[1])
     except OSError:
         pass
-    import resource
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
 
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else 1024 * most

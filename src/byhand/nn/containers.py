@@ -45,6 +45,8 @@ class Container(Layer):
 class Several(Container):
     """A container whose children are a sequence, named by their numbers."""
 
+    arrays = kernels.ARRAYS
+
     def __init__(self, *layers: Layer) -> None:
         self.layers = tuple(_layer(layer) for layer in layers)
 
@@ -87,7 +89,7 @@ class Sequential(Several):
     arrays = kernels.ARRAYS
 
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
-        """x through all layers; the cache is the list of theirs."""
+        """x through all layers; the cache is theirs, and the steps that they ran as (fusion.py)."""
         steps = self._steps(isinstance(x, kernels.FUSED))
         caches = []
         for step in steps:

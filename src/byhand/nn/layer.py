@@ -41,8 +41,9 @@ class Layer:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "forward" in vars(cls) and "arrays" not in vars(cls):
-            cls.arrays = (np.ndarray,)  # a forward of one's own is not what the parent's was
+        own = {"forward", "backward", "commit"} & vars(cls).keys()
+        if own and "arrays" not in vars(cls):
+            cls.arrays = (np.ndarray,)  # what one writes oneself is not what the parent's was
 
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """The output for x (N, ...), and what backward needs."""
@@ -205,10 +206,20 @@ def layout_for(model: Layer, layout: str) -> str:
     """The layout in which `model` is to run, as `kernels.as_layout` takes it.
 
     With `auto`, a model of another float type than float32 runs on the reference.
+
+    Raises:
+        InputError: `lanes`, which are float32, was asked for and the model is not, or the compiled
+            core is not there.
     """
     chosen = kernels.resolve_layout(layout)
-    if layout == "auto" and any(p.value.dtype != np.float32 for _, p in model.named_params()):
-        return "reference"
+    other = {p.value.dtype for _, p in model.named_params()} - {np.dtype(np.float32)}
+    if chosen == "lanes" and other:
+        if layout == "auto":
+            return "reference"
+        raise InputError(
+            f"layout lanes computes in float32, but the model's parameters are {other.pop()}; "
+            "use the layout reference, or model.copy(numpy.float32)"
+        )
     return chosen
 
 

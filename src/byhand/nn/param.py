@@ -85,7 +85,7 @@ class NamedVector(dict[str, Array]):
         # Where each name's numbers end, if they lie one after another: no name shares another's.
         ends = [spans[id(param)][1] for _, param in named]
         one_by_one = len(spans) == len(named)
-        self._ends = np.array(ends, np.int64) if one_by_one else None
+        self._ends: Array | None = np.array(ends, np.int64) if one_by_one else None
         self._children: dict[str, NamedVector] = {}
 
     def squares(self) -> dict[str, float]:
@@ -102,6 +102,7 @@ class NamedVector(dict[str, Array]):
         if name not in self._children:
             part = NamedVector((), self.flat.dtype)
             part.flat = self.flat
+            part._ends = None  # its names are not all that there is
             prefix = name + "."
             part.update({k[len(prefix) :]: v for k, v in self.items() if k.startswith(prefix)})
             self._children[name] = part

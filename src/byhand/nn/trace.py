@@ -10,6 +10,8 @@ from byhand import kernels
 from byhand.kernels import Key
 from byhand.nn.containers import Container
 from byhand.nn.layer import Array, Layer, Shape
+from byhand.nn.layer import backward as run_backward
+from byhand.nn.layer import forward as run_forward
 from byhand.nn.param import NamedVector
 
 
@@ -153,12 +155,12 @@ def trace(
         met.grads = grads
 
     watched = watch(model, forward, backward)
-    output, cache = watched.forward(x, train, key)
+    output, cache = run_forward(watched, x, train, key)
     if labels is None:
         return Trace(seen, kernels.as_numpy(output))
     pending += seen
     losses, loss_cache = kernels.cross_entropy(output, labels)
     value, share = kernels.mean_loss(losses)
     doutput = kernels.cross_entropy_backward(share, loss_cache)
-    watched.backward(doutput, cache, model.new_grads())
+    run_backward(watched, doutput, cache, model.new_grads())
     return Trace(seen, kernels.as_numpy(output), value)

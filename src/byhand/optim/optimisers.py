@@ -45,6 +45,11 @@ class Optimiser(ABC):
     One of one's own names the vectors that it carries in `carries` and writes `_update`.
     """
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "_update" in vars(cls) and "_fused" not in vars(cls):
+            cls._fused = Optimiser._fused  # type: ignore[method-assign]  # the parent's formula
+
     def new_state(self, parameters: Array) -> OptimiserState:
         """The state before the first step, for a flat vector of parameters."""
         state = OptimiserState({name: np.zeros_like(parameters) for name in self.carries})

@@ -145,6 +145,12 @@ def run(
                 "name the same data to resume"
             )
         state = training.load_checkpoint(folder / CHECKPOINT, prepared.model, plan.recipe.optimiser)
+        before = training.read_settings(folder / CHECKPOINT).get("arithmetic", _arithmetic(plan))
+        if before != _arithmetic(plan):
+            said = (
+                f"the run began with the arithmetic {before} and goes on with {_arithmetic(plan)}"
+            )
+            prepared = replace(prepared, notes=(*prepared.notes, said))
     elif (folder / CHECKPOINT).exists():
         raise InputError(f"{folder} holds a run already; resume it, or choose another folder")
     else:
@@ -160,7 +166,11 @@ def run(
             track_test=plan.track_test,
             state=state,
             checkpoint=folder / CHECKPOINT,
-            settings={**plan.as_dict(), "sha256": splits.sha256},
+            settings={
+                **plan.as_dict(),
+                "sha256": splits.sha256,
+                "arithmetic": _arithmetic(plan),
+            },
             step_records=True,
             layout=plan.layout,
         ):
@@ -216,6 +226,12 @@ def _finish(
     diagnoses = training.run_diagnoses(model, records)
     _write_record(folder, about, records, diagnoses, result)
     return Finished(result, folder, folder / MODEL, _report(folder), test, diagnoses)
+
+
+def _arithmetic(plan: Plan) -> str:
+    """What the plan runs on here: the same bits come out of the same only."""
+    layout = kernels.resolve_layout(plan.layout)
+    return layout if layout == "reference" else f"{layout} on {kernels.instruction_set()}"
 
 
 def _about(plan: Plan, prepared: Prepared, splits: Splits) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from byhand import kernels, nn
 from byhand.data import Augmentation, Batch, Dataset, Standardisation, batches
 from byhand.errors import InputError, TrainingStopped
 from byhand.evaluation import logits
-from byhand.losses import CrossEntropy, Loss
+from byhand.losses import CrossEntropy, Loss, loss_backward, loss_forward
 from byhand.nn.layer import backward, commit, forward, layout_for
 from byhand.optim import (
     Adam,
@@ -232,11 +232,11 @@ def _step(
     """
     outputs, cache = forward(model, batch.images, True, nn.Key(seed, state.step))
     targets = loss.targets(batch.labels, outputs.shape[1])
-    value, loss_cache = loss.forward(outputs, targets)
+    value, loss_cache = loss_forward(loss, outputs, targets)
     if not math.isfinite(value):
         return value, 0, math.nan
     grads.flat[...] = 0
-    backward(model, loss.backward(loss_cache), cache, grads, need_dx=False)
+    backward(model, loss_backward(loss, loss_cache, outputs), cache, grads, need_dx=False)
     squares = grads.squares()
     if clip_norm is None:
         norm = global_norm(grads.flat)

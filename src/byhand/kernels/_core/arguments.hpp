@@ -1,9 +1,12 @@
 // What Python hands to the kernels, checked: arrays of NumPy, the memory of lanes, and errors in one sentence.
 #pragma once
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/unique_ptr.h>
 
-#include <cstdio>
+#include <memory>
 #include <string>
+#include <type_traits>
+#include <utility>
 
 #include "core.hpp"
 #include "memory.hpp"
@@ -33,7 +36,7 @@ public:
             copy = nb::module_::import_("numpy").attr("ascontiguousarray")(array);
             if (PyObject_GetBuffer(copy.ptr(), &view, flags)) throw nb::python_error();
         }
-        held = true;
+        held.view = &view;
         if (!is_type(view.format, view.itemsize))
             shape_error(std::string(name) + " is of NumPy's type '" + view.format + "', but the compiled core takes " +
                         type_name() + "; convert it with .astype(), or use the reference layout");
@@ -41,18 +44,23 @@ public:
             shape_error(std::string(name) + " has " + std::to_string(view.len / sizeof(T)) + " numbers where " +
                         std::to_string(count) + " are needed");
     }
-    ~Array() {
-        if (held) PyBuffer_Release(&view);
-    }
     Array(const Array&) = delete;
 
     operator const T*() const { return data(); }
-    T* data() const { return held ? static_cast<T*>(view.buf) : nullptr; }
+    T* data() const { return held.view ? static_cast<T*>(view.buf) : nullptr; }
 
 private:
-    Py_buffer view{};
-    bool held = false;
+    // Released also where the constructor throws.
+    struct Held {
+        Py_buffer* view = nullptr;
+        ~Held() {
+            if (view) PyBuffer_Release(view);
+        }
+    };
+
     nb::object copy;
+    Py_buffer view{};
+    Held held;
 
     static constexpr const char* type_name() {
         return std::is_same_v<T, float> ? "float32" : std::is_same_v<T, double> ? "float64"
@@ -95,8 +103,18 @@ void compute(double work, const Body& body) {
 }
 
 inline long blocks_of(long n) { return (n + LANES - 1) / LANES; }
-inline Memory* new_floats(long count) { return new Memory(static_cast<size_t>(count) * sizeof(float)); }
-inline Memory* new_bytes(long count) { return new Memory(static_cast<size_t>(count)); }
+
+using Owned = std::unique_ptr<Memory>;
+inline Owned new_floats(long count) { return std::make_unique<Memory>(static_cast<size_t>(count) * sizeof(float)); }
+inline Owned new_bytes(long count) { return std::make_unique<Memory>(static_cast<size_t>(count)); }
+
+// Memory as a Python object, to be one of several results.
+struct Result {
+    Memory* memory;
+    nb::object object;
+    explicit Result(Owned owned) : memory(owned.get()), object(nb::cast(std::move(owned))) {}
+    Memory* operator->() const { return memory; }
+};
 
 // The parts of the module, a page each.
 void bind_memory(nb::module_& module);       // binding.cpp

@@ -7,30 +7,30 @@ namespace {
 // Element by element -----------------------------------------------------------------------------------
 
 template <auto Kernel>
-Memory* of_one(const Memory& x) {
-    Memory* y = new_floats(x.float_count());
+Owned of_one(const Memory& x) {
+    Owned y = new_floats(x.float_count());
     compute(4.0 * x.float_count(), [&] { (kernels().*Kernel)(x.float_count(), x.floats(), y->floats()); });
     return y;
 }
 
 template <auto Kernel>
-Memory* of_two(const Memory& a, const Memory& b) {
+Owned of_two(const Memory& a, const Memory& b) {
     need(b, a.float_count(), "the second array");
-    Memory* y = new_floats(a.float_count());
+    Owned y = new_floats(a.float_count());
     compute(4.0 * a.float_count(),
             [&] { (kernels().*Kernel)(a.float_count(), a.floats(), b.floats(), y->floats()); });
     return y;
 }
 
-Memory* leaky_relu(const Memory& x, float slope) {
-    Memory* y = new_floats(x.float_count());
+Owned leaky_relu(const Memory& x, float slope) {
+    Owned y = new_floats(x.float_count());
     compute(4.0 * x.float_count(), [&] { kernels().leaky_relu(x.float_count(), slope, x.floats(), y->floats()); });
     return y;
 }
 
-Memory* leaky_relu_backward(const Memory& x, const Memory& dy, float slope) {
+Owned leaky_relu_backward(const Memory& x, const Memory& dy, float slope) {
     need(dy, x.float_count(), "dy");
-    Memory* dx = new_floats(x.float_count());
+    Owned dx = new_floats(x.float_count());
     compute(4.0 * x.float_count(), [&] {
         kernels().leaky_relu_backward(x.float_count(), slope, x.floats(), dy.floats(), dx->floats());
     });
@@ -39,18 +39,18 @@ Memory* leaky_relu_backward(const Memory& x, const Memory& dy, float slope) {
 
 // Over the channels K of (blocks, K, P, L).
 template <auto Kernel>
-Memory* over_channels(long blocks, long K, long P, const Memory& x) {
+Owned over_channels(long blocks, long K, long P, const Memory& x) {
     need(x, blocks * K * P * LANES, "x");
-    Memory* y = new_floats(x.float_count());
+    Owned y = new_floats(x.float_count());
     compute(10.0 * x.float_count(), [&] { (kernels().*Kernel)(blocks, K, P, x.floats(), y->floats()); });
     return y;
 }
 
 template <auto Kernel>
-Memory* over_channels_backward(long blocks, long K, long P, const Memory& y, const Memory& dy) {
+Owned over_channels_backward(long blocks, long K, long P, const Memory& y, const Memory& dy) {
     need(y, blocks * K * P * LANES, "y");
     need(dy, blocks * K * P * LANES, "dy");
-    Memory* dx = new_floats(y.float_count());
+    Owned dx = new_floats(y.float_count());
     compute(10.0 * y.float_count(),
             [&] { (kernels().*Kernel)(blocks, K, P, y.floats(), dy.floats(), dx->floats()); });
     return dx;
@@ -59,20 +59,17 @@ Memory* over_channels_backward(long blocks, long K, long P, const Memory& y, con
 nb::tuple dropout(long blocks, long features, const Memory& x, uint32_t key0, uint32_t key1, int64_t first,
                   uint64_t threshold, float scale) {
     need(x, blocks * features * LANES, "x");
-    Memory* y = new_floats(x.float_count());
-    Memory* kept = new_bytes(x.float_count());
-    const nb::object owned = nb::cast(y, nb::rv_policy::take_ownership);
-    const nb::object mask = nb::cast(kept, nb::rv_policy::take_ownership);
+    const Result y(new_floats(x.float_count())), kept(new_bytes(x.float_count()));
     compute(100.0 * x.float_count(), [&] {
         kernels().dropout(blocks, features, x.floats(), y->floats(), kept->bytes(), key0, key1, first, threshold,
                           scale);
     });
-    return nb::make_tuple(owned, mask);
+    return nb::make_tuple(y.object, kept.object);
 }
 
-Memory* dropout_backward(const Memory& dy, const Memory& kept, float scale) {
+Owned dropout_backward(const Memory& dy, const Memory& kept, float scale) {
     need_bytes(kept, dy.float_count(), "the mask");
-    Memory* dx = new_floats(dy.float_count());
+    Owned dx = new_floats(dy.float_count());
     compute(4.0 * dy.float_count(), [&] {
         kernels().dropout_backward(dy.float_count(), dy.floats(), kept.bytes(), scale, dx->floats());
     });
@@ -81,18 +78,18 @@ Memory* dropout_backward(const Memory& dy, const Memory& kept, float scale) {
 
 // Linear -----------------------------------------------------------------------------------------------
 
-Memory* linear(long blocks, long I, long O, const Memory& x, nb::handle weight, nb::handle bias, bool relu) {
+Owned linear(long blocks, long I, long O, const Memory& x, nb::handle weight, nb::handle bias, bool relu) {
     need(x, blocks * I * LANES, "x");
     const Array<float> w(weight, I * O, "the weight"), b(bias, O, "the bias");
-    Memory* y = new_floats(blocks * O * LANES);
+    Owned y = new_floats(blocks * O * LANES);
     compute(2.0 * LANES * blocks * I * O, [&] { kernels().linear(blocks, I, O, x.floats(), w, b, y->floats(), relu); });
     return y;
 }
 
-Memory* linear_input_gradient(long blocks, long I, long O, const Memory& dy, nb::handle weight) {
+Owned linear_input_gradient(long blocks, long I, long O, const Memory& dy, nb::handle weight) {
     need(dy, blocks * O * LANES, "dy");
     const Array<float> w(weight, I * O, "the weight");
-    Memory* dx = new_floats(blocks * I * LANES);
+    Owned dx = new_floats(blocks * I * LANES);
     compute(2.0 * LANES * blocks * I * O,
             [&] { kernels().linear_input_gradient(blocks, I, O, dy.floats(), w, dx->floats()); });
     return dx;
@@ -131,14 +128,11 @@ nb::tuple batch_norm(long blocks, long C, long P, const Memory& x, nb::handle me
     need(x, blocks * C * P * LANES, "x");
     const Array<float> means(mean, C, "mean"), inverse(inverse_std, C, "inverse_std");
     const Array<float> w(weight, C, "the weight"), b(bias, C, "the bias");
-    Memory* y = new_floats(x.float_count());
-    Memory* xhat = new_floats(x.float_count());
-    const nb::object owned = nb::cast(y, nb::rv_policy::take_ownership);
-    const nb::object kept = nb::cast(xhat, nb::rv_policy::take_ownership);
+    const Result y(new_floats(x.float_count())), xhat(new_floats(x.float_count()));
     compute(4.0 * x.float_count(), [&] {
         kernels().batch_norm(blocks, C, P, x.floats(), means, inverse, w, b, xhat->floats(), y->floats());
     });
-    return nb::make_tuple(owned, kept);
+    return nb::make_tuple(y.object, xhat.object);
 }
 
 void batch_norm_weight_gradient(long blocks, long C, long P, const Memory& xhat, const Memory& dy,
@@ -151,12 +145,12 @@ void batch_norm_weight_gradient(long blocks, long C, long P, const Memory& xhat,
     });
 }
 
-Memory* batch_norm_input_gradient(long n, long C, long P, const Memory& xhat, const Memory& dy, nb::handle scale,
+Owned batch_norm_input_gradient(long n, long C, long P, const Memory& xhat, const Memory& dy, nb::handle scale,
                                   nb::handle dweight, nb::handle dbias) {
     need(xhat, blocks_of(n) * C * P * LANES, "xhat");
     need(dy, blocks_of(n) * C * P * LANES, "dy");
     const Array<float> scales(scale, C, "scale"), dw(dweight, C, "dweight"), db(dbias, C, "dbias");
-    Memory* dx = new_floats(dy.float_count());
+    Owned dx = new_floats(dy.float_count());
     compute(4.0 * dy.float_count(), [&] {
         kernels().batch_norm_input_gradient(n, C, P, xhat.floats(), dy.floats(), scales, dw, db, dx->floats());
     });
@@ -167,15 +161,12 @@ Memory* batch_norm_input_gradient(long n, long C, long P, const Memory& xhat, co
 // One number an image: lanes of no features, which lie in memory as plain (n) with zeros behind.
 
 struct LossMemory {
-    Memory *losses, *kept;
-    nb::object owned, mask;
+    Result losses, kept;
     LossMemory(long n, const Memory& outputs)
-        : losses(new_floats(blocks_of(n) * LANES)), kept(new_floats(outputs.float_count())),
-          owned(nb::cast(losses, nb::rv_policy::take_ownership)),
-          mask(nb::cast(kept, nb::rv_policy::take_ownership)) {
+        : losses(new_floats(blocks_of(n) * LANES)), kept(new_floats(outputs.float_count())) {
         for (long i = n; i < blocks_of(n) * LANES; i++) losses->floats()[i] = 0;
     }
-    nb::tuple both() const { return nb::make_tuple(owned, mask); }
+    nb::tuple both() const { return nb::make_tuple(losses.object, kept.object); }
 };
 
 void need_labels(const int64_t* labels, long n, long K) {
@@ -192,12 +183,12 @@ nb::tuple cross_entropy(long n, long K, const Memory& logits, nb::handle targets
     return to.both();
 }
 
-Memory* cross_entropy_backward(long n, long K, const Memory& dlosses, const Memory& probabilities,
+Owned cross_entropy_backward(long n, long K, const Memory& dlosses, const Memory& probabilities,
                                nb::handle targets) {
     need(probabilities, blocks_of(n) * K * LANES, "the probabilities");
     need(dlosses, blocks_of(n) * LANES, "dlosses");
     const Array<float> t(targets, n * K, "the targets");
-    Memory* dlogits = new_floats(probabilities.float_count());
+    Owned dlogits = new_floats(probabilities.float_count());
     kernels().cross_entropy_backward(n, K, dlosses.floats(), probabilities.floats(), t, dlogits->floats());
     return dlogits;
 }
@@ -211,13 +202,13 @@ nb::tuple cross_entropy_labels(long n, long K, const Memory& logits, nb::handle 
     return to.both();
 }
 
-Memory* cross_entropy_labels_backward(long n, long K, const Memory& dlosses, const Memory& probabilities,
+Owned cross_entropy_labels_backward(long n, long K, const Memory& dlosses, const Memory& probabilities,
                                       nb::handle labels, float smoothing) {
     need(probabilities, blocks_of(n) * K * LANES, "the probabilities");
     need(dlosses, blocks_of(n) * LANES, "dlosses");
     const Array<int64_t> t(labels, n, "the labels");
     need_labels(t, n, K);
-    Memory* dlogits = new_floats(probabilities.float_count());
+    Owned dlogits = new_floats(probabilities.float_count());
     kernels().cross_entropy_labels_backward(n, K, dlosses.floats(), probabilities.floats(), t, smoothing,
                                             dlogits->floats());
     return dlogits;
@@ -233,10 +224,10 @@ nb::tuple difference_loss(long n, long M, const Memory& outputs, nb::handle targ
     return to.both();
 }
 
-Memory* scale_images(long n, long M, const Memory& derivative, const Memory& dlosses) {
+Owned scale_images(long n, long M, const Memory& derivative, const Memory& dlosses) {
     need(derivative, blocks_of(n) * M * LANES, "the derivative");
     need(dlosses, blocks_of(n) * LANES, "dlosses");
-    Memory* dx = new_floats(derivative.float_count());
+    Owned dx = new_floats(derivative.float_count());
     kernels().scale_images(n, M, derivative.floats(), dlosses.floats(), dx->floats());
     return dx;
 }

@@ -16,12 +16,12 @@ long pooled_floats(const Conv& c) { return c.blocks * c.F * (c.OH / 2) * (c.OW /
 long weights(const Conv& c) { return c.F * c.C * c.KH * c.KW; }
 double operations(const Conv& c) { return 2.0 * y_floats(c) * c.C * c.KH * c.KW; }
 
-Memory* conv_forward(const Conv& geometry, long blocks, const Memory& x, nb::handle weight, nb::handle bias,
+Owned conv_forward(const Conv& geometry, long blocks, const Memory& x, nb::handle weight, nb::handle bias,
                      bool relu) {
     const Conv c = blocks_in(geometry, blocks);
     need(x, x_floats(c), "x");
     const Array<float> w(weight, weights(c), "the weight"), b(bias, c.F, "the bias");
-    Memory* y = new_floats(y_floats(c));
+    Owned y = new_floats(y_floats(c));
     compute(operations(c), [&] { kernels().conv_forward(c, x.floats(), w, b, y->floats(), relu); });
     return y;
 }
@@ -32,21 +32,18 @@ nb::tuple conv_pool(const Conv& geometry, long blocks, const Memory& x, nb::hand
     const Conv c = blocks_in(geometry, blocks);
     need(x, x_floats(c), "x");
     const Array<float> w(weight, weights(c), "the weight"), b(bias, c.F, "the bias");
-    Memory* y = new_floats(pooled_floats(c));
-    Memory* place = train ? new_bytes(pooled_floats(c)) : nullptr;
-    const nb::object owned = nb::cast(y, nb::rv_policy::take_ownership);
-    const nb::object places = nb::cast(place, nb::rv_policy::take_ownership);
+    const Result y(new_floats(pooled_floats(c))), place(train ? new_bytes(pooled_floats(c)) : nullptr);
     compute(operations(c), [&] {
-        kernels().conv_pool(c, x.floats(), w, b, y->floats(), place ? place->bytes() : nullptr);
+        kernels().conv_pool(c, x.floats(), w, b, y->floats(), place.memory ? place->bytes() : nullptr);
     });
-    return nb::make_tuple(owned, places);
+    return nb::make_tuple(y.object, place.object);
 }
 
-Memory* conv_input_gradient(const Conv& geometry, long blocks, const Memory& dy, nb::handle weight) {
+Owned conv_input_gradient(const Conv& geometry, long blocks, const Memory& dy, nb::handle weight) {
     const Conv c = blocks_in(geometry, blocks);
     need(dy, y_floats(c), "dy");
     const Array<float> w(weight, weights(c), "the weight");
-    Memory* dx = new_floats(x_floats(c));
+    Owned dx = new_floats(x_floats(c));
     compute(operations(c), [&] { kernels().conv_input_gradient(c, dy.floats(), w, dx->floats()); });
     return dx;
 }
@@ -100,49 +97,46 @@ double operations(const Pool& p) { return 4.0 * y_floats(p) * p.KH * p.KW; }
 nb::tuple max_pool(const Pool& geometry, long blocks, const Memory& x) {
     const Pool p = blocks_in(geometry, blocks);
     need(x, x_floats(p), "x");
-    Memory* y = new_floats(y_floats(p));
-    Memory* place = new_bytes(y_floats(p));
-    const nb::object owned = nb::cast(y, nb::rv_policy::take_ownership);
-    const nb::object places = nb::cast(place, nb::rv_policy::take_ownership);
+    const Result y(new_floats(y_floats(p))), place(new_bytes(y_floats(p)));
     compute(operations(p), [&] { kernels().max_pool(p, x.floats(), y->floats(), place->bytes()); });
-    return nb::make_tuple(owned, places);
+    return nb::make_tuple(y.object, place.object);
 }
 
-Memory* max_pool_backward(const Pool& geometry, long blocks, const Memory& dy, const Memory& place) {
+Owned max_pool_backward(const Pool& geometry, long blocks, const Memory& dy, const Memory& place) {
     const Pool p = blocks_in(geometry, blocks);
     need(dy, y_floats(p), "dy");
     need_bytes(place, y_floats(p), "place");
-    Memory* dx = new_floats(x_floats(p));
+    Owned dx = new_floats(x_floats(p));
     compute(operations(p), [&] { kernels().max_pool_backward(p, dy.floats(), place.bytes(), dx->floats()); });
     return dx;
 }
 
-Memory* avg_pool(const Pool& geometry, long blocks, const Memory& x) {
+Owned avg_pool(const Pool& geometry, long blocks, const Memory& x) {
     const Pool p = blocks_in(geometry, blocks);
     need(x, x_floats(p), "x");
-    Memory* y = new_floats(y_floats(p));
+    Owned y = new_floats(y_floats(p));
     compute(operations(p), [&] { kernels().avg_pool(p, x.floats(), y->floats()); });
     return y;
 }
 
-Memory* avg_pool_backward(const Pool& geometry, long blocks, const Memory& dy) {
+Owned avg_pool_backward(const Pool& geometry, long blocks, const Memory& dy) {
     const Pool p = blocks_in(geometry, blocks);
     need(dy, y_floats(p), "dy");
-    Memory* dx = new_floats(x_floats(p));
+    Owned dx = new_floats(x_floats(p));
     compute(operations(p), [&] { kernels().avg_pool_backward(p, dy.floats(), dx->floats()); });
     return dx;
 }
 
-Memory* global_avg_pool(long planes, long places, const Memory& x) {
+Owned global_avg_pool(long planes, long places, const Memory& x) {
     need(x, planes * places * LANES, "x");
-    Memory* y = new_floats(planes * LANES);
+    Owned y = new_floats(planes * LANES);
     kernels().global_avg_pool(planes, places, x.floats(), y->floats());
     return y;
 }
 
-Memory* global_avg_pool_backward(long planes, long places, const Memory& dy) {
+Owned global_avg_pool_backward(long planes, long places, const Memory& dy) {
     need(dy, planes * LANES, "dy");
-    Memory* dx = new_floats(planes * places * LANES);
+    Owned dx = new_floats(planes * places * LANES);
     kernels().global_avg_pool_backward(planes, places, dy.floats(), dx->floats());
     return dx;
 }

@@ -17,9 +17,9 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
 
 PyType_Slot memory_slots[] = {{Py_bf_getbuffer, reinterpret_cast<void*>(get_buffer)}, {0, nullptr}};
 
-Memory* pack(nb::handle x, long n, long features) {
+Owned pack(nb::handle x, long n, long features) {
     const Array<float> in(x, n * features, "the array");
-    Memory* lanes = new_floats(blocks_of(n) * features * LANES);
+    Owned lanes = new_floats(blocks_of(n) * features * LANES);
     compute(10.0 * n * features, [&] { kernels().pack(n, features, in, lanes->floats()); });
     return lanes;
 }
@@ -30,7 +30,7 @@ void unpack(const Memory& lanes, long n, long features, nb::handle x) {
     compute(10.0 * n * features, [&] { kernels().unpack(n, features, lanes.floats(), out.data()); });
 }
 
-Memory* gather(nb::handle images, nb::handle index, long C, long pixels, nb::handle scale, nb::handle shift) {
+Owned gather(nb::handle images, nb::handle index, long C, long pixels, nb::handle scale, nb::handle shift) {
     const long n = count_of(index), numbers = count_of(images), each = C * pixels;
     const Array<uint8_t> from(images, numbers, "the pictures");
     const Array<int64_t> which(index, n, "the index");
@@ -40,7 +40,7 @@ Memory* gather(nb::handle images, nb::handle index, long C, long pixels, nb::han
         if (which[i] < 0 || which[i] >= pictures)
             shape_error("the index holds " + std::to_string(which[i]) + ", but there are " +
                         std::to_string(pictures) + " pictures");
-    Memory* lanes = new_floats(blocks_of(n) * each * LANES);
+    Owned lanes = new_floats(blocks_of(n) * each * LANES);
     compute(10.0 * n * each, [&] { kernels().gather(n, C, pixels, from, which, scales, shifts, lanes->floats()); });
     return lanes;
 }

@@ -1,6 +1,11 @@
 // The memory that arrays live in (memory.hpp).
 #include "memory.hpp"
 
+#if !defined(_WIN32)
+#include <pthread.h>
+#endif
+
+#include <cstdint>
 #include <mutex>
 #include <vector>
 
@@ -14,6 +19,7 @@ public:
     // Memory of at least `bytes`, rounded up in `room`.
     void* take(size_t bytes, size_t& room) {
         const std::lock_guard lock(mutex);
+        if (bytes > PTRDIFF_MAX / 2) throw std::bad_alloc();
         const size_t wanted = (bytes / CACHE_LINE + 1) * CACHE_LINE;
         for (size_t i = kept.size(); i-- > 0;)
             if (kept[i].room >= wanted && kept[i].room <= wanted + wanted / 8) {
@@ -41,9 +47,17 @@ public:
             release_aligned(kept[oldest].start);
         }
         kept.erase(kept.begin(), kept.begin() + static_cast<long>(oldest));
-        kept.push_back({start, room});
+        try {
+            kept.push_back({start, room});
+        } catch (const std::bad_alloc&) {
+            return release_aligned(start);
+        }
         counts.kept += room;
     }
+
+    // A fork copies the mutex as it is: nobody may hold it then.
+    void lock() { mutex.lock(); }
+    void unlock() { mutex.unlock(); }
 
     MemoryCounts look() {
         const std::lock_guard lock(mutex);
@@ -65,6 +79,11 @@ Store& store() {
     static Store& made = *new Store;
     return made;
 }
+
+#if !defined(_WIN32)
+[[maybe_unused]] const int at_fork = pthread_atfork([] { store().lock(); }, [] { store().unlock(); },
+                                                    [] { store().unlock(); });
+#endif
 
 }  // namespace
 

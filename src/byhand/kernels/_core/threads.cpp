@@ -14,10 +14,12 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "aligned.hpp"
@@ -65,10 +67,14 @@ struct Buffer {
 // The buffers of one loop, by slot. It belongs to the calling thread; a worker touches its own slot only.
 struct Scratch {
     std::vector<Buffer> slots;
+    std::vector<std::exception_ptr> failures;  // of the slots: memory that could not be had
     std::unique_ptr<Scratch> inner;  // for a loop inside this one's body
 
     void make_room(int count) {
-        if (static_cast<int>(slots.size()) < count) slots.resize(count);
+        if (static_cast<int>(slots.size()) < count) {
+            slots.resize(count);
+            failures.resize(count);
+        }
     }
 };
 
@@ -160,7 +166,19 @@ struct Loop {
     int slots;
     Scratch* scratch;
 
-    void run(int slot) const { body(context, units * slot / slots, units * (slot + 1) / slots, slot); }
+    // What is thrown waits until all slots are done: they share the caller's stack.
+    void run(int slot) const {
+        try {
+            body(context, units * slot / slots, units * (slot + 1) / slots, slot);
+        } catch (...) {
+            scratch->failures[slot] = std::current_exception();
+        }
+    }
+
+    void rethrow() const {
+        for (int slot = 0; slot < slots; slot++)
+            if (scratch->failures[slot]) std::rethrow_exception(std::exchange(scratch->failures[slot], nullptr));
+    }
 };
 
 constexpr Loop STOP{};  // in the mailbox: end the thread
@@ -291,8 +309,9 @@ void run_loop(long units, double cost, void (*body)(const void*, long, long, int
     const int slots = units * cost < SMALL ? 1 : static_cast<int>(std::min<long>(all, units));
     const Calling calling(slots);
     const Loop loop{body, context, units, slots, calling.scratch};
-    if (slots > 1 && !calling.nested() && pool().run(loop, all)) return;
-    for (int slot = 0; slot < slots; slot++) loop.run(slot);
+    if (slots == 1 || calling.nested() || !pool().run(loop, all))
+        for (int slot = 0; slot < slots; slot++) loop.run(slot);
+    loop.rethrow();
 }
 
 void parallel_for(long units, double cost, const std::function<void(long, long, int)>& body) {

@@ -7,7 +7,7 @@ namespace byhand {
 // Call body(begin, end, slot) on ranges that cover 0 .. units - 1, each once; `slot` is the number of
 // the thread (0 .. threads() - 1), for scratch memory. `cost` is the work of one unit in floating-point
 // operations or so: small loops stay on the calling thread. Ranges are split evenly and statically, so
-// that which slot does which unit depends on the number of threads only. Exceptions must not leave body.
+// that which slot does which unit depends on the number of threads only. What body throws comes out once all of the loop is done.
 void parallel_for(long units, double cost, const std::function<void(long begin, long end, int slot)>& body);
 
 // The same for a plain function: body(context, begin, end, slot). What is compiled for one instruction set

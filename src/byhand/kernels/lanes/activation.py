@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from byhand.kernels.compiled import core
-from byhand.kernels.lanes.array import Lanes, wrap
+from byhand.kernels.lanes.array import Lanes, same_images, wrap
 from byhand.kernels.operation import implements
 from byhand.kernels.reference import activation as reference
 
@@ -21,6 +21,7 @@ def relu(x: Lanes) -> tuple[Lanes, Lanes]:
 @implements(reference.relu_backward, Lanes)
 def relu_backward(dy: Lanes, cache: Lanes) -> Lanes:
     """dx as dy."""
+    same_images("relu_backward", dy, cache.n)
     return wrap(core.relu_backward(cache.memory, dy.memory), dy.n, dy.features)
 
 
@@ -34,6 +35,7 @@ def leaky_relu(x: Lanes, slope: float = 0.01) -> tuple[Lanes, tuple[Lanes, float
 def leaky_relu_backward(dy: Lanes, cache: tuple[Lanes, float]) -> Lanes:
     """dx as dy."""
     x, slope = cache
+    same_images("leaky_relu_backward", dy, x.n)
     return wrap(core.leaky_relu_backward(x.memory, dy.memory, slope), dy.n, dy.features)
 
 
@@ -47,6 +49,7 @@ def sigmoid(x: Lanes) -> tuple[Lanes, Lanes]:
 @implements(reference.sigmoid_backward, Lanes)
 def sigmoid_backward(dy: Lanes, cache: Lanes) -> Lanes:
     """dx as dy."""
+    same_images("sigmoid_backward", dy, cache.n)
     return wrap(core.sigmoid_backward(cache.memory, dy.memory), dy.n, dy.features)
 
 
@@ -60,6 +63,7 @@ def tanh(x: Lanes) -> tuple[Lanes, Lanes]:
 @implements(reference.tanh_backward, Lanes)
 def tanh_backward(dy: Lanes, cache: Lanes) -> Lanes:
     """dx as dy."""
+    same_images("tanh_backward", dy, cache.n)
     return wrap(core.tanh_backward(cache.memory, dy.memory), dy.n, dy.features)
 
 
@@ -72,6 +76,7 @@ def gelu(x: Lanes) -> tuple[Lanes, Lanes]:
 @implements(reference.gelu_backward, Lanes)
 def gelu_backward(dy: Lanes, cache: Lanes) -> Lanes:
     """dx as dy."""
+    same_images("gelu_backward", dy, cache.n)
     return wrap(core.gelu_backward(cache.memory, dy.memory), dy.n, dy.features)
 
 
@@ -85,6 +90,7 @@ def softmax(x: Lanes) -> tuple[Lanes, Lanes]:
 @implements(reference.softmax_backward, Lanes)
 def softmax_backward(dy: Lanes, cache: Lanes) -> Lanes:
     """dx as dy."""
+    same_images("softmax_backward", dy, cache.n)
     dx = core.softmax_backward(*_channels(dy), cache.memory, dy.memory)
     return wrap(dx, dy.n, dy.features)
 
@@ -99,6 +105,7 @@ def log_softmax(x: Lanes) -> tuple[Lanes, Lanes]:
 @implements(reference.log_softmax_backward, Lanes)
 def log_softmax_backward(dy: Lanes, cache: Lanes) -> Lanes:
     """dx as dy."""
+    same_images("log_softmax_backward", dy, cache.n)
     dx = core.log_softmax_backward(*_channels(dy), cache.memory, dy.memory)
     return wrap(dx, dy.n, dy.features)
 

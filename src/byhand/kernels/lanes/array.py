@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,7 @@ from byhand.errors import ShapeError
 from byhand.kernels.compiled import core, need_core
 
 LANES = 8  # images in a lane
-
-T = TypeVar("T")
+assert core is None or core.LANES == LANES
 
 
 class Lanes:
@@ -74,7 +73,7 @@ class Lanes:
     @property
     def blocks(self) -> int:
         """How many lanes of images there are."""
-        return (self.n + 7) >> 3
+        return blocks_of(self.n)
 
     @property
     def ndim(self) -> int:
@@ -103,6 +102,8 @@ class Lanes:
         return self.n
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        if copy is False:
+            raise ValueError("lanes lie in memory in another order: a NumPy array is a copy")
         return self.numpy() if dtype is None else self.numpy().astype(dtype, copy=False)
 
     def __reduce__(self) -> Any:
@@ -166,6 +167,16 @@ class Plans:
                 self._made.clear()
             plan = self._made[key] = self._make(*key)
         return plan
+
+
+def same_images(name: str, dy: Lanes, n: int) -> None:
+    """See that a gradient is of as many images as the forward pass had.
+
+    Raises:
+        ShapeError: it is not; lanes that were padding would be taken for images.
+    """
+    if dy.n != n:
+        raise ShapeError(f"{name} got a gradient of {dy.n} images, but there were {n}")
 
 
 def other_kind(name: str, given: Any) -> ShapeError:

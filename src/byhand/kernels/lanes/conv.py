@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from byhand.errors import ShapeError
 from byhand.kernels.compiled import core
-from byhand.kernels.lanes.array import Lanes, Plans, wrap
+from byhand.kernels.lanes.array import Lanes, Plans, same_images, wrap
 from byhand.kernels.operation import implements
 from byhand.kernels.reference import conv as reference
 from byhand.kernels.reference.geometry import Padding, Size, line, window
@@ -86,6 +86,7 @@ def conv2d_backward(
 ) -> tuple[Lanes | None, Array, Array]:
     """dx or None, dweight, dbias."""
     x, weight, plan = cache
+    same_images("conv2d_backward", dy, x.n)
     dweight = np.empty(weight.shape, np.float32)
     dbias = np.empty(weight.shape[0], np.float32)
     core.conv_weight_gradient(plan.sizes, x.blocks, x.memory, dy.memory, dweight, dbias)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from byhand.kernels.compiled import core
-from byhand.kernels.lanes.array import Lanes, Plans, wrap
+from byhand.kernels.lanes.array import Lanes, Plans, same_images, wrap
 from byhand.kernels.lanes.conv import ConvPlan, LanesConvCache, input_gradient, plan_of
 from byhand.kernels.lanes.linear import LanesLinearCache, linear_backward
 from byhand.kernels.lanes.linear import forward as linear_forward
@@ -57,6 +57,7 @@ def conv2d_relu_backward(
 ) -> tuple[Lanes | None, Array, Array]:
     """dx or None, dweight, dbias."""
     (x, weight, plan), y = cache
+    same_images("conv2d_relu_backward", dy, x.n)
     masked = wrap(core.relu_backward(y.memory, dy.memory), dy.n, dy.features)
     dweight, dbias = _empty_gradients(weight)
     core.conv_weight_gradient(plan.sizes, x.blocks, x.memory, masked.memory, dweight, dbias)
@@ -90,6 +91,7 @@ def conv2d_relu_pool2d_backward(
 ) -> tuple[Lanes | None, Array, Array]:
     """dx or None, dweight, dbias."""
     (x, weight, plan), place = cache
+    same_images("conv2d_relu_pool2d_backward", dy, x.n)
     dweight, dbias = _empty_gradients(weight)
     if not need_dx:
         core.conv_pool_weight_gradient(

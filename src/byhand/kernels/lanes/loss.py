@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from byhand.errors import ShapeError
 from byhand.kernels.compiled import core
-from byhand.kernels.lanes.array import LANES, Lanes, wrap
+from byhand.kernels.lanes.array import LANES, Lanes, blocks_of, wrap
 from byhand.kernels.operation import implements
 from byhand.kernels.reference import loss as reference
 
@@ -38,15 +37,9 @@ class LanesDifferenceCache(NamedTuple):
 def mean_loss(losses: Lanes, n: int | None = None) -> tuple[float, Lanes]:
     """The mean of the losses (N), and each one's share 1/n in it."""
     count = reference.check_count(losses.n if n is None else n)
-    return core.sum(losses.memory, losses.n) / count, _shares(losses.n, count)
-
-
-@lru_cache(maxsize=16)
-def _shares(images: int, count: int) -> Lanes:
-    # The same at each step, and nobody writes to it.
-    values = np.zeros((-(-images // LANES), LANES), np.float32)
-    values.reshape(-1)[:images] = 1 / count
-    return Lanes(values, images)
+    share = np.zeros((blocks_of(losses.n), LANES), np.float32)
+    share.reshape(-1)[: losses.n] = 1 / count
+    return core.sum(losses.memory, losses.n) / count, Lanes(share, losses.n)
 
 
 @implements(reference.cross_entropy, Lanes)

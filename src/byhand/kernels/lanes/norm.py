@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from byhand.kernels.compiled import core
-from byhand.kernels.lanes.array import Lanes, wrap
+from byhand.kernels.lanes.array import Lanes, same_images, wrap
 from byhand.kernels.operation import implements
 from byhand.kernels.reference import norm as reference
 
@@ -62,6 +62,7 @@ def batch_norm_backward(
 ) -> tuple[Lanes | None, Array, Array]:
     """dx or None, dweight, dbias."""
     xhat, inverse_std, weight, train = cache[:4]
+    same_images("batch_norm_backward", dy, xhat.n)
     c, *rest = dy.features
     places = math.prod(rest)
     dweight, dbias = np.empty(c, np.float32), np.empty(c, np.float32)

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from byhand.errors import ShapeError
 from byhand.kernels.compiled import core
-from byhand.kernels.lanes.array import Lanes, Plans, wrap
+from byhand.kernels.lanes.array import Lanes, Plans, same_images, wrap
 from byhand.kernels.operation import implements
 from byhand.kernels.reference import pool as reference
 from byhand.kernels.reference.geometry import Padding, Size, line
@@ -28,6 +28,14 @@ class LanesMaxPoolCache(NamedTuple):
 
     place: Any  # the core's memory, a byte a value of y
     plan: PoolPlan
+    n: int
+
+
+class LanesAvgPoolCache(NamedTuple):
+    """The sizes: the mean keeps no values."""
+
+    plan: PoolPlan
+    n: int
 
 
 def _make_plan(
@@ -64,7 +72,7 @@ def max_pool2d(
         y, cache = reference.max_pool2d(x.numpy(), kernel_size, stride, padding)
         return Lanes.pack(y), cache
     values, place = core.max_pool(plan.sizes, x.blocks, x.memory)
-    return wrap(values, x.n, plan.output), LanesMaxPoolCache(place, plan)
+    return wrap(values, x.n, plan.output), LanesMaxPoolCache(place, plan, x.n)
 
 
 @implements(reference.max_pool2d_backward, Lanes)
@@ -72,6 +80,7 @@ def max_pool2d_backward(dy: Lanes, cache: Any) -> Lanes:
     """dx (N, C, H, W)."""
     if isinstance(cache, reference.MaxPoolCache):
         return Lanes.pack(reference.max_pool2d_backward(dy.numpy(), cache))
+    same_images("max_pool2d_backward", dy, cache.n)
     dx = core.max_pool_backward(cache.plan.sizes, dy.blocks, dy.memory, cache.place)
     return wrap(dx, dy.n, cache.plan.input)
 
@@ -79,16 +88,19 @@ def max_pool2d_backward(dy: Lanes, cache: Any) -> Lanes:
 @implements(reference.avg_pool2d, Lanes)
 def avg_pool2d(
     x: Lanes, kernel_size: Size, stride: Size | None = None, padding: Padding = 0
-) -> tuple[Lanes, PoolPlan]:
+) -> tuple[Lanes, LanesAvgPoolCache]:
     """y (N, C, OH, OW)."""
     plan = _plan_of("avg_pool2d", x, kernel_size, stride, padding)
-    return wrap(core.avg_pool(plan.sizes, x.blocks, x.memory), x.n, plan.output), plan
+    y = wrap(core.avg_pool(plan.sizes, x.blocks, x.memory), x.n, plan.output)
+    return y, LanesAvgPoolCache(plan, x.n)
 
 
 @implements(reference.avg_pool2d_backward, Lanes)
-def avg_pool2d_backward(dy: Lanes, cache: PoolPlan) -> Lanes:
+def avg_pool2d_backward(dy: Lanes, cache: LanesAvgPoolCache) -> Lanes:
     """dx (N, C, H, W)."""
-    return wrap(core.avg_pool_backward(cache.sizes, dy.blocks, dy.memory), dy.n, cache.input)
+    plan, n = cache
+    same_images("avg_pool2d_backward", dy, n)
+    return wrap(core.avg_pool_backward(plan.sizes, dy.blocks, dy.memory), dy.n, plan.input)
 
 
 @implements(reference.max_pool1d, Lanes)
@@ -110,7 +122,7 @@ def max_pool1d_backward(dy: Lanes, cache: Any) -> Lanes:
 @implements(reference.avg_pool1d, Lanes)
 def avg_pool1d(
     x: Lanes, kernel_size: int, stride: int | None = None, padding: int | Literal["same"] = 0
-) -> tuple[Lanes, PoolPlan]:
+) -> tuple[Lanes, LanesAvgPoolCache]:
     """A picture of one row."""
     kernel, steps, padded = line(kernel_size, kernel_size if stride is None else stride, padding)
     y, cache = avg_pool2d(_row("avg_pool1d", x), kernel, steps, padded)
@@ -118,7 +130,7 @@ def avg_pool1d(
 
 
 @implements(reference.avg_pool1d_backward, Lanes)
-def avg_pool1d_backward(dy: Lanes, cache: PoolPlan) -> Lanes:
+def avg_pool1d_backward(dy: Lanes, cache: LanesAvgPoolCache) -> Lanes:
     """dx (N, C, L)."""
     return _sequence(avg_pool2d_backward(_row("avg_pool1d_backward", dy), cache))
 
@@ -129,15 +141,16 @@ def global_avg_pool(x: Lanes) -> tuple[Lanes, tuple[int, ...]]:
     reference.check_global_avg_pool(x.shape)
     c, *places = x.features
     y = core.global_avg_pool(x.blocks * c, math.prod(places), x.memory)
-    return wrap(y, x.n, (c,)), x.features
+    return wrap(y, x.n, (c,)), x.shape
 
 
 @implements(reference.global_avg_pool_backward, Lanes)
 def global_avg_pool_backward(dy: Lanes, cache: tuple[int, ...]) -> Lanes:
     """dx (N, C, ...)."""
-    c, *places = cache
+    n, c, *places = cache
+    same_images("global_avg_pool_backward", dy, n)
     dx = core.global_avg_pool_backward(dy.blocks * c, math.prod(places), dy.memory)
-    return wrap(dx, dy.n, cache)
+    return wrap(dx, n, cache[1:])
 
 
 def _places(kernel_size: Size) -> int:

@@ -106,6 +106,7 @@ void test_conv();
 void test_winograd();
 void test_fused();
 void test_rows();
+void test_memory();
 void test_threads();
 
 }  // namespace byhand::tests
