@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 RESULT = Path(__file__).parent / "results" / "bench.json"
-TRAINERS = {"torch": "PyTorch", "torch_channels_last": "PyTorch, channels last", "jax": "JAX"}
+TRAINERS = {"torch": "PyTorch", "torch channels_last": "PyTorch, channels last", "jax": "JAX"}
 
 
 def table(record: dict[str, Any]) -> str:

@@ -15,9 +15,9 @@ RECIPE = replace(
     summary="tiny with momentum 0.9",
     optimiser=SGD(momentum=0.9),
     expect=Expect(
-        mean=0.5144,
-        deviation=0.3444,
+        mean=0.4826,
+        deviation=0.3502,
         seeds=20,
-        note="8 of 20 seeds never left chance, the others 78.74% ± 4.12",
+        note="9 of 20 seeds never left chance, the others 79.07% ± 2.94",
     ),
 )
