@@ -1,4 +1,4 @@
-"""LeNet-5: the recipe for a first run, about a minute and a half on two cores.
+"""LeNet-5: the recipe for a first run, some seconds on two cores.
 
 SGD with Nesterov's momentum and weight decay, the rate rising to 0.08 and falling again in one
 cycle (Smith, 2018), batches of 128, 10 epochs. Chosen on the validation set, over three seeds,
