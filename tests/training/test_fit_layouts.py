@@ -12,7 +12,7 @@ import blobs
 import support
 from byhand import kernels, losses, nn, optim, training
 from byhand.data import SAMPLINGS, Standardisation, batches
-from byhand.errors import ShapeError
+from byhand.errors import InputError
 from byhand.evaluation import logits, predict
 from byhand.kernels import Lanes, compiled
 
@@ -130,7 +130,7 @@ def test_the_layout_decides_which_arrays_the_layers_see(runs, layout, dtype, exp
 
 def test_a_model_in_float64_does_not_train_on_lanes(runs):
     model = runs.network().copy(np.float64)
-    with pytest.raises(ShapeError, match="float32"):
+    with pytest.raises(InputError, match="float64"):
         list(runs.start(model, epochs=1, layout="lanes").events)
 
 
