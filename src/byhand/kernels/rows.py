@@ -10,24 +10,23 @@ and the reference runs. `kernels.as_layout(x, train=False)` gives one where that
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from byhand.kernels.compiled import core
+from byhand.kernels.lanes.conv import plan_of
 from byhand.kernels.operation import implements
 from byhand.kernels.reference import conv as reference_conv
 from byhand.kernels.reference import fused as reference_fused
 from byhand.kernels.reference import linear as reference_linear
-from byhand.kernels.reference.geometry import Padding, Size, Window, window
+from byhand.kernels.reference.geometry import Padding, Size
 
 Array = NDArray[Any]
-Shape = tuple[int, ...]
 
 FEW_IMAGES = 3  # so many at most are quicker as rows than as lanes
 FLOAT32 = np.dtype(np.float32)
-MOST_PLANS = 1000
 
 
 class Rows(np.ndarray[Any, Any]):
@@ -56,50 +55,6 @@ class Deferred:
         return iter(cache)
 
 
-class RowsPlan(NamedTuple):
-    """The sizes of a convolution, checked."""
-
-    sizes: Any  # the core's Conv
-    output: tuple[int, int, int, int]  # N, F, OH, OW
-    window: Window
-
-
-class _Plans(dict[Any, RowsPlan]):
-    """The plans of what was asked for before; one image's time is too short to make them anew."""
-
-    def __missing__(self, key: Any) -> RowsPlan:
-        if len(self) >= MOST_PLANS:
-            self.clear()
-        plan = self[key] = _make_plan(*key)
-        return plan
-
-
-def _make_plan(
-    x: Shape, weight: Shape, bias: Shape | None, stride: Size, padding: Padding
-) -> RowsPlan:
-    reference_conv.check_conv2d(x, weight, bias)
-    n, c, h, w = x
-    f, _, kh, kw = weight
-    where = window((kh, kw), stride, padding)
-    oh, ow = where.output_size(h, w)
-    (top, _), (left, _) = where.padding
-    sizes = core.Conv(c, h, w, f, kh, kw, *where.stride, top, left, oh, ow)
-    return RowsPlan(sizes, (n, f, oh, ow), where)
-
-
-_plans = _Plans()
-
-
-def _plan_of(
-    x: Rows, weight: Array, bias: Array | None, stride: Size, padding: Padding
-) -> RowsPlan:
-    key = (x.shape, weight.shape, None if bias is None else bias.shape, stride, padding)
-    try:
-        return _plans[key]
-    except TypeError:  # a list among them has no hash
-        return _make_plan(*key)
-
-
 def _reference(forward: Callable[..., tuple[Array, Any]], x: Rows, *others: Any) -> Any:
     """What the reference gives, as rows again: for what is no longer float32."""
     y, cache = forward(np.asarray(x), *others)
@@ -113,10 +68,10 @@ def conv2d(
     """y (N, F, OH, OW)."""
     if x.dtype is not FLOAT32:
         return _reference(reference_conv.conv2d, x, weight, bias, stride, padding)
-    sizes, output, where = _plan_of(x, weight, bias, stride, padding)
-    y = Rows(output, np.float32)
-    core.conv_rows(sizes, output[0], x, weight, bias, y, False, False)
-    return y, reference_conv.ConvCache(x, weight, where)
+    plan = plan_of(x.shape, weight, bias, stride, padding)
+    y = Rows((len(x), *plan.output), np.float32)
+    core.conv_rows(plan.sizes, len(x), x, weight, bias, y, False, False)
+    return y, reference_conv.ConvCache(x, weight, plan.window)
 
 
 @implements(reference_fused.conv2d_relu, Rows)
@@ -126,9 +81,9 @@ def conv2d_relu(
     """y (N, F, OH, OW)."""
     if x.dtype is not FLOAT32:
         return _reference(reference_fused.conv2d_relu, x, weight, bias, stride, padding)
-    sizes, output, _ = _plan_of(x, weight, bias, stride, padding)
-    y = Rows(output, np.float32)
-    core.conv_rows(sizes, output[0], x, weight, bias, y, True, False)
+    plan = plan_of(x.shape, weight, bias, stride, padding)
+    y = Rows((len(x), *plan.output), np.float32)
+    core.conv_rows(plan.sizes, len(x), x, weight, bias, y, True, False)
     return y, Deferred(reference_fused.conv2d_relu, x, weight, bias, stride, padding)
 
 
@@ -139,10 +94,11 @@ def conv2d_relu_pool2d(
     """y (N, F, OH / 2, OW / 2)."""
     if x.dtype is not FLOAT32:
         return _reference(reference_fused.conv2d_relu_pool2d, x, weight, bias, stride, padding)
-    sizes, (n, f, oh, ow), _ = _plan_of(x, weight, bias, stride, padding)
+    plan = plan_of(x.shape, weight, bias, stride, padding)
+    f, oh, ow = plan.output
     reference_fused.check_pool2d(oh, ow)
-    y = Rows((n, f, oh // 2, ow // 2), np.float32)
-    core.conv_rows(sizes, n, x, weight, bias, y, True, True)
+    y = Rows((len(x), f, oh // 2, ow // 2), np.float32)
+    core.conv_rows(plan.sizes, len(x), x, weight, bias, y, True, True)
     return y, Deferred(reference_fused.conv2d_relu_pool2d, x, weight, bias, stride, padding)
 
 

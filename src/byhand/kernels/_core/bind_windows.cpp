@@ -26,16 +26,13 @@ Owned conv_forward(const Conv& geometry, long blocks, const Memory& x, nb::handl
     return y;
 }
 
-// y and, with `train`, the places of the maxima.
-nb::tuple conv_pool(const Conv& geometry, long blocks, const Memory& x, nb::handle weight, nb::handle bias,
-                    bool train) {
+// y and the places of the maxima.
+nb::tuple conv_pool(const Conv& geometry, long blocks, const Memory& x, nb::handle weight, nb::handle bias) {
     const Conv c = blocks_in(geometry, blocks);
     need(x, x_floats(c), "x");
     const Array<float> w(weight, weights(c), "the weight"), b(bias, c.F, "the bias");
-    const Result y(new_floats(pooled_floats(c))), place(train ? new_bytes(pooled_floats(c)) : nullptr);
-    compute(operations(c), [&] {
-        kernels().conv_pool(c, x.floats(), w, b, y->floats(), place.memory ? place->bytes() : nullptr);
-    });
+    const Result y(new_floats(pooled_floats(c))), place(new_bytes(pooled_floats(c)));
+    compute(operations(c), [&] { kernels().conv_pool(c, x.floats(), w, b, y->floats(), place->bytes()); });
     return nb::make_tuple(y.object, place.object);
 }
 
@@ -154,7 +151,7 @@ void bind_windows(nb::module_& m) {
             new (self) Pool{0, C, H, W, KH, KW, SH, SW, top, left, OH, OW};
         });
     m.def("conv_forward", conv_forward, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg());
-    m.def("conv_pool", conv_pool, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg());
+    m.def("conv_pool", conv_pool, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none());
     m.def("conv_input_gradient", conv_input_gradient);
     m.def("conv_weight_gradient", conv_weight_gradient, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(),
           nb::arg().none());

@@ -12,7 +12,7 @@ from byhand.kernels.compiled import core
 from byhand.kernels.lanes.array import Lanes, Plans, same_images, wrap
 from byhand.kernels.operation import implements
 from byhand.kernels.reference import conv as reference
-from byhand.kernels.reference.geometry import Padding, Size, line, window
+from byhand.kernels.reference.geometry import Padding, Size, Window, line, window
 
 Array = NDArray[Any]
 
@@ -23,6 +23,7 @@ class ConvPlan(NamedTuple):
     sizes: Any  # the core's Conv
     output: tuple[int, int, int]  # F, OH, OW
     input: tuple[int, int, int]  # C, H, W
+    window: Window
 
 
 class LanesConvCache(NamedTuple):
@@ -47,25 +48,25 @@ def _make_plan(
     oh, ow = where.output_size(h, w)
     (top, _), (left, _) = where.padding
     sizes = core.Conv(c, h, w, f, kh, kw, *where.stride, top, left, oh, ow)
-    return ConvPlan(sizes, (f, oh, ow), (c, h, w))
+    return ConvPlan(sizes, (f, oh, ow), (c, h, w), where)
 
 
 _plans = Plans(_make_plan)
 
 
 def plan_of(
-    x: Lanes, weight: Array, bias: Array | None, stride: Size, padding: Padding
+    x: tuple[int, ...], weight: Array, bias: Array | None, stride: Size, padding: Padding
 ) -> ConvPlan:
-    """The sizes of this convolution.
+    """The sizes of the convolution of an array of shape `x`.
 
     Raises:
         ShapeError: the shapes do not fit each other, or the kernel not the padded picture.
     """
     shapes = (weight.shape, None if bias is None else bias.shape)
     try:
-        plan: ConvPlan = _plans(x.features, *shapes, stride, padding)
+        plan: ConvPlan = _plans(x[1:], *shapes, stride, padding)
     except ShapeError:
-        reference.check_conv2d(x.shape, *shapes)  # says it with the number of images
+        reference.check_conv2d(x, *shapes)  # says it with the number of images
         raise
     return plan
 
@@ -75,7 +76,7 @@ def conv2d(
     x: Lanes, weight: Array, bias: Array | None, stride: Size = 1, padding: Padding = 0
 ) -> tuple[Lanes, LanesConvCache]:
     """y (N, F, OH, OW) and a cache."""
-    plan = plan_of(x, weight, bias, stride, padding)
+    plan = plan_of(x.shape, weight, bias, stride, padding)
     y = core.conv_forward(plan.sizes, x.blocks, x.memory, weight, bias, False)
     return wrap(y, x.n, plan.output), LanesConvCache(x, weight, plan)
 
@@ -87,10 +88,14 @@ def conv2d_backward(
     """dx or None, dweight, dbias."""
     x, weight, plan = cache
     same_images("conv2d_backward", dy, x.n)
-    dweight = np.empty(weight.shape, np.float32)
-    dbias = np.empty(weight.shape[0], np.float32)
+    dweight, dbias = empty_gradients(weight)
     core.conv_weight_gradient(plan.sizes, x.blocks, x.memory, dy.memory, dweight, dbias)
     return input_gradient(dy, cache) if need_dx else None, dweight, dbias
+
+
+def empty_gradients(weight: Array) -> tuple[Array, Array]:
+    """Arrays for dweight and dbias."""
+    return np.empty(weight.shape, np.float32), np.empty(weight.shape[0], np.float32)
 
 
 def input_gradient(dy: Lanes, cache: LanesConvCache) -> Lanes:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
 from byhand.kernels.compiled import core
 from byhand.kernels.lanes.array import Lanes, Plans, same_images, wrap
-from byhand.kernels.lanes.conv import ConvPlan, LanesConvCache, input_gradient, plan_of
+from byhand.kernels.lanes.conv import LanesConvCache, conv2d_backward, empty_gradients, plan_of
 from byhand.kernels.lanes.linear import LanesLinearCache, linear_backward
 from byhand.kernels.lanes.linear import forward as linear_forward
 from byhand.kernels.operation import implements
@@ -45,7 +44,7 @@ def conv2d_relu(
     x: Lanes, weight: Array, bias: Array | None, stride: Size = 1, padding: Padding = 0
 ) -> tuple[Lanes, LanesConvReluCache]:
     """y (N, F, OH, OW)."""
-    plan = plan_of(x, weight, bias, stride, padding)
+    plan = plan_of(x.shape, weight, bias, stride, padding)
     memory = core.conv_forward(plan.sizes, x.blocks, x.memory, weight, bias, True)
     y = wrap(memory, x.n, plan.output)
     return y, LanesConvReluCache(LanesConvCache(x, weight, plan), y)
@@ -56,12 +55,10 @@ def conv2d_relu_backward(
     dy: Lanes, cache: LanesConvReluCache, need_dx: bool = True
 ) -> tuple[Lanes | None, Array, Array]:
     """dx or None, dweight, dbias."""
-    (x, weight, plan), y = cache
-    same_images("conv2d_relu_backward", dy, x.n)
+    conv, y = cache
+    same_images("conv2d_relu_backward", dy, y.n)
     masked = wrap(core.relu_backward(y.memory, dy.memory), dy.n, dy.features)
-    dweight, dbias = _empty_gradients(weight)
-    core.conv_weight_gradient(plan.sizes, x.blocks, x.memory, masked.memory, dweight, dbias)
-    return input_gradient(masked, cache.conv) if need_dx else None, dweight, dbias
+    return conv2d_backward(masked, conv, need_dx)
 
 
 def _pool_sizes(channels: int, oh: int, ow: int) -> Any:
@@ -77,10 +74,10 @@ def conv2d_relu_pool2d(
     x: Lanes, weight: Array, bias: Array | None, stride: Size = 1, padding: Padding = 0
 ) -> tuple[Lanes, LanesConvReluPoolCache]:
     """y (N, F, OH / 2, OW / 2)."""
-    plan: ConvPlan = plan_of(x, weight, bias, stride, padding)
+    plan = plan_of(x.shape, weight, bias, stride, padding)
     f, oh, ow = plan.output
     reference.check_pool2d(oh, ow)
-    memory, place = core.conv_pool(plan.sizes, x.blocks, x.memory, weight, bias, True)
+    memory, place = core.conv_pool(plan.sizes, x.blocks, x.memory, weight, bias)
     y = wrap(memory, x.n, (f, oh // 2, ow // 2))
     return y, LanesConvReluPoolCache(LanesConvCache(x, weight, plan), place)
 
@@ -90,18 +87,18 @@ def conv2d_relu_pool2d_backward(
     dy: Lanes, cache: LanesConvReluPoolCache, need_dx: bool = True
 ) -> tuple[Lanes | None, Array, Array]:
     """dx or None, dweight, dbias."""
-    (x, weight, plan), place = cache
+    conv, place = cache
+    x, weight, plan = conv
     same_images("conv2d_relu_pool2d_backward", dy, x.n)
-    dweight, dbias = _empty_gradients(weight)
     if not need_dx:
+        dweight, dbias = empty_gradients(weight)
         core.conv_pool_weight_gradient(
             plan.sizes, x.blocks, x.memory, dy.memory, place, dweight, dbias
         )
         return None, dweight, dbias
     # Both gradients read it: it is made once.
     spread = core.max_pool_backward(_pools(*plan.output), dy.blocks, dy.memory, place)
-    core.conv_weight_gradient(plan.sizes, x.blocks, x.memory, spread, dweight, dbias)
-    return input_gradient(wrap(spread, dy.n, plan.output), cache.conv), dweight, dbias
+    return conv2d_backward(wrap(spread, dy.n, plan.output), conv)
 
 
 @implements(reference.linear_relu, Lanes)
@@ -119,7 +116,3 @@ def linear_relu_backward(
     linear, y = cache
     masked = wrap(core.relu_backward(y.memory, dy.memory), dy.n, dy.features)
     return linear_backward(masked, linear, need_dx)
-
-
-def _empty_gradients(weight: Array) -> tuple[Array, Array]:
-    return np.empty(weight.shape, np.float32), np.empty(weight.shape[0], np.float32)
