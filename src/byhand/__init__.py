@@ -1,7 +1,8 @@
 """byhand: convolutional networks written by hand, for digits written by hand.
 
 The rooms of the house, in the order of the data's way: kernels, data, nn, losses, optim,
-evaluation, training, plots, models, recipes, bench, cli. Each imports only those named before it.
+evaluation, training, plots, models, recipes, experiments, bench, cli. Each imports only those
+named before it.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _ROOMS = ("kernels", "data", "nn", "losses", "optim", "evaluation", "training", "plots",
-          "models", "recipes", "bench")  # fmt: skip
+          "models", "recipes", "experiments", "bench")  # fmt: skip
 
 if TYPE_CHECKING:
     from byhand import (
         bench,
         data,
         evaluation,
+        experiments,
         kernels,
         losses,
         models,
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
     )
     from byhand.nn import load, save
 
-__all__ = ["__version__", "bench", "data", "evaluation", "kernels", "load", "losses", "models",
-           "nn", "optim", "plots", "recipes", "save", "training"]  # fmt: skip
+__all__ = ["__version__", "bench", "data", "evaluation", "experiments", "kernels", "load",
+           "losses", "models", "nn", "optim", "plots", "recipes", "save", "training"]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,7 @@ NETWORKS = {
     "lenet5": (44_426, [24, 12, 8, 4], 256),
     "mlp": (52_650, [], 784),
     "one_conv": (11_738, [24, 12], 1152),
+    "stack": (11_738, [24, 12], 1152),
     "tiny": (11_540, [26, 13], 169),
     "two_conv": (4_706, [24, 12, 10, 5], 400),
 }
@@ -23,7 +24,7 @@ def rng(seed=0):
     return np.random.default_rng(seed)
 
 
-def test_there_are_six_networks():
+def test_the_networks_are_those_of_the_table():
     assert models.names() == tuple(NETWORKS)
 
 
@@ -137,6 +138,7 @@ def test_the_settings_of_each_network_and_their_defaults():
         "lenet5": {},
         "mlp": {},
         "one_conv": {"kernels": 8, "kernel_size": 5},
+        "stack": {"layers": "conv 8 5, relu, maxpool 2", "initialiser": "he"},
         "tiny": {"kernels": 1, "scale": None},
         "two_conv": {"uniform": False},
     }

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from byhand.cli import bench, data, doctor, evaluate, inspect, read, train
+from byhand.cli import bench, data, doctor, evaluate, experiment, inspect, read, train
 from byhand.errors import ByhandError
 
 app = typer.Typer(
@@ -49,6 +49,7 @@ def options(
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("read")(read.read)
+app.command("experiment")(experiment.experiment)
 app.command("inspect")(inspect.inspect)
 app.command("bench")(bench.bench)
 app.add_typer(data.app, name="data")

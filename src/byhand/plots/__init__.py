@@ -7,9 +7,11 @@ draws, and returns what it was given:
     plots.loss_curves(epochs, ax)
     plots.save(ax.figure, "loss.png")
 
-style.py is the common look, report.py joins all pictures of a run in one page.
+style.py is the common look, report.py joins all pictures of a run in one page, page.py is the page
+of an experiment.
 """
 
+from byhand.plots.augmentations import augmentation_sheet, augmentation_sheet_size
 from byhand.plots.confusion import confusion_matrix
 from byhand.plots.curves import (
     accuracy_curves,
@@ -20,13 +22,19 @@ from byhand.plots.curves import (
 )
 from byhand.plots.gallery import gallery, gallery_size, mistakes_gallery
 from byhand.plots.layers import feature_maps, feature_maps_size, filters, filters_size, norm_bars
+from byhand.plots.page import Claim, Heading, Page, write_pages
 from byhand.plots.reliability import reliability_diagram
 from byhand.plots.report import write_report
 from byhand.plots.speed import speed_bars, speed_bars_size
 from byhand.plots.style import new_axes, new_figure, save, styled
 
 __all__ = [
+    "Claim",
+    "Heading",
+    "Page",
     "accuracy_curves",
+    "augmentation_sheet",
+    "augmentation_sheet_size",
     "confusion_matrix",
     "feature_maps",
     "feature_maps_size",
@@ -47,5 +55,6 @@ __all__ = [
     "speed_bars_size",
     "styled",
     "weight_norms",
+    "write_pages",
     "write_report",
 ]

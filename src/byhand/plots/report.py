@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import shlex
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from byhand.errors import DataError
 from byhand.evaluation import Evaluation, Look
 from byhand.files import write_text
-from byhand.plots.report_pictures import NBSP, PICTURES, draw_run, finite, mistakes_of, say_percent
+from byhand.plots.html import render
+from byhand.plots.report_pictures import PICTURES, draw_run, mistakes_of
+from byhand.plots.words import NBSP, duration, finite, say_percent
 from byhand.training.records import Diagnosis, EpochRecord
 
 PAGE = "report.html"
@@ -67,7 +68,7 @@ def write_report(run_folder: str | Path) -> Path:
         "pictures": draw_run(folder / PICTURES, epochs, evaluation, look),
     }
     page = folder / PAGE
-    write_text(page, _render(context))
+    write_text(page, render("report.html.j2", context))
     return page
 
 
@@ -171,7 +172,7 @@ def _tiles(
         tiles.append((f"{run['parameters']:,}", "parameters"))
     seconds = sum(finite(e.seconds) for e in epochs)
     if seconds:
-        tiles.append((_duration(seconds), "training time"))
+        tiles.append((duration(seconds), "training time"))
     return tiles
 
 
@@ -219,23 +220,3 @@ def _say(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(_say(v) for v in value) or "none"
     return str(value)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def _render(context: dict[str, Any]) -> str:
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["percent"] = say_percent
-    environment.filters["thousands"] = lambda n: f"{n:,}"
-    environment.filters["duration"] = _duration
-    template = files("byhand.plots").joinpath("report.html.j2").read_text(encoding="utf-8")
-    return environment.from_string(template).render(context)

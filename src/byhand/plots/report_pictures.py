@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -14,13 +12,14 @@ from byhand.evaluation import Evaluation, Look
 from byhand.plots import curves, style
 from byhand.plots.confusion import confusion_matrix
 from byhand.plots.gallery import gallery_size, mistakes_gallery, percent
+from byhand.plots.html import png_uri
 from byhand.plots.layers import feature_maps, feature_maps_size, filters, filters_size
 from byhand.plots.reliability import reliability_diagram
+from byhand.plots.words import finite, say_percent
 from byhand.training.records import EpochRecord
 
 PICTURES = "pictures"
 _MISTAKES = 48  # shown in the page
-NBSP = "\u00a0"  # between a number and its %, so that no line ends there
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def draw_run(
         path = style.save(figure, folder / f"{name}.png")
         width, height = figure.get_size_inches()
         pictures[name] = Picture(
-            f"{PICTURES}/{path.name}", alt, caption, _png(path.read_bytes()),
+            f"{PICTURES}/{path.name}", alt, caption, png_uri(path.read_bytes()),
             round(96 * width), round(96 * height), wide,
         )  # fmt: skip
 
@@ -141,7 +140,7 @@ def mistakes_of(evaluation: Evaluation) -> list[dict[str, Any]]:
             "prediction": evaluation.classes[m.prediction],
             "confidence": percent(m.confidence),
             "of_label": percent(float(m.probabilities[m.label])),
-            "uri": _png(_encode(m.image)),
+            "uri": png_uri(_encode(m.image)),
         }
         for m in evaluation.mistakes[:_MISTAKES]
     ]
@@ -155,17 +154,3 @@ def _encode(image: Any) -> bytes:
     file = BytesIO()
     drawn.save(file, format="PNG", optimize=True)
     return file.getvalue()
-
-
-def _png(content: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(content).decode("ascii")
-
-
-def say_percent(share: float, digits: int = 2) -> str:
-    """A share as the page says it."""
-    return f"{100 * share:.{digits}f}{NBSP}%" if finite(share) == share else "not finite"
-
-
-def finite(value: float | None) -> float:
-    """The value, or 0 where there is none."""
-    return value if value is not None and math.isfinite(value) else 0.0

@@ -11,7 +11,7 @@ run.py does so into a folder that holds all it takes to know and redo the run.
 
 from byhand.recipes.prepare import Prepared, prepare, train
 from byhand.recipes.recipe import Expect, Network, Recipe, fingerprint, get, names
-from byhand.recipes.settings import apply
+from byhand.recipes.settings import apply, check
 
 __all__ = [
     "Expect",
@@ -19,6 +19,7 @@ __all__ = [
     "Prepared",
     "Recipe",
     "apply",
+    "check",
     "fingerprint",
     "get",
     "names",

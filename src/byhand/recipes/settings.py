@@ -237,11 +237,13 @@ def _check_network_setting(network: str, known: Mapping[str, Any], part: str, va
         fits = isinstance(value, bool)
     elif isinstance(default, int):
         fits = isinstance(value, int) and not isinstance(value, bool)
+    elif isinstance(default, str):
+        fits = isinstance(value, str)
     else:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         fits = (number and math.isfinite(value)) or (default is None and value is None)
     if not fits:
-        kind = {bool: WORDS[bool], int: WORDS[int]}.get(type(default), WORDS[float])
+        kind = WORDS.get(type(default), WORDS[float])
         raise InputError(f"{network}'s {part} is {value!r}, but it takes {kind}")
 
 

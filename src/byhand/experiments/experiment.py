@@ -1,0 +1,97 @@
+"""What an experiment is: a question, how it is measured, and how its record is told."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from byhand.errors import InputError
+
+if TYPE_CHECKING:
+    from byhand.experiments.lab import Lab
+    from byhand.plots import Page
+
+Record = dict[str, Any]
+
+# The pages of this folder that are no experiment.
+PARTS = ("__init__", "experiment", "lab", "record", "run", "statistics", "studies", "sweep",
+         "train", "workers")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A page of this folder, or a user's own.
+
+    Args:
+        name: as `byhand experiment NAME` takes it.
+        question: what it asks, one sentence.
+        measure: given a lab, computes the record: plain values (numbers, texts, lists, dicts with
+            texts for keys) and NumPy arrays (each a value of its own, not inside a list or dict).
+        report: given the record, as it comes back from the disk, writes the page. It draws and
+            says, and computes nothing that takes time.
+        study: whose table or figure it redoes, for the page; "" where it is byhand's own.
+        settings: what `--set` may change, with its default.
+    """
+
+    name: str
+    question: str
+    measure: Callable[[Lab], Record]
+    report: Callable[[Record, Page], None]
+    study: str = ""
+    settings: Mapping[str, bool | int | float | str] = field(default_factory=dict)
+
+
+def names() -> tuple[str, ...]:
+    """The experiments there are: the pages of this folder that define `EXPERIMENT`."""
+    pages = sorted(p.stem for p in Path(__file__).parent.glob("*.py"))
+    return tuple(p for p in pages if p not in PARTS)
+
+
+def get(name: str | Path) -> Experiment:
+    """The experiment `name`, or the one that the Python file `name` defines.
+
+    Raises:
+        InputError: there is none; says what there is.
+    """
+    if str(name) in names():
+        page = importlib.import_module(f"byhand.experiments.{name}")
+    elif str(name).endswith(".py"):
+        page = load_file(name)
+    else:
+        raise InputError(
+            f"there is no experiment {str(name)!r}; there are: {', '.join(names())}, "
+            "and any Python file that defines EXPERIMENT"
+        )
+    found = getattr(page, "EXPERIMENT", None)
+    if not isinstance(found, Experiment):
+        raise InputError(f"{name} defines no EXPERIMENT = experiments.Experiment(...)")
+    return found
+
+
+def load_file(path: str | Path) -> Any:
+    """The Python file at `path` as a module, the same one each time.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    path = Path(path).resolve()
+    name = f"byhand_experiment_{path.stem}"
+    loaded = sys.modules.get(name)
+    if loaded is not None and getattr(loaded, "__file__", None) == str(path):
+        return loaded
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise InputError(f"there is no file {path}; name a Python file that defines EXPERIMENT")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

@@ -1,0 +1,46 @@
+"""Records on the disk: plain values as JSON, arrays as npz beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from byhand.errors import DataError
+from byhand.files import atomic_write, write_json
+
+RECORD = "record.json"
+ARRAYS = "arrays.npz"
+
+
+def save(folder: str | Path, values: Mapping[str, Any]) -> None:
+    """Write `values` into `folder`: record.json, and arrays.npz for the arrays among them.
+
+    Raises:
+        FileWriteError: it cannot be written.
+    """
+    folder = Path(folder)
+    arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+    with atomic_write(folder / ARRAYS) as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+    # Last, so that a folder with a record is whole.
+    write_json(folder / RECORD, {k: v for k, v in values.items() if k not in arrays})
+
+
+def load(folder: str | Path) -> dict[str, Any]:
+    """What `save` wrote: tuples are lists now, and NaN is None outside arrays.
+
+    Raises:
+        DataError: there is no record, or a broken one.
+    """
+    folder = Path(folder)
+    try:
+        values: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
+            values.update({name: arrays[name] for name in arrays.files})
+    except Exception as error:  # whatever is wrong with the files, they are no record
+        raise DataError(f"{folder} holds no whole record ({error}); run it again") from error
+    return values

@@ -1,0 +1,97 @@
+"""What figures over several seeds allow to be said, and what they do not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+CONFIDENCE = 0.95
+NBSP = "\u00a0"  # between a number and its %, so that no line ends there
+
+
+def mean(values: ArrayLike) -> float:
+    """The mean of the values that are numbers; NaN where there is none."""
+    finite = _finite(values)
+    return float(finite.mean()) if finite.size else math.nan
+
+
+def deviation(values: ArrayLike) -> float:
+    """The sample's standard deviation (n - 1); NaN of fewer than two numbers."""
+    finite = _finite(values)
+    return float(finite.std(ddof=1)) if finite.size > 1 else math.nan
+
+
+def say(values: ArrayLike, digits: int = 2, percent: bool = True) -> str:
+    """Mean ± deviation in words: "98.31 ± 0.12 %", or "0.0712 ± 0.0031"."""
+    finite = _finite(values)
+    if not finite.size:
+        return "–"
+    scale, unit = (100.0, f"{NBSP}%") if percent else (1.0, "")
+    said = f"{scale * mean(finite):.{digits}f}"
+    if finite.size > 1:
+        said += f"{NBSP}±{NBSP}{scale * deviation(finite):.{digits}f}"
+    return said + unit
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much more b is than a, over the same seeds, and what can be said of it.
+
+    Args:
+        mean: of b - a.
+        low: lower end of the 95 % interval of that mean (Student's t over the pairs).
+        high: its upper end.
+        n: pairs.
+    """
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    @property
+    def sign(self) -> int:
+        """1 where b is more, -1 where it is less, 0 where the seeds do not tell."""
+        if not math.isfinite(self.low + self.high) or self.n < 2:
+            return 0
+        return (self.low > 0) - (self.high < 0)
+
+    def say(self, digits: int = 2, percent: bool = True) -> str:
+        """The difference with its interval: "+0.12 points (95 % interval +0.03 to +0.21)"."""
+        scale, unit = (100.0, " points") if percent else (1.0, "")
+        said = f"{scale * self.mean:+.{digits}f}{unit}".replace("-", "−")
+        if self.n < 2:
+            return f"{said} (one seed, so nothing can be said)"
+        low, high = (f"{scale * x:+.{digits}f}".replace("-", "−") for x in (self.low, self.high))
+        return f"{said} (95{NBSP}% interval {low} to {high}, {self.n} seeds)"
+
+
+def difference(a: ArrayLike, b: ArrayLike) -> Difference:
+    """b - a, value by value: the same seed gives both the same split and order of pictures.
+
+    Pairs with a value that is no number are left out.
+    """
+    from scipy.stats import t
+
+    pairs = np.asarray(b, np.float64) - np.asarray(a, np.float64)
+    pairs = _finite(pairs)
+    n = len(pairs)
+    if n < 2:
+        return Difference(mean(pairs), -math.inf, math.inf, n)
+    half = float(t.ppf((1 + CONFIDENCE) / 2, n - 1)) * deviation(pairs) / math.sqrt(n)
+    return Difference(mean(pairs), mean(pairs) - half, mean(pairs) + half, n)
+
+
+def more_or_less(value: int, more: str, less: str, unclear: str) -> str:
+    """The word for the sign of a difference."""
+    return more if value > 0 else less if value < 0 else unclear
+
+
+def _finite(values: ArrayLike | Sequence[Any]) -> NDArray[np.float64]:
+    array = np.asarray(values, np.float64).ravel()
+    return array[np.isfinite(array)]

@@ -1,0 +1,87 @@
+"""One setting varied, everything else as it was: what several experiments have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from byhand import plots
+from byhand.experiments import statistics
+from byhand.experiments.experiment import Record
+from byhand.experiments.train import Trained
+from byhand.plots import Page
+
+
+def measured(values: Sequence[Any], runs: Sequence[Sequence[Trained]]) -> Record:
+    """The record of trainings `runs[i][seed]` at setting `values[i]`: what the reports read."""
+    return {
+        "values": list(values),
+        "seeds": [run.seed for run in runs[0]],
+        "parameters": [of[0].parameters for of in runs],
+        "operations": [of[0].operations for of in runs],
+        "test_accuracy": [[run.test_accuracy for run in of] for of in runs],
+        "test_loss": [[run.test_loss for run in of] for of in runs],
+        "train_accuracy": [[run.train_accuracy for run in of] for of in runs],
+        "train_loss": [[run.train_loss for run in of] for of in runs],
+        "diverged": [sum(bool(run.diverged) for run in of) for of in runs],
+    }
+
+
+def table(
+    record: Record, page: Page, name: str, labels: Sequence[str], study: Mapping[str, Sequence[Any]]
+) -> None:
+    """A row a setting: parameters, operations, accuracy and loss over the seeds, the study's."""
+    header = [name, "parameters", "operations", "test accuracy", "test loss", "training accuracy"]
+    rows: list[list[object]] = []
+    for i, label in enumerate(labels):
+        rows.append(
+            [
+                label,
+                record["parameters"][i],
+                record["operations"][i],
+                statistics.say(record["test_accuracy"][i]),
+                statistics.say(record["test_loss"][i], 4, percent=False),
+                statistics.say(record["train_accuracy"][i]),
+                *(figures[i] for figures in study.values()),
+            ]
+        )
+    page.table([*header, *study], rows)
+    page.note(
+        f"Mean ± standard deviation over {len(record['seeds'])} seeds. Operations are those of one "
+        "picture's way forward; a multiply-add is two. Training accuracy is that of the last "
+        "epoch's batches as they were met."
+    )
+
+
+def curves(
+    record: Record,
+    page: Page,
+    xlabel: str,
+    accuracy: Mapping[Any, float],
+    loss: Mapping[Any, float],
+    log_x: bool = False,
+) -> None:
+    """Accuracy and loss against the setting, with the study's own figures as points."""
+    x = record["values"]
+    for what, study, percent in (("accuracy", accuracy, True), ("loss", loss, False)):
+        ours = record[f"test_{what}"]
+        ax = plots.line_with_band(
+            x,
+            np.asarray(ours, np.float64),
+            plots.new_axes(),
+            xlabel=xlabel,
+            ylabel=f"test {what}" + ("" if percent else " (mean cross-entropy)"),
+            percent=percent,
+            log_x=log_x,
+            ticks=x,
+            reference=study,
+            reference_name="the study, one run",
+            name=f"ours, {len(record['seeds'])} seeds",
+        )
+        digits = 2 if percent else 4
+        said = "; ".join(
+            f"{v}: {statistics.say(row, digits, percent)}" for v, row in zip(x, ours, strict=True)
+        )
+        page.figure(what, ax, f"Test {what} by {xlabel}. {said}.")
