@@ -84,12 +84,12 @@ def test_a_wrong_word_is_named(line, said):
 
 @pytest.mark.parametrize("initialiser", ["", "zeros", "normal", "normal x", "he 1", "uniform 1"])
 def test_a_wrong_initialiser_is_named(initialiser):
-    with pytest.raises(InputError, match="initialiser|takes"):
+    with pytest.raises(InputError, match=r"initialiser|takes"):
         built("relu", initialiser=initialiser)
 
 
 def test_a_layer_that_does_not_fit_is_named_with_its_place():
-    with pytest.raises(ShapeError, match="layer 0.*40×40"):
+    with pytest.raises(ShapeError, match=r"layer 0.*40×40"):
         built("conv 8 40")
     with pytest.raises(ShapeError):
         built("linear 5, conv 8 3")

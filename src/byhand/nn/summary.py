@@ -66,7 +66,8 @@ def summary(model: Layer, image_shape: Shape) -> Summary:
         sizes[name] = (x.shape[1:], y.shape[1:])
 
     watched = recording(model, see)
-    watched.forward(np.zeros((1, *image_shape), model.flat.dtype))
+    with np.errstate(all="ignore"):  # the shapes alone are of interest, whatever the weights are
+        watched.forward(np.zeros((1, *image_shape), model.flat.dtype))
     rows = []
     for name, layer in leaves(model):
         taken, given = sizes[name]

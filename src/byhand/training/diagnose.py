@@ -44,7 +44,9 @@ class LayerHealth:
 def activation_health(model: nn.Layer, images: NDArray[Any]) -> list[LayerHealth]:
     """For each ReLU, how many units (channels of a picture) give 0 on all `images` (N, C, H, W)."""
     health = []
-    for layer in nn.trace(model, images):
+    with np.errstate(over="ignore", invalid="ignore"):  # weights on their way to infinity
+        trace = nn.trace(model, images)
+    for layer in trace:
         if layer.kind == "ReLU":
             axes = (0, *range(2, layer.output.ndim))
             dead = int((np.abs(layer.output).max(axis=axes) == 0).sum())
