@@ -180,6 +180,21 @@ def test_data_info(cli, blob_data):
     assert str(blob_data) in done.out
 
 
+def test_data_augment_draws_a_sheet_that_the_seed_alone_decides(cli, blob_data, tmp_path):
+    given = ("data", "augment", "--data", blob_data, "--json")
+    values = cli(*given).json()
+    assert values["out"] == "augment.png"
+    assert set(values["rows"]) == set(data.AUGMENTATION_EXAMPLES)
+    assert len(set(values["indices"])) == len(values["rows"])
+    assert (tmp_path / "augment.png").read_bytes().startswith(PNG)
+    again = cli(*given, "--out", "again.png").json()
+    assert again["indices"] == values["indices"]
+    assert (tmp_path / "again.png").read_bytes() == (tmp_path / "augment.png").read_bytes()
+    done = cli("data", "augment", "--data", blob_data, "--out", "other.png", "--seed", 1)
+    assert (done.status, done.out) == (0, "other.png\n")
+    assert (tmp_path / "other.png").read_bytes() != (tmp_path / "augment.png").read_bytes()
+
+
 def test_data_that_cannot_be_had_is_a_failure_with_the_reason(refused, tmp_path):
     refused("data", "info", status=2, names=["downloading is off"])  # it never downloads
     refused("data", "fetch", status=1, names=["127.0.0.1:9"])

@@ -1,14 +1,29 @@
-"""`byhand data fetch` and `byhand data info`: the pictures that are there."""
+"""`byhand data fetch`, `info`, `augment`: what pictures there are, and how they are augmented."""
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from byhand.cli.output import Data, Json, note, print_json
+from byhand.cli.output import Data, Json, note, open_splits, print_json
 
-app = typer.Typer(help="Fetch MNIST, or say what data there is.", no_args_is_help=True)
+app = typer.Typer(
+    help="Fetch MNIST, say what data there is, or show it augmented.", no_args_is_help=True
+)
+
+# How much of each kind of augmentation there is, for people.
+_STRENGTHS = {
+    "shift": "up to {shift:g} px",
+    "rotate": "up to {rotate:g}°",
+    "scale": "up to {scale:.0%}",
+    "slant": "up to {slant:g}",
+    "elastic": "{elastic:g} px",
+    "stroke": "up to {stroke:g} px",
+    "noise": "up to {noise:g} of 255",
+    "all": "together",
+}
 
 
 @app.command()
@@ -28,6 +43,38 @@ def info(data: Data = None, json: Json = False) -> None:
     from byhand.data import open_data
 
     _print(_describe(open_data(data, download=False)), json)
+
+
+@app.command()
+def augment(
+    out: Annotated[Path, typer.Option(help="The PNG or SVG to write.")] = Path("augment.png"),
+    data: Data = None,
+    seed: Annotated[int, typer.Option(help="Draws the pictures and their copies.", min=0)] = 0,
+    json: Json = False,
+) -> None:
+    """Draw training pictures augmented: a row for each kind alone, the last for all together."""
+    import numpy as np
+
+    from byhand import plots
+    from byhand.data import AUGMENTATION_EXAMPLES, augmentation_examples
+    from byhand.nn import Key
+
+    train = open_splits(data, allow_bundled=True).train
+    count = min(len(AUGMENTATION_EXAMPLES), len(train))
+    chosen = np.random.default_rng(seed).choice(len(train), count, replace=False)
+    rows = augmentation_examples(train.images[chosen], Key(seed))
+    labels = {name: f"{name}\n{_STRENGTHS[name]}".format(**vars(AUGMENTATION_EXAMPLES[name]))
+              for name in rows}  # fmt: skip
+    figure = plots.new_figure(*plots.augmentation_sheet_size(rows))
+    plots.augmentation_sheet({labels[name]: row for name, row in rows.items()}, figure)
+    plots.save(figure, out)
+    if json:
+        rows_said = {
+            name: str(augmentation) for name, augmentation in AUGMENTATION_EXAMPLES.items()
+        }
+        print_json({"out": str(out), "indices": chosen.tolist(), "rows": rows_said})
+    else:
+        print(out)
 
 
 def _describe(splits: Any) -> dict[str, Any]:

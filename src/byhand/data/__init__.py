@@ -1,6 +1,7 @@
 """Pictures in: where they come from, how they are split, standardised and put into batches."""
 
 from byhand.data.augment import Augmentation
+from byhand.data.augment_examples import AUGMENTATION_EXAMPLES, augmentation_examples
 from byhand.data.batches import SAMPLINGS, Batch, batch_indices, batches, one_hot, standardised
 from byhand.data.bundled import open_digits
 from byhand.data.dataset import DIGITS, Dataset, Splits
@@ -16,6 +17,7 @@ from byhand.data.split import stratified_split
 from byhand.data.standardise import Standardisation
 
 __all__ = [
+    "AUGMENTATION_EXAMPLES",
     "DIGITS",
     "IDX_FILES",
     "MIRRORS",
@@ -27,6 +29,7 @@ __all__ = [
     "Dataset",
     "Splits",
     "Standardisation",
+    "augmentation_examples",
     "batch_indices",
     "batches",
     "cache_folder",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +22,8 @@ class Batch(NamedTuple):
     """Pictures that are learned from together.
 
     `images` is (N, C, H, W) float32, standardised, in the layout asked for; `labels` (N,) int64;
-    `indices` (N,) int64, the pictures' places in the set.
+    `indices` (N,) int64, the pictures' places in the set. Where only a shard of the batch was asked
+    for, images and labels are the shard's, and indices are still the whole batch's.
     """
 
     images: Any
@@ -81,6 +82,7 @@ def batches(
     layout: str = "auto",
     augment: Augmentation | None = None,
     key: Key | None = None,
+    part: Callable[[int], slice] | None = None,
 ) -> Iterator[Batch]:
     """The batches of one epoch.
 
@@ -96,6 +98,7 @@ def batches(
         augment: how the pictures are moved, if at all.
         key: what that is drawn from: the key of the epoch's first batch, the step of which counts
             up from batch to batch.
+        part: which pictures of a batch of n to give: a shard, which may be empty. None is all.
 
     Raises:
         InputError: a value is none of its kind, or augmentation has no key (at the call).
@@ -107,7 +110,7 @@ def batches(
     indices = batch_indices(len(dataset), batch_size, rng, sampling)
     return _assembled(
         dataset, indices, standardisation or Standardisation.unit(dataset.image_shape[0]), skip,
-        layout, augment, key,
+        layout, augment, key, part,
     )  # fmt: skip
 
 
@@ -119,15 +122,19 @@ def _assembled(
     layout: str,
     augment: Augmentation | None,
     key: Key | None,
+    part: Callable[[int], slice] | None,
 ) -> Iterator[Batch]:
     for number, where in enumerate(indices):
         if number >= skip:
-            source, index = dataset.images, where
-            if augment is not None and key is not None:
-                source = augment.apply(source[where], key._replace(step=key.step + number))
-                index = np.arange(len(where))
+            shard = slice(0, len(where)) if part is None else part(len(where))
+            source, index = dataset.images, where[shard]
+            labels = dataset.labels[index]
+            if augment is not None and key is not None and len(index):
+                place = key._replace(step=key.step + number).shard(shard.start)
+                source = augment.apply(source[index], place)
+                index = np.arange(len(index))
             images = standardised(source, index, standardisation, layout)
-            yield Batch(images, dataset.labels[where], where)
+            yield Batch(images, labels, where)
 
 
 def standardised(

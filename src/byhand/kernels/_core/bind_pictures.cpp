@@ -1,4 +1,4 @@
-// Pictures of bytes for Python, moved by affine maps: augmentation (data/augment.py says what it is).
+// Pictures of bytes for Python, moved by affine maps and fields: augmentation (data/warp.py says what it is).
 #include <algorithm>
 
 #include "arguments.hpp"
@@ -7,42 +7,62 @@
 namespace byhand {
 namespace {
 
-// One plane: out[i][j] is the value of `in` between the four pixels around M (i, j, 1), from the centre.
-// Beyond the border is black.
-void warp_plane(long H, long W, const uint8_t* in, const float* m, uint8_t* out) {
+// One plane: out[i][j] is the value of `in` between the four pixels around M (i, j, 1), from the centre,
+// moved on by field[0][i][j] down and field[1][i][j] across, if there is one. `padded` has room for the
+// plane with a border of one pixel, which is black, as is all that is farther out.
+template <bool FIELD>
+void warp_plane(long H, long W, const uint8_t* in, const float* m, const float* field, float* padded, uint8_t* out) {
     const float cy = static_cast<float>(H - 1) / 2, cx = static_cast<float>(W - 1) / 2;
-    const auto pixel = [&](long y, long x) {
-        return y < 0 || y >= H || x < 0 || x >= W ? 0.0f : static_cast<float>(in[y * W + x]);
-    };
+    const long wide = W + 2;
+    std::fill(padded, padded + (H + 2) * wide, 0.0f);
+    for (long i = 0; i < H; i++) std::copy(in + i * W, in + (i + 1) * W, padded + (i + 1) * wide + 1);
     for (long i = 0; i < H; i++)
         for (long j = 0; j < W; j++) {
             const float y = static_cast<float>(i) - cy, x = static_cast<float>(j) - cx;
-            // Counted from one pixel outside of the picture, all of which is black, so that cutting off
-            // the fraction rounds down.
-            const float row = std::clamp(m[0] * y + m[1] * x + m[2] + (cy + 1), 0.0f, static_cast<float>(H) + 0.999f);
-            const float column = std::clamp(m[3] * y + m[4] * x + m[5] + (cx + 1), 0.0f, static_cast<float>(W) + 0.999f);
+            float from_y = m[0] * y + m[1] * x + m[2], from_x = m[3] * y + m[4] * x + m[5];
+            if constexpr (FIELD) {
+                from_y += field[i * W + j];
+                from_x += field[(H + i) * W + j];
+            }
+            // Counted from the border, so that cutting off the fraction rounds down. What is no number (maps
+            // may hold infinities) becomes 0, unlike with std::clamp.
+            const float row = std::max(0.0f, std::min(from_y + (cy + 1), static_cast<float>(H) + 0.999f));
+            const float column = std::max(0.0f, std::min(from_x + (cx + 1), static_cast<float>(W) + 0.999f));
             const long top = static_cast<long>(row), left = static_cast<long>(column);
             const float down = row - static_cast<float>(top), right = column - static_cast<float>(left);
-            const float above = pixel(top - 1, left - 1) * (1 - right) + pixel(top - 1, left) * right;
-            const float below = pixel(top, left - 1) * (1 - right) + pixel(top, left) * right;
+            const float* at = padded + top * wide + left;
+            const float above = at[0] * (1 - right) + at[1] * right;
+            const float below = at[wide] * (1 - right) + at[wide + 1] * right;
             out[i * W + j] = static_cast<uint8_t>(above * (1 - down) + below * down + 0.5f);
         }
 }
 
-void warp(long n, long C, long H, long W, nb::handle images, nb::handle maps, nb::handle moved) {
+void warp(long n, long C, long H, long W, nb::handle images, nb::handle maps, nb::handle field,
+          nb::handle moved) {
     const long plane = H * W;
     const Array<uint8_t> in(images, n * C * plane, "the pictures"), out(moved, n * C * plane, "the result", true);
-    const Array<float> map(maps, n * 6, "the maps");
+    const Array<float> map(maps, n * 6, "the maps"), by(field, n * 2 * plane, "the field");  // null for None
     compute(20.0 * n * C * plane, [&] {
-        parallel_for(n * C, 20.0 * plane, [&](long begin, long end, int) {
-            for (long p = begin; p < end; p++)
-                warp_plane(H, W, in.data() + p * plane, map.data() + p / C * 6, out.data() + p * plane);
+        parallel_for(n * C, 20.0 * plane, [&](long begin, long end, int slot) {
+            float* padded = scratch(slot, (H + 2) * (W + 2));
+            for (long p = begin; p < end; p++) {
+                const long picture = p / C;
+                const uint8_t* from = in.data() + p * plane;
+                const float* m = map.data() + picture * 6;
+                uint8_t* to = out.data() + p * plane;
+                if (by.data())
+                    warp_plane<true>(H, W, from, m, by.data() + picture * 2 * plane, padded, to);
+                else
+                    warp_plane<false>(H, W, from, m, nullptr, padded, to);
+            }
         });
     });
 }
 
 }  // namespace
 
-void bind_pictures(nb::module_& m) { m.def("warp", warp); }
+void bind_pictures(nb::module_& m) {
+    m.def("warp", warp, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg());
+}
 
 }  // namespace byhand
