@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap
 from numpy.typing import NDArray
 
-from byhand.plots.style import ERRORS, GREY, HITS, INK, styled
+from byhand.plots.lettering import readable_on
+from byhand.plots.style import ERRORS, GREY, HITS, styled
 
 _MOST_COUNTED = 30  # classes; with more, counts would be too small to read
 
@@ -34,7 +34,7 @@ def confusion_matrix(confusion: NDArray[np.int64], classes: Sequence[str], ax: A
             cmap, top = (HITS, _top(counts[hit])) if i == j else (ERRORS, _top(counts[~hit]))
             ax.text(
                 j, i, str(counts[i, j]), ha="center", va="center", fontsize=size,
-                color=_readable_on(cmap, counts[i, j] / max(1, top)),
+                color=readable_on(cmap, counts[i, j] / max(1, top)),
             )  # fmt: skip
     size = min(12.0, 200 / k, 70 / max(len(str(name)) for name in classes) + 4)
     turned = 45 if max(len(str(name)) for name in classes) > 3 else 0
@@ -63,8 +63,3 @@ def confusion_matrix(confusion: NDArray[np.int64], classes: Sequence[str], ax: A
 def _top(counts: Any) -> int:
     top = counts.max() if counts.size else 0
     return 0 if np.ma.is_masked(top) else int(top)
-
-
-def _readable_on(cmap: Colormap, value: float) -> str:
-    r, g, b, _ = cmap(value)
-    return "white" if 0.2126 * r + 0.7152 * g + 0.0722 * b < 0.52 else INK

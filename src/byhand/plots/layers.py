@@ -14,25 +14,33 @@ from numpy.typing import NDArray
 
 from byhand.evaluation import LayerOutput, Look
 from byhand.plots.gallery import frame, picture
+from byhand.plots.lettering import wrapped
 from byhand.plots.style import BLUE, GREY, INKED, SIGNED, styled
 
 # These give what they were given, or the same numbers in one row.
 _SAME = ("Flatten", "Dropout")
+_NAMED = 76.0  # points that the name of a filter may take
 _FEW = 24  # a vector of so many values or fewer is drawn as bars
 
 
-def filters_size(n: int, columns: int = 8) -> tuple[float, float]:
-    """Width and height in inches of a figure that `n` filters fit in."""
-    return 1.15 * min(max(2, n), columns) + 0.9, 1.42 * max(1, math.ceil(n / columns)) + 0.25
+def filters_size(n: int, columns: int = 8, named: bool = False) -> tuple[float, float]:
+    """Width and height in inches of a figure that `n` filters fit in, with `names` if `named`."""
+    high = 1.42 + (0.5 if named else 0.0)
+    return 1.15 * min(max(2, n), columns) + 0.9, high * max(1, math.ceil(n / columns)) + 0.25
 
 
 @styled
 def filters(
-    weights: NDArray[Any], figure: Figure, columns: int = 8, smooth: bool = False
+    weights: NDArray[Any],
+    figure: Figure,
+    columns: int = 8,
+    smooth: bool = False,
+    names: Sequence[str] | None = None,
 ) -> Figure:
     """Weights (F, C, KH, KW), a picture each: blue above 0, brown below, one scale for all.
 
     Of several channels the mean is drawn. `smooth` blurs the squares, which shows lines better.
+    `names` are written under the numbers.
     """
     flat = np.asarray(weights).mean(axis=1)  # (F, C, KH, KW) -> (F, KH, KW)
     columns = max(1, min(columns, len(flat)))
@@ -43,7 +51,10 @@ def filters(
         ax.set_axis_off()
     for i, (ax, weight) in enumerate(zip(axes.ravel(), flat, strict=False)):
         drawn = _signed(weight, top, ax, smooth)
-        ax.set_title(str(i), fontsize=10, fontweight="normal", loc="center", pad=3, color=GREY)
+        title = str(i)
+        if names is not None:
+            title += "\n" + (wrapped(names[i], _NAMED, 10) or names[i])
+        ax.set_title(title, fontsize=10, fontweight="normal", loc="center", pad=3, color=GREY)
     if drawn is not None:
         bar = figure.colorbar(drawn, ax=axes, shrink=0.9, aspect=14, pad=0.02)
         bar.outline.set_visible(False)
@@ -52,14 +63,19 @@ def filters(
 
 
 @styled
-def norm_bars(norms: Mapping[str, float], ax: Axes) -> Axes:
+def norm_bars(
+    norms: Mapping[str, float],
+    ax: Axes,
+    xlabel: str = "norm",
+    title: str = "Norm of each parameter",
+) -> Axes:
     """The norm of each parameter, a bar each, in the order of the layers."""
     names = list(norms)
     ax.barh(names, list(norms.values()), color=BLUE)
     ax.invert_yaxis()
     ax.grid(axis="x")
-    ax.set_xlabel("norm")
-    ax.set_title("Norm of each parameter")
+    ax.set_xlabel(xlabel)
+    ax.set_title(title)
     return ax
 
 

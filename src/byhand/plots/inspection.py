@@ -1,0 +1,178 @@
+"""The report on one model: its layers, its kernels and their words, and one picture's way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from byhand.evaluation import Inspection, Look
+from byhand.plots.gallery import percent
+from byhand.plots.grids import picture_grid, picture_grid_size
+from byhand.plots.layers import feature_maps, feature_maps_size, filters, filters_size, norm_bars
+from byhand.plots.page import PICTURES, Heading, Page, write_pages
+from byhand.plots.style import new_axes, new_figure
+
+REPORT = "report.html"
+_COLUMNS = 8  # kernels that the rows show
+
+
+def write_inspection(
+    found: Inspection,
+    folder: str | Path,
+    name: str,
+    command: str = "",
+    facts: Sequence[tuple[str, str]] = (),
+) -> tuple[Path, list[Path]]:
+    """Draw what was found and write report.html, which needs nothing beside it.
+
+    Args:
+        found: what `evaluation.inspect` found.
+        folder: gets report.html, and pictures/ with PNG and SVG.
+        name: of the model.
+        command: what does it again.
+        facts: (name, value) pairs that are worth knowing.
+
+    Returns:
+        The path of the report, and those of the pictures (PNG).
+
+    Raises:
+        FileWriteError: a file cannot be written.
+    """
+    folder = Path(folder)
+    page = Page(folder)
+    drawn: list[str] = []
+    _layers(found, page)
+    if found.filters is not None:
+        drawn += _filters(found, page)
+    if found.seen is not None:
+        drawn += _picture(found, found.seen, page)
+    if found.passes:
+        drawn += _passes(found, page)
+    page.heading("Norms")
+    ax = new_axes(7.2, _high(len(found.norms)))
+    said = ", ".join(f"{name} {value:.3g}" for name, value in found.norms.items())
+    page.figure("norms", norm_bars(found.norms, ax), f"Norm of each parameter: {said}.")
+    drawn.append("norms")
+    heading = Heading(
+        name=name, question="What it is made of, and what it sees.", study="", warning="",
+        command=command, facts=list(facts),
+    )  # fmt: skip
+    report = write_pages(folder / REPORT, [(heading, page)])
+    return report, [folder / PICTURES / f"{one}.png" for one in drawn]
+
+
+def _layers(found: Inspection, page: Page) -> None:
+    table = found.table
+    page.table(
+        ["layer", "kind", "output", "parameters", "operations"],
+        [
+            ["", "picture", "×".join(map(str, table.input_shape)), None, None],
+            *([r.name, r.layer, "×".join(map(str, r.output_shape)), r.parameters, r.operations]
+              for r in table.rows),
+            ["", "total", "", table.parameters, table.operations],
+        ],
+        "Operations are those of one picture's way forward; a multiply-add is two.",
+    )  # fmt: skip
+    page.heading("Remarks")
+    for remark in found.remarks or ("The order of the layers is the usual one.",):
+        page.say(remark)
+
+
+def _filters(found: Inspection, page: Page) -> list[str]:
+    assert found.filters is not None
+    words = [kernel.text for kernel in found.kernels]
+    page.heading("Kernels" if words else "Filters")
+    figure = new_figure(*filters_size(len(found.filters), named=bool(words)))
+    page.figure(
+        "filters",
+        filters(found.filters, figure, smooth=bool(words), names=words or None),
+        f"The {len(found.filters)} filters of layer {found.filters_name}"
+        + (": " + "; ".join(f"{i} {text}" for i, text in enumerate(words)) if words else "")
+        + ".",
+        f"Weights of layer {found.filters_name}: blue above 0, brown below"
+        + ("; smoothed for the eye." if words else "."),
+        wide=True,
+    )
+    if words:
+        page.table(
+            ["kernel", "what it responds to", "explained"],
+            [
+                [str(i), k.text if k.kind != "mixed" or not k.nearest
+                 else f"mixed (most like: {k.nearest})", f"{k.strength:.0%}"]
+                for i, k in enumerate(found.kernels)
+            ],
+            "The share of the kernel's energy that its word explains; at most half is mixed.",
+        )  # fmt: skip
+        page.note(
+            "The words are computed from the weights, of the mean over the channels: a right edge "
+            "has ink at the left and paper at the right; a gap is paper between ink; a shift moves "
+            "the picture; negative is what wants paper where the other wants ink."
+        )
+    return ["filters"]
+
+
+def _picture(found: Inspection, seen: Look, page: Page) -> list[str]:
+    drawn = []
+    best = int(seen.probabilities.argmax())
+    page.heading("One picture")
+    label = "" if found.label is None else f"It is a {seen.classes[found.label]}. "
+    page.say(
+        f"{label}The model reads {seen.classes[best]} ({percent(float(seen.probabilities[best]))})."
+    )
+    rows = {row: list(maps[:_COLUMNS]) for row, maps in seen.first_rows().items()}
+    if rows:
+        shown, names = list(rows.values()), list(rows)
+        texts = [f"{i}\n{k.text}" for i, k in enumerate(found.kernels[: len(shown[0])])]
+        above = texts if len(texts) == len(shown[0]) else [str(i) for i in range(len(shown[0]))]
+        figure = new_figure(*picture_grid_size(shown, names, above))
+        page.figure(
+            "rows",
+            picture_grid(shown, figure, row_names=names, column_names=above, smooth=[0]),
+            f"A column for each of the first {len(above)} kernels; from above: {', '.join(names)}.",
+            "Kernels are smoothed for the eye. Blue is above 0, brown below; each row has a scale "
+            "of its own.",
+            wide=True,
+        )
+        drawn.append("rows")
+    page.figure(
+        "feature_maps",
+        feature_maps(seen, new_figure(*feature_maps_size(seen))),
+        "One picture and what each layer makes of it, a row a layer: "
+        + ", ".join(f"{layer.name} {layer.kind}" for layer in seen.layers) + ".",
+        "The whole way, a row a layer, the first channels of each.", wide=True,
+    )  # fmt: skip
+    return [*drawn, "feature_maps"]
+
+
+def _passes(found: Inspection, page: Page) -> list[str]:
+    page.heading("The way back")
+    arrives = {f"{p.name} {p.kind}".strip(): p.arrives for p in found.passes}
+    ax = new_axes(7.2, _high(len(arrives)))
+    said = ", ".join(f"{name} {value:.3g}" for name, value in arrives.items())
+    page.figure(
+        "gradients",
+        norm_bars(arrives, ax, "norm of the gradient", "Gradient that arrives at each layer"),
+        f"Norm of the loss's gradient by each layer's output: {said}.",
+        f"Of this one picture, whose loss is {found.loss:.3g}; from the top the way forward, so "
+        "that backward begins at the bottom. A picture that is read well and surely has small ones.",
+    )
+    page.table(
+        ["layer", "keeps for backward", "bytes", "gradient arrives", "gradient of parameters"],
+        [
+            [f"{p.name} {p.kind}".strip(),
+             ", ".join(_kept(k.what, k.shape) for k in p.kept if k.bytes) or "nothing",
+             sum(k.bytes for k in p.kept), f"{p.arrives:.3g}",
+             ", ".join(f"{name} {value:.3g}" for name, value in p.gradients.items())]
+            for p in found.passes
+        ],
+        "Norms of gradients, and what stays in memory from forward to backward for one picture.",
+    )  # fmt: skip
+    return ["gradients"]
+
+
+def _kept(what: str, shape: Sequence[int]) -> str:
+    return f"{what} {'×'.join(map(str, shape))}"
+
+
+def _high(bars: int) -> float:
+    return min(12.0, max(2.6, 0.3 * bars + 1.3))
