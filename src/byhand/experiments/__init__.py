@@ -11,7 +11,7 @@ records, run.py makes the folder and the page.
 
 from byhand.experiments.experiment import Experiment, Record, get, names
 from byhand.experiments.lab import FULL, QUICK, SCALES, SMOKE, Lab, Scale
-from byhand.experiments.run import Finished, redrawn, run, write_all
+from byhand.experiments.run import Finished, apply, redrawn, run, write_all
 from byhand.experiments.statistics import Difference, deviation, difference, mean, say
 from byhand.experiments.train import Trained
 from byhand.experiments.workers import Workers
@@ -29,6 +29,7 @@ __all__ = [
     "Scale",
     "Trained",
     "Workers",
+    "apply",
     "deviation",
     "difference",
     "get",

@@ -22,6 +22,7 @@ from byhand.errors import InputError
 from byhand.experiments import record
 from byhand.experiments.experiment import Experiment
 from byhand.experiments.lab import FULL, SCALES, Lab, Scale, check_seeds
+from byhand.experiments.search_study import masked
 from byhand.experiments.workers import Workers
 from byhand.recipes.settings import read
 
@@ -82,7 +83,7 @@ def run(
         "question": experiment.question,
         "scale": scale.name,
         "seeds": seeds,
-        "settings": list(settings),
+        "settings": [masked(setting) for setting in settings],
         "dataset": {
             "name": splits.name,
             "sha256": splits.sha256,

@@ -76,7 +76,7 @@ class Workers:
         self.jobs = kernels.available_threads() if jobs is None else jobs
         self.threads = kernels.available_threads()
         self.done: set[str] = set()  # keys done by this object
-        self._fresh = fresh
+        self.fresh = fresh
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Workers:
@@ -93,7 +93,7 @@ class Workers:
     def kept(self, task: Task) -> bool:
         """Whether the result is there already."""
         key = task.key(self.splits)
-        if self._fresh and key not in self.done:
+        if self.fresh and key not in self.done:
             return False
         try:
             record.load(self.folder / key)

@@ -1,0 +1,271 @@
+"""Kernels rounded to −1, 0 and 1: what they still find, and what a network reads with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from byhand import evaluation, nn, plots, recipes
+from byhand.data import Dataset, Splits
+from byhand.experiments import first_kernels, readings, studies
+from byhand.experiments.experiment import Experiment, Record
+from byhand.experiments.first_kernels import CONV
+from byhand.experiments.lab import Lab
+from byhand.experiments.rounding import alike, responses, ternary, with_kernels
+from byhand.experiments.statistics import difference, mean, say
+from byhand.experiments.train import MODEL
+from byhand.optim import Constant
+from byhand.plots import Page
+from byhand.recipes import settings as recipe_settings
+
+# The study's fourth kernel, and what it made of it by hand.
+STUDY = np.array([
+    [-0.371942, 0.960283, 1.361685, -1.013932, -0.551100],
+    [1.072752, 0.427384, -0.766869, -1.136552, -0.949076],
+    [-0.782557, 0.176728, -1.801188, -1.576794, 2.168798],
+    [0.176578, -0.786395, -1.605902, 0.941071, -0.318206],
+    [-0.720645, -0.029927, 1.378436, 0.748250, 0.774046],
+])  # fmt: skip
+STUDY_BY_HAND = np.array([
+    [0, 1, 1, -1, -1],
+    [1, 0, -1, -1, -1],
+    [-1, 0, -1, -1, 0],
+    [0, -1, -1, 1, 1],
+    [-1, 0, 1, 1, 1],
+])  # fmt: skip
+RATE = 0.002  # for the linear layer alone: about the rate with which the training ended
+# What is read with, in the order of the page.
+REAL, CODES, SCALED = "real", "−1, 0, 1", "−1, 0, 1, scaled"
+REAL_ON, SCALED_ON = "real, trained on", "−1, 0, 1, scaled, trained on"
+
+
+def measure(lab: Lab) -> Record:
+    """Round the kernels of each seed, read the test set, and train the last layer on."""
+    runs = first_kernels.trained(lab)
+    epochs = lab.pick(3, 1)
+    done = lab.each(
+        read_rounded,
+        [
+            {"recipe": dict(run.recipe), "seed": run.seed, "model": str(run.folder / MODEL),
+             "epochs": epochs}
+            for run in runs
+        ],
+        what="networks",
+    )  # fmt: skip
+    first = runs[0].model()
+    record: Record = {
+        "seeds": [run.seed for run in runs],
+        "epochs": epochs,
+        "ways": {way: [found["ways"][way] for found in done] for way in done[0]["ways"]},
+        "zeros": [found["zeros"] for found in done],
+        "same_words": [found["same_words"] for found in done],
+        "output": list(first.layers[0].output_shape(first.card.image_shape)),  # type: ignore[attr-defined]
+    }
+    return record | one_kernel(first, readings.test_set(lab, runs[0]))
+
+
+def read_rounded(
+    splits: Splits, folder: Path, recipe: Mapping[str, Any], seed: int, model: str, epochs: int
+) -> dict[str, Any]:
+    """Accuracy and loss on the test set in each way; nothing is chosen by them."""
+    page = recipe_settings.from_dict(recipes.get("one_conv"), recipe)
+    page = replace(page, epochs=epochs, schedule=Constant(RATE))
+    prepared = recipes.prepare(page, splits, seed)
+    original = nn.load(model)
+    weight, bias = (original.parameters()[f"{CONV}.{name}"] for name in ("weight", "bias"))
+    codes, scale = ternary(weight)
+    scaled = codes * scale[:, None, None, None]
+    ways = {
+        REAL: with_kernels(original, weight, bias),
+        CODES: with_kernels(original, codes, bias),
+        SCALED: with_kernels(original, scaled, bias),
+        REAL_ON: with_kernels(original, weight, bias),
+        SCALED_ON: with_kernels(original, scaled, bias),
+    }
+    found = {}
+    for way, net in ways.items():
+        if way in (REAL_ON, SCALED_ON):
+            for _ in recipes.train(replace(prepared, model=net)):
+                pass
+        result = evaluation.evaluate(net, prepared.test)
+        found[way] = {"accuracy": result.accuracy, "loss": result.loss}
+    words, rounded = (first_kernels.descriptions(w.mean(axis=1)) for w in (weight, codes))
+    return {
+        "ways": found,
+        "zeros": float((codes == 0).mean()),
+        "same_words": sum(a["text"] == b["text"] for a, b in zip(words, rounded, strict=True)),
+    }
+
+
+def one_kernel(model: nn.Layer, test: Dataset) -> Record:
+    """The kernel that is most clearly an edge, as it is and rounded, on the first of each digit."""
+    weight, bias = (model.parameters()[f"{CONV}.{name}"] for name in ("weight", "bias"))
+    described = first_kernels.descriptions(weight.mean(axis=1))
+    k = clearest(described)
+    codes, scale = ternary(weight)
+    found = [np.flatnonzero(test.labels == c)[:1] for c in range(len(test.classes))]
+    places = np.concatenate(found)
+    assert model.card.standardisation is not None
+    x = model.card.standardisation.apply(test.images[places])
+    none = np.zeros(1, np.float32)
+    real = responses(x, weight, bias)  # (digits, F, OH, OW)
+    rounded = responses(x, codes * scale[:, None, None, None], bias)
+    rest = [i for i in range(len(weight)) if i != k]
+    others = {str(i): alike(real[:, k], real[:, i]) for i in rest}
+    study = STUDY[None, None].astype(np.float32)
+    return {
+        "kernel": k,
+        "described": described[k],
+        "rounded_described": first_kernels.descriptions(codes.mean(axis=1))[k],
+        "scale": float(scale[k]),
+        "weights": weight.size,
+        "places": places.tolist(),
+        "classes": [test.classes[c] for c in test.labels[places]],
+        "alike": alike(real[:, k], rounded[:, k]),
+        "alike_others": others,
+        "alike_all": [alike(real[:, i], rounded[:, i]) for i in range(len(weight))],
+        "study_agrees": int((ternary(study)[0][0, 0] == STUDY_BY_HAND).sum()),
+        "real": weight.mean(axis=1)[k],
+        "codes": codes.mean(axis=1)[k],
+        "digits": test.images[places].mean(axis=1) / 255,
+        "real_maps": real[:, k],
+        "rounded_maps": rounded[:, k],
+        "study_maps": responses(x[:, :1], study, none)[:, 0],
+        "study_by_hand_maps": responses(
+            x[:, :1], STUDY_BY_HAND[None, None].astype(np.float32), none
+        )[:, 0],
+    }
+
+
+def clearest(described: list[dict[str, Any]]) -> int:
+    """The kernel that is most clearly an edge; where none is one, the most clearly anything."""
+    edges = [i for i, d in enumerate(described) if d["kind"] == "edge"]
+    return max(edges or range(len(described)), key=lambda i: described[i]["strength"])
+
+
+def report(record: Record, page: Page) -> None:
+    """What one kernel finds when it is rounded, and what all of them cost."""
+    ways = record["ways"]
+    accuracy = {way: [r["accuracy"] for r in ways[way]] for way in ways}
+    loss = {way: [r["loss"] for r in ways[way]] for way in ways}
+    rounded, again = (difference(accuracy[a], accuracy[b]) for a, b in (
+        (REAL, SCALED), (REAL_ON, SCALED_ON)))  # fmt: skip
+    page.conclude(
+        f"With every kernel rounded to −1, 0 and 1 the test accuracy goes from "
+        f"{say(accuracy[REAL])} to {say(accuracy[CODES])}, with a scale for each kernel to "
+        f"{say(accuracy[SCALED])}; after the last layer is trained on it is "
+        f"{say(accuracy[SCALED_ON])}, where real kernels have {say(accuracy[REAL_ON])}."
+    )
+    cost = costs(record)
+    page.conclude(
+        f"The convolution of one picture needs no multiplication any more, instead of "
+        f"{cost['multiplications']:,}, and {cost['additions']:,.0f} additions instead of "
+        f"{cost['multiplications']:,}; its weights take {cost['bytes_rounded']:,} bytes instead of "
+        f"{cost['bytes']:,}."
+    )
+    name = f"kernel {record['kernel']}"
+    other, nearest = max(record["alike_others"].items(), key=lambda pair: pair[1])
+    page.claim(
+        "A rounded kernel does about what the real one does.",
+        record["alike"] > nearest,
+        f"on ten digits the maps of {name} and of its rounding are correlated by "
+        f"{record['alike']:.2f}, with the most similar other kernel ({other}) by {nearest:.2f}; "
+        f"over all kernels {mean(record['alike_all']):.2f} with the rounding",
+    )
+    page.claim(
+        "In a network of few parameters rounding costs accuracy.",
+        True if rounded.sign < 0 else False if rounded.sign > 0 else None,
+        f"all kernels rounded and scaled, less real ones: {rounded.say()}; with the last layer "
+        f"trained on in both: {again.say()}",
+    )
+    figure = plots.new_axes(*plots.compare_size(len(accuracy)))
+    page.figure(
+        "accuracy", plots.compare(accuracy, figure, xlabel="test accuracy", percent=True),
+        "Test accuracy. " + "; ".join(f"{way}: {say(a)}" for way, a in accuracy.items()) + ".",
+    )  # fmt: skip
+    page.table(
+        ["kernels", "test accuracy", "less that of real ones", "test loss"],
+        [
+            [way, say(accuracy[way]),
+             "" if way == REAL else difference(accuracy[REAL], accuracy[way]).say(),
+             say(loss[way], 4, percent=False)]
+            for way in ways
+        ],
+        f"Over {len(record['seeds'])} seeds.",
+    )  # fmt: skip
+    _kernel(record, name, page)
+    page.say(
+        "A weight becomes 0 where its magnitude is at most 0.7 times the mean of its kernel's, "
+        "else its sign: the rule of ternary weight networks (Li, Zhang and Liu, 2016). Here it "
+        f"makes {say(record['zeros'], 0)} of the weights 0. Biases stay. The scale is the mean "
+        "magnitude of the weights that are not 0; being above 0 it may as well be multiplied into "
+        "the last layer's weights, as ReLU and max pooling let it through, so that it costs "
+        f"nothing. “Trained on” are {record['epochs']} more epochs of the last layer alone, at a "
+        f"rate of {RATE:g}, with the kernels fixed. The saving is one of counting: this arithmetic "
+        f"multiplies by −1, 0 and 1 as by any number. Of {record['output'][0]} kernels "
+        f"{say(record['same_words'], 1, percent=False)} are still described by the same words "
+        "when they are rounded."
+    )
+
+
+def costs(record: Record) -> dict[str, float]:
+    """Operations of the convolution of one picture, and bytes of its weights, before and after."""
+    _, high, wide = record["output"]
+    weights = record["weights"]
+    left = 1 - mean(record["zeros"])
+    return {
+        "multiplications": high * wide * weights,
+        "additions": high * wide * weights * left,
+        "bytes": 4 * weights,
+        "bytes_rounded": weights * 2 // 8,  # two bits hold −1, 0 and 1
+    }
+
+
+def _kernel(record: Record, name: str, page: Page) -> None:
+    words, rounded = record["described"], record["rounded_described"]
+    page.heading("One kernel")
+    page.say(
+        f"Of seed {record['seeds'][0]} {name} is shown, as it is most clearly an edge: "
+        f"{words['text']}, which explains {words['strength']:.0%} of it. Rounded it is: "
+        f"{rounded['text']} ({rounded['strength']:.0%}). The study rounded its fourth kernel by "
+        f"hand, without a rule; the rule gives {record['study_agrees']} of {STUDY.size} of its "
+        "values."
+    )
+    both = {f"{name}, real values": record["real"], "rounded": record["codes"]}
+    page.figure(
+        "kernel",
+        plots.matrix_row(both, plots.new_figure(*plots.matrix_row_size(both)), operators="→"),
+        f"The weights of {name}, and the same rounded: "
+        f"{' / '.join(' '.join(f'{v:.0f}' for v in row) for row in record['codes'])}.",
+        f"Its scale is {record['scale']:.3f}.",
+    )  # fmt: skip
+    rows = {
+        "picture": record["digits"], "real kernel": record["real_maps"],
+        "rounded": record["rounded_maps"], "the study's kernel": record["study_maps"],
+        "the study's, by hand": record["study_by_hand_maps"],
+    }  # fmt: skip
+    shown, names = [list(maps) for maps in rows.values()], list(rows)
+    figure = plots.new_figure(*plots.picture_grid_size(shown, names, record["classes"]))
+    page.figure(
+        "digits",
+        plots.picture_grid(shown, figure, row_names=names, column_names=record["classes"]),
+        f"The first test picture of each class and, after ReLU, what {name} finds in it: real and "
+        f"rounded maps are correlated by {record['alike']:.2f}.",
+        "After ReLU; dark is large, each row with a scale of its own. The biases of the study's "
+        "kernels are not known and are left out.",
+        wide=True,
+    )
+
+
+EXPERIMENT = Experiment(
+    name="binarised",
+    question="What do kernels of nothing but −1, 0 and 1 find, and how well does a network read "
+    "with them?",
+    measure=measure,
+    report=report,
+    study=f"{studies.ONE_CONV}, figure 14.8.6",
+)

@@ -1,0 +1,239 @@
+"""Does sharing a batch among threads or processes pay, and does it change what comes out?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from byhand import kernels, plots
+from byhand.errors import ByhandError
+from byhand.experiments import studies
+from byhand.experiments.experiment import Experiment, Record
+from byhand.experiments.lab import Lab
+from byhand.experiments.shared_steps import WARM, mpiexec, train_apart
+from byhand.experiments.statistics import say
+from byhand.plots import Page
+from byhand.recipes.settings import FIXED
+
+# (recipe, pictures in a batch, steps)
+CASES = (("lenet5", 64, 300), ("lenet5", 512, 100), ("deep_convnet", 100, 100))
+RANKS = (2, 4)
+# Numbers of 32 bits are 1e-7 apart, relative to themselves; losses are sums of thousands of them.
+ROUNDING = 1e-5
+
+
+def measure(lab: Lab) -> Record:
+    """Train each case alone on the machine, with 1, 2, ... threads and with 2 and 4 ranks."""
+    cases = [(r, b, lab.pick(s, s // 4, 6)) for r, b, s in lab.pick(CASES, CASES, CASES[:1])]
+    jobs = []
+    for name, batch, steps in cases:
+        recipe = lab.recipe(name, batch_size=batch, epochs=None, steps=steps + WARM + 1)
+        # Enough for each step to have pictures of its own, but not all: they go through a file.
+        n = min(lab.pick(20_000, 10_000, 300), len(lab.splits.train))
+        recipe = replace(recipe, train_limit=n, validation_fraction=0.0, keep_best=False)
+        jobs.append({k: v for k, v in recipe.as_dict().items() if k not in FIXED})
+    given = {"jobs": jobs, "seed": 0, "repeats": lab.pick(3, 3, 1)}
+    cores = lab.workers.threads
+    threads = sorted({1, 2, *(n for n in (4, 8, 16, 32) if n <= cores), cores})
+    ways = [(n, 1) for n in threads]
+    problem = ""
+    found = lab.each(
+        train_apart, [{**given, "threads": n, "ranks": 1} for n in threads],
+        what="timings", alone=True,
+    )  # fmt: skip
+    try:
+        mpiexec()
+        for ranks in lab.pick(RANKS, RANKS, RANKS[:1]):
+            found += lab.each(
+                train_apart, [{**given, "threads": 1, "ranks": ranks}], what="timings", alone=True
+            )
+            ways.append((1, ranks))
+    except ByhandError as error:
+        problem = str(error)
+    return {
+        "cases": [list(case) for case in cases],
+        "ways": [list(way) for way in ways],  # (threads, ranks)
+        "cores": kernels.cores(),
+        "repeats": given["repeats"],
+        "problem": problem,
+        **compared(found, [batch for _, batch, _ in cases]),
+    }
+
+
+def compared(found: Sequence[dict[str, Any]], batches: Sequence[int]) -> Record:
+    """What each way, of which the first is one thread, makes of each case.
+
+    Returns:
+        [case][way]: `rates`, pictures a second in each repetition; the largest distance from the
+        first way's of a weight after the first step, `first_apart`, and at the end, `last_apart`,
+        and of the loss of each step, `loss_apart`; `same`, whether repetitions gave the same bits.
+        And [case]: `loss`, that of the first way's second step.
+    """
+    one = found[0]
+    cases = range(len(batches))
+    return {
+        "rates": [[[batches[i] / s for s in of["seconds"][i]] for of in found] for i in cases],
+        **{
+            f"{when}_apart": [
+                [_apart(of[f"{when}_{i}"], one[f"{when}_{i}"]).max() for of in found] for i in cases
+            ]
+            for when in ("first", "last")
+        },
+        "loss_apart": [[_apart(of["losses"][i], one["losses"][i]) for of in found] for i in cases],
+        "loss": [one["losses"][i][1] for i in cases],
+        "same": [[of["same"][i] for of in found] for i in cases],
+    }
+
+
+def _apart(a: Any, b: Any) -> NDArray[np.float64]:
+    return np.abs(np.asarray(a, np.float64) - np.asarray(b, np.float64))
+
+
+def speed_ups(record: Record, case: int) -> list[float]:
+    """How many times as fast as one thread each way is, by the medians of the repetitions."""
+    middles = [float(np.median(rates)) for rates in record["rates"][case]]
+    return [middle / middles[0] for middle in middles]
+
+
+def faster(ours: Sequence[float], theirs: Sequence[float]) -> bool | None:
+    """Whether every repetition of ours is faster than every one of theirs; None where mixed."""
+    if len(ours) < 2:
+        return None
+    return True if min(ours) > max(theirs) else False if max(ours) < min(theirs) else None
+
+
+def report(record: Record, page: Page) -> None:
+    """Speed and efficiency of each way, and how close the results are."""
+    ways, cases, cores = record["ways"], record["cases"], record["cores"]
+    names = [_way(*way) for way in ways]
+    for i, (name, batch, _) in enumerate(cases):
+        times = speed_ups(record, i)
+        others = "; ".join(f"{n} {t:.2f} times" for n, t in zip(names[1:], times[1:], strict=True))
+        page.conclude(
+            f"{name}, batches of {batch}: against one thread "
+            f"({np.median(record['rates'][i][0]):,.0f} pictures a second) {others or 'nothing'} "
+            "as fast."
+        )
+    second, last = _loss_apart(record, 1), _loss_apart(record, -1)
+    page.conclude(
+        "Every way ends with the same bits."
+        if max(map(max, record["last_apart"])) == 0
+        else f"The loss after one step is within {second:.1e} of one thread's, whichever way it "
+        f"was made, and that after all of them within {last:.1e}."
+    )
+    if record["problem"]:
+        page.conclude(f"MPI ranks were not measured: {record['problem']}.")
+    _claims(record, page)
+    _figures(record, page, names)
+    rows: list[list[object]] = []
+    for i, (name, batch, _) in enumerate(cases):
+        for j, speed in enumerate(speed_ups(record, i)):
+            n = max(ways[j])
+            rows.append([
+                f"{name}, {batch}", names[j], f"{np.median(record['rates'][i][j]):,.0f}",
+                f"{speed:.2f}", f"{speed / n:.0%}", f"{record['first_apart'][i][j]:.1e}",
+                f"{record['last_apart'][i][j]:.1e}", f"{max(record['loss_apart'][i][j]):.1e}",
+                "yes" if record["same"][i][j] else "no",
+            ])  # fmt: skip
+    page.table(
+        ["recipe, batch", "way", "pictures a second", "speed-up", "efficiency",
+         "weights apart, 1 step", "at the end", "losses apart", "the same again"],
+        rows,
+        "Efficiency is the speed-up divided by the number of threads or ranks. Apart: the largest "
+        "difference from one thread, of a weight after the first step and at the end, and of the "
+        "loss of any step.",
+    )  # fmt: skip
+    page.say(
+        f"Each way trained {_steps(cases)} steps {record['repeats']} times in processes that had "
+        f"the machine to themselves; a step's time is the median from one to the next, the first "
+        f"{WARM} left out. Ranks have one thread each. This machine lets byhand use {cores} "
+        f"core{'s' if cores > 1 else ''}: more threads or ranks than that cannot be faster, and "
+        "ranks that wait for each other keep a core busy. Threads divide the work inside each "
+        "operation; ranks divide the batch, and add up the gradient after each step, so that they "
+        "work on several machines too. Either way sums are made in another order, which may change "
+        "their last bits, and steps can make such a difference larger: where the rate is high, and "
+        "with Adam, which divides even the smallest gradient by its own size."
+    )
+    page.listing("\n".join(
+        [f"byhand train lenet5 --threads {max(n for n, _ in ways)}",
+         *(f"mpiexec -n {r} byhand train lenet5 --threads 1" for _, r in ways if r > 1)]
+    ))  # fmt: skip
+
+
+def _claims(record: Record, page: Page) -> None:
+    ways, rates = record["ways"], record["rates"]
+    for kind, at in (("threads", 0), ("processes", 1)):
+        chosen = [j for j, way in enumerate(ways) if 1 < way[at] <= record["cores"]]
+        if not chosen:
+            continue
+        j = max(chosen, key=lambda j: ways[j][at])
+        n = ways[j][at]
+        for i, (name, batch, _) in enumerate(record["cases"]):
+            page.claim(
+                f"Training on {n} {kind} is faster than on one: {name}, batches of {batch}.",
+                faster(rates[i][j], rates[i][0]),
+                f"{speed_ups(record, i)[j]:.2f} times as fast; pictures a second "
+                f"{say(rates[i][j], 0, False)} against {say(rates[i][0], 0, False)} in "
+                f"{record['repeats']} repetitions",
+            )
+    second, loss = _loss_apart(record, 1), min(record["loss"])
+    page.claim(
+        "The gradient is the same, however many share it.",
+        second <= ROUNDING * loss,
+        f"the loss after one step differs by at most {second:.1e} from one thread's; the smallest "
+        f"such loss is {loss:.2f}, and a {ROUNDING:.0e}th of it counts as rounding",
+    )
+
+
+def _figures(record: Record, page: Page, names: Sequence[str]) -> None:
+    for i, (name, batch, _) in enumerate(record["cases"]):
+        one = float(np.median(record["rates"][i][0]))
+        values = {
+            way: [rate / one for rate in rates]
+            for way, rates in zip(names, record["rates"][i], strict=True)
+        }
+        ax = plots.compare(
+            values, plots.new_axes(*plots.compare_size(len(values))),
+            xlabel="speed, one thread is 1", title=f"{name}, batches of {batch}", dot="repetition",
+        )  # fmt: skip
+        said = "; ".join(f"{way}: {say(of, percent=False)}" for way, of in values.items())
+        page.figure(f"{name}_{batch}", ax, f"Speed against one thread. {said}.")  # fmt: skip
+
+    series = {}
+    for i, (name, batch, _) in enumerate(record["cases"]):
+        # Of all ways, from the second step: before the first all weights are the same.
+        apart = np.asarray(record["loss_apart"][i])[:, 1:].max(axis=0)
+        series[f"{name}, {batch}"] = np.arange(2, len(apart) + 2), apart
+    ax = plots.xy(series, plots.new_axes(8.0, 4.6), xlabel="step",
+                  ylabel="largest difference of the loss", log_y=True)  # fmt: skip
+    said = "; ".join(f"{name}: {y[0]:.1e} to {y[-1]:.1e}" for name, (_, y) in series.items())
+    page.figure("apart", ax, "Largest difference of a step's loss from that of one thread, from "
+                f"the second step to the last. {said}.")  # fmt: skip
+
+
+def _loss_apart(record: Record, step: int) -> float:
+    """The largest distance of the loss of a step (0 is the first) from one thread's."""
+    return max(of[step] for case in record["loss_apart"] for of in case)
+
+
+def _way(threads: int, ranks: int) -> str:
+    if ranks > 1:
+        return f"{ranks} ranks"
+    return f"{threads} thread{'s' if threads > 1 else ''}"
+
+
+def _steps(cases: Sequence[Sequence[Any]]) -> str:
+    return " or ".join(str(n) for n in dict.fromkeys(steps for _, _, steps in cases))
+
+
+EXPERIMENT = Experiment(
+    name="data_parallel",
+    question="Is training faster on several threads or processes, and is the result the same?",
+    measure=measure,
+    report=report,
+    study=f"{studies.ONE_CONV}, its training on a chosen number of processes",
+)

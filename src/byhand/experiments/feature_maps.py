@@ -1,0 +1,229 @@
+"""What eight kernels find in a digit: kernels, convolution, activation and pooling, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from byhand import evaluation, plots
+from byhand.data import Dataset
+from byhand.errors import InputError
+from byhand.experiments import first_kernels, readings, studies
+from byhand.experiments.experiment import Experiment, Record
+from byhand.experiments.lab import Lab
+from byhand.experiments.statistics import difference, mean, say
+from byhand.plots import Page
+
+CHANCE = 1000  # kernels drawn from a normal distribution, as He's initialisation draws them
+STUDY_EDGES = 6  # of its 8 kernels: 2, 3, 4, 5, 6 and 7 take edges or outlines in one direction
+
+
+def measure(lab: Lab) -> Record:
+    """Describe the kernels of each seed, and look at two digits with those of the first."""
+    runs = first_kernels.trained(lab)
+    kernels = np.stack([first_kernels.weights(run.model()) for run in runs])  # (seeds, F, KH, KW)
+    chance = np.random.default_rng(0).normal(size=(CHANCE, *kernels.shape[2:]))
+    record: Record = {
+        "seeds": [run.seed for run in runs],
+        "kernels": kernels,
+        "described": [first_kernels.descriptions(of) for of in kernels],
+        "chance": first_kernels.descriptions(chance),
+        "test_accuracy": [run.test_accuracy for run in runs],
+    }
+    test = readings.test_set(lab, runs[0])
+    assert lab.settings is not None
+    wanted = {
+        "zero": (0, 0),
+        "other": (int(lab.settings["digit"]), int(lab.settings["index"])),
+    }
+    for name, (digit, index) in wanted.items():
+        place = place_of(test, digit, index)
+        seen = evaluation.look(runs[0].model(), test.images[place])
+        record[name] = {
+            "digit": test.classes[digit],
+            "place": place,
+            "read": test.classes[int(seen.probabilities.argmax())],
+            "rows": list(seen.first_rows()),
+        }
+        record.update({f"{name} {row}": maps for row, maps in seen.first_rows().items()})
+    return record
+
+
+def place_of(dataset: Dataset, digit: int, index: int) -> int:
+    """Where the picture number `index` of those of class `digit` stands.
+
+    Raises:
+        InputError: there is no such picture.
+    """
+    places = np.flatnonzero(dataset.labels == digit)
+    if not 0 <= index < len(places):
+        raise InputError(
+            f"there is no picture {index} of class {digit} among {len(dataset)} test pictures: "
+            f"set digit to 0 to {len(dataset.classes) - 1}, and index below the number of its "
+            f"pictures ({len(places)})"
+        )
+    return int(places[index])
+
+
+def report(record: Record, page: Page) -> None:
+    """The rows of two digits, and how many kernels of each kind there are."""
+    described = record["described"]
+    first, each = described[0], len(described[0])
+    counts = [first_kernels.count(of) for of in described]
+    chance = {k: n / CHANCE for k, n in first_kernels.count(record["chance"]).items()}
+    by_kind = {kind: [float(c[kind]) for c in counts] for kind in evaluation.KINDS}
+    strengths = [mean([d["strength"] for d in of]) for of in described]
+    by_chance = mean([d["strength"] for d in record["chance"]])
+    more = difference([by_chance] * len(strengths), strengths)
+    page.conclude(
+        f"Of {each} trained kernels {say(by_kind['mixed'], 1, percent=False)} are hard to "
+        "explain; the others are mostly an edge, a line, a blob or a shift. So are "
+        f"{1 - chance['mixed']:.0%} of kernels drawn at random: the best word explains "
+        f"{say(strengths, 0)} of a trained kernel's energy and {by_chance:.0%} of theirs"
+        + (
+            "."
+            if more.sign > 0
+            else ", which is more."
+            if more.sign < 0
+            else ". It cannot be told that training makes kernels easier to explain."
+        )
+    )
+    page.conclude(
+        f"Of {each} kernels, on average (of {each} drawn at random): "
+        + ", ".join(
+            f"{kind} {mean(by_kind[kind]):.1f} ({each * chance[kind]:.1f})"
+            for kind in evaluation.KINDS
+        ) + "."
+    )  # fmt: skip
+    directed = [float(c["edge"] + c["line"]) for c in counts]
+    half = difference([each / 2] * len(directed), directed)
+    page.claim(
+        f"Most kernels take edges or outlines in one direction ({STUDY_EDGES} of 8).",
+        True if half.sign > 0 else False if half.sign < 0 else None,
+        f"edges and lines: {say(directed, 1, percent=False)} of {each}; more than half of them: "
+        f"{half.say(1, percent=False)}",
+    )
+    page.claim(
+        "What a kernel has learnt to look for can be seen in it: it is more like one thing than "
+        "chance makes it.",
+        True if more.sign > 0 else False if more.sign < 0 else None,
+        f"share of a kernel's energy that the best word explains, less that of kernels of chance: "
+        f"{more.say(0)}",
+    )
+    moving = [c["shift"] + c["blob"] > 0 for c in counts]
+    page.claim(
+        "A kernel that merely moves the picture, or blurs it, is found among the eight.",
+        True if all(moving) else None if any(moving) else False,
+        f"shifts {say(by_kind['shift'], 1, percent=False)}, blobs "
+        f"{say(by_kind['blob'], 1, percent=False)} of {each}; seeds with one: {sum(moving)} of "
+        f"{len(moving)}",
+    )
+    for name in ("zero", "other"):
+        _rows(record, name, page)
+    page.say(f"Of the kernels of seed {record['seeds'][0]}: {_in_words(first)}")
+    _kinds(by_kind, {kind: each * share for kind, share in chance.items()}, each, page)
+    page.heading("The kernels of every seed")
+    figure = plots.new_figure(*plots.picture_grid_size(record["kernels"]))
+    seeds = [f"seed {seed}" for seed in record["seeds"]]
+    page.figure(
+        "kernels",
+        plots.picture_grid(
+            list(record["kernels"]), figure, row_names=seeds, smooth=range(len(seeds)),
+            column_names=[str(i) for i in range(each)],
+        ),
+        f"The {each} kernels of {len(seeds)} seeds, smoothed; the table says what each is.",
+        "Smoothed for the eye; blue is above 0 and wants ink, brown below 0 and wants paper.",
+    )  # fmt: skip
+    page.table(
+        ["seed", *(str(i) for i in range(each))],
+        [
+            [str(seed), *(f"{d['text']}, {d['strength']:.0%}" for d in of)]
+            for seed, of in zip(record["seeds"], described, strict=True)
+        ],
+        "What each kernel is, and the share of its energy that this explains.",
+    )
+    page.say(
+        "The words are computed, not seen: each kernel is compared with edges and lines in every "
+        "direction, blobs and shifts, and gets the name of the one that explains most of its "
+        "energy; where that is not more than half, it is mixed. The energy is that of the kernel "
+        "blurred by one pixel, as strokes are too broad for anything finer. A right edge has "
+        "weights above 0 at the left and below 0 at the right: ink at the left, paper at the "
+        "right. A kernel that is named negative wants paper where the other wants ink. The study "
+        "named its kernels by looking at them; it has another start, so that its kernels are not "
+        "ours one by one."
+    )
+
+
+def _rows(record: Record, name: str, page: Page) -> None:
+    about: Mapping[str, Any] = record[name]
+    rows = [list(record[f"{name} {row}"]) for row in about["rows"]]
+    columns = first_kernels.names(record["described"][0])
+    size = plots.picture_grid_size(rows, about["rows"], columns)
+    shown = [d["text"] for d in record["described"][0]]
+    page.heading(f"A {about['digit']} through the network")
+    page.figure(
+        f"rows_{name}",
+        plots.picture_grid(
+            rows, plots.new_figure(*size), row_names=about["rows"], column_names=columns,
+            smooth=[0],
+        ),
+        f"A {about['digit']} (test picture {about['place']}): a column for each kernel, with rows "
+        f"{', '.join(about['rows'])}. The kernels: "
+        + "; ".join(f"{i} {text}" for i, text in enumerate(shown)) + ".",
+        f"Test picture {about['place']}, which this network reads as {about['read']}. Kernels are "
+        "smoothed for the eye. Blue is above 0, brown below; each row has a scale of its own.",
+        wide=True,
+    )  # fmt: skip
+
+
+def _in_words(described: Sequence[Mapping[str, Any]]) -> str:
+    """As in: 0 is a right edge (71%); hard to explain: 3 (most like a blob, 41%)."""
+    clear = [
+        f"{i} is {_a(d['text'])} ({d['strength']:.0%})"
+        for i, d in enumerate(described)
+        if d["kind"] != "mixed"
+    ]
+    hard = [
+        f"{i} (most like {_a(d['nearest'])}, {d['strength']:.0%})"
+        for i, d in enumerate(described)
+        if d["kind"] == "mixed"
+    ]
+    said = ", ".join(clear) if clear else "none is clear"
+    return f"{said}; hard to explain: {', '.join(hard) if hard else 'none'}."
+
+
+def _a(text: str) -> str:
+    return f"{'an' if text[:1] in 'aeiou' else 'a'} {text}" if text else "nothing"
+
+
+def _kinds(
+    by_kind: Mapping[str, Sequence[float]], chance: Mapping[str, float], each: int, page: Page
+) -> None:
+    page.heading("How many there are of each kind")
+    ax = plots.new_axes(*plots.compare_size(len(by_kind)))
+    page.figure(
+        "kinds",
+        plots.compare(
+            by_kind, ax, xlabel=f"kernels of {each}", reference=chance,
+            reference_name="kernels of chance",
+        ),
+        "Kernels of each kind: "
+        + "; ".join(
+            f"{kind} {say(n, 1, percent=False)}, by chance {chance[kind]:.1f}"
+            for kind, n in by_kind.items()
+        ) + ".",
+        f"Of the {each} kernels of a network. Kernels of chance are {CHANCE:,} drawn from a normal "
+        "distribution and described in the same way.",
+    )  # fmt: skip
+
+
+EXPERIMENT = Experiment(
+    name="feature_maps",
+    question="What do the kernels of a trained network find in a digit?",
+    measure=measure,
+    report=report,
+    study=f"{studies.ONE_CONV}, figure 14.8.5",
+    settings={"digit": 4, "index": 0},
+)

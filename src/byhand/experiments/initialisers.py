@@ -1,0 +1,219 @@
+"""How should weights start? A network of six layers from starts of six kinds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from byhand import nn, plots
+from byhand.data import Splits
+from byhand.experiments import studies, ways
+from byhand.experiments.experiment import Experiment, Record
+from byhand.experiments.lab import Lab
+from byhand.experiments.outcomes import left_chance
+from byhand.experiments.statistics import difference, mean
+from byhand.optim import SGD, Constant
+from byhand.plots import Page
+from byhand.recipes import Network, Recipe, get, prepare
+from byhand.recipes.settings import from_dict
+
+LAYERS = (
+    "conv 8 3 same, relu, maxpool 2, conv 8 3 same, relu, maxpool 2, conv 16 3 same, relu, "
+    "conv 16 3 same, relu, linear 64, relu"
+)
+HE, LARGE, SMALL = "He", "uniform −1 to 1", "normal 0.01"
+STARTS = {
+    HE: "he", "Xavier": "xavier", SMALL: "normal 0.01", "normal 0.001": "normal 0.001",
+    LARGE: "uniform -1 1", "normal 1": "normal 1",
+}  # fmt: skip
+PICTURES = 128  # go through the fresh network
+TINY = 1e-30  # stands for 0 where a logarithm is taken
+EDGES = np.linspace(-3, 3, 60)  # 59 bins, so that 0 is inside one
+
+
+def measure(lab: Lab) -> Record:
+    """Look into each fresh network, then train it, with each seed."""
+    recipes = {name: _recipe(lab, start) for name, start in STARTS.items()}
+    runs, found = ways.train(lab, recipes)
+    fresh = lab.each(
+        before,
+        [{"recipe": run.recipe, "seed": run.seed} for of in runs.values() for run in of],
+        what="fresh networks",
+    )
+    n = len(found["seeds"])
+    rows = [fresh[i * n : (i + 1) * n] for i in range(len(recipes))]
+    return {
+        **found,
+        "layers": fresh[0]["layers"],
+        "rate": recipes[HE].schedule(0),
+        "sizes": {name: [f["sizes"] for f in of] for name, of in zip(STARTS, rows, strict=True)},
+        "gradients": {name: [f["gradients"] for f in of]
+                      for name, of in zip(STARTS, rows, strict=True)},
+        "counts": np.array([of[0]["counts"] for of in rows]),  # (ways, layers, bins)
+    }  # fmt: skip
+
+
+def before(splits: Splits, folder: Path, recipe: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """One batch through the network as its training begins, forward and back.
+
+    By layer with weights: "sizes", the root mean square of what it gives (before ReLU);
+    "gradients", the norm of the gradient that comes back to it; "counts", the histogram.
+    """
+    prepared = prepare(from_dict(get("one_conv"), recipe), splits, seed)
+    batch = prepared.train.first(PICTURES)
+    standardisation = prepared.model.card.standardisation
+    assert standardisation is not None
+    seen = nn.trace(prepared.model, standardisation.apply(batch.images), batch.labels, train=True)
+    weighted = [t for t in seen if "weight" in t.grads]
+    names = [
+        f"{'conv' if t.output.ndim == 4 else 'linear'} {i + 1}" for i, t in enumerate(weighted)
+    ]
+    return {
+        "layers": [*names[:-1], "output"],
+        "sizes": [rms(t.output) for t in weighted],
+        "gradients": [float(np.linalg.norm(np.asarray(t.dy, np.float64))) for t in weighted],
+        "counts": histogram([t.output for t in weighted]),
+    }
+
+
+def histogram(outputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """The share of a layer's outputs in each bin of EDGES, a row a layer.
+
+    They are counted in units of the largest root mean square among the layers; those beyond the
+    ends are left out.
+    """
+    unit = max(rms(y) for y in outputs) or 1.0
+    return np.array([np.histogram(y / unit, EDGES)[0] / y.size for y in outputs])
+
+
+def rms(values: NDArray[Any]) -> float:
+    """The root mean square."""
+    return float(np.sqrt(np.mean(values.astype(np.float64) ** 2)))
+
+
+def drift(rows: list[list[float]]) -> list[float]:
+    """How many doublings lie between the first and the last hidden layer, one a seed.
+
+    `rows` are root mean squares by layer, a row a seed; the last layer's is the output's.
+    """
+    return [math.log2(max(row[-2], TINY) / max(row[0], TINY)) for row in rows]
+
+
+def report(record: Record, page: Page) -> None:
+    """What each start does to a fresh network, and to its training."""
+    n, accuracy = len(record["seeds"]), record["test_accuracy"]
+    never = {way: n - sum(left_chance(accuracy[way])) for way in record["ways"]}
+    ways.conclude(record, page)
+    some = [f"{count} of {n} from {way}" for way, count in never.items() if count]
+    page.conclude(
+        f"Runs that diverged or never left chance: {ways.listed(some) if some else 'none'}."
+    )
+    _claims(record, page, never)
+    page.heading("Before training")
+    _histograms(record, page)
+    _by_layer(record, page, "sizes", "outputs before ReLU (root mean square)")
+    _by_layer(record, page, "gradients", "norm of the gradient that comes back")
+    page.heading("Training")
+    ways.curves(
+        record, page, "train_loss", spread="lines", caption="A line a run; one that diverges ends."
+    )
+    ways.compared(record, page)
+    ways.table(
+        record, page, "start", None,
+        {"diverged, at chance": {way: ways.ended(record, way) for way in record["ways"]}},
+    )  # fmt: skip
+    ways.against(record, page, HE)
+    page.say(
+        "Five hidden layers (four convolutions and a linear one) and the output, biases from 0, "
+        f"{record['pictures']:,} training pictures, {len(record['epochs'])} epochs, SGD with "
+        f"momentum 0.9 at a rate of {record['rate']:g}, the same for all: a start that is too "
+        "small or too large might train at another rate. A number after “normal” is the deviation. "
+        "The studies' own networks are shallower: the one that starts at 0.01 has one convolution, "
+        "the one that starts between −1 and 1 has two (see tiny_scaling and seeds)."
+    )
+
+
+def _claims(record: Record, page: Page, never: Mapping[str, int]) -> None:
+    others = [way for way in record["ways"] if way != HE]
+    n = len(record["seeds"])
+    for what, said, sign, where in (
+        ("sizes", "activations", 1, "from the first to the last hidden layer, outputs"),
+        ("gradients", "gradients", -1, "back from the last hidden layer to the first, gradients"),
+    ):
+        drifts = {way: drift(record[what][way]) for way in record["ways"]}
+        page.claim(
+            f"With ReLU, He's start keeps the scale of {said} steadier than other starts.",
+            ways.all_of(
+                ways.verdict(difference(np.abs(drifts[HE]), np.abs(drifts[way]))) for way in others
+            ),
+            f"{where} change by a factor of "
+            + ", ".join(f"{2 ** (sign * mean(d)):.2g} ({way})" for way, d in drifts.items()),
+        )
+    for way, study in ((SMALL, "one convolution"), (LARGE, "two convolutions")):
+        page.claim(
+            f"A network can be trained from {way} (the study's has {study}; here there are four).",
+            None if 0 < never[way] < n else not never[way],
+            f"{never[way]} of {n} runs diverged or never left chance",
+        )
+
+
+def _histograms(record: Record, page: Page) -> None:
+    layers = record["layers"]
+    named = {
+        f"{way}\nunit {max(record['sizes'][way][0]):.2g}": {
+            layer: (EDGES, record["counts"][i, j]) for j, layer in enumerate(layers)
+        }
+        for i, way in enumerate(record["ways"])
+    }
+    figure = plots.new_figure(*plots.histograms_size(len(named), len(layers)))
+    plots.histograms(named, figure, xlabel="output before ReLU, in units of its row")
+    said = "; ".join(
+        f"{way}: {mean([row[0] for row in record['sizes'][way]]):.2g} in the first layer, "
+        f"{mean([row[-2] for row in record['sizes'][way]]):.2g} in the last hidden one"
+        for way in record["ways"]
+    )
+    page.figure(
+        "histograms", figure,
+        f"Histograms of what each layer gives before training. Root mean squares: {said}.",
+        f"What each layer gives before its ReLU, for {PICTURES} pictures, seed "
+        f"{record['seeds'][0]}. The unit of a row is the largest root mean square of its layers: "
+        "where histograms grow narrow to the right the layers fade, where they grow wide they blow "
+        "up.", wide=True,
+    )  # fmt: skip
+
+
+def _by_layer(record: Record, page: Page, what: str, ylabel: str) -> None:
+    layers = record["layers"]
+    drawn = {
+        way: (range(1, len(layers) + 1), np.median(record[what][way], axis=0))
+        for way in record["ways"]
+    }
+    ax = plots.xy(
+        drawn, plots.new_axes(8.0, 4.6),
+        xlabel="layer with weights, from the picture to the output", ylabel=ylabel, log_y=True,
+    )  # fmt: skip
+    said = "; ".join(f"{way}: {y[0]:.2g} to {y[-1]:.2g}" for way, (_, y) in drawn.items())
+    page.figure(what, ax, f"By layer before training: {ylabel}. {said}.",
+                "Before training, the median over the seeds.")  # fmt: skip
+
+
+def _recipe(lab: Lab, start: str) -> Recipe:
+    return lab.recipe(
+        "one_conv", model=Network("stack", {"layers": LAYERS, "initialiser": start}),
+        train_limit=10_000, optimiser=SGD(momentum=0.9), schedule=Constant(0.02), batch_size=64,
+        epochs=10,
+    )  # fmt: skip
+
+
+EXPERIMENT = Experiment(
+    name="initialisers",
+    question="How should the weights of a network start?",
+    measure=measure,
+    report=report,
+    study=f"{studies.DEEP_CONVNET}; {studies.TINY}; {studies.TWO_CONV}",
+)

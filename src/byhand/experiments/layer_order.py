@@ -1,0 +1,151 @@
+"""In what order should layers stand? The usual advice on batch norm and dropout, tried."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from byhand.experiments import studies, ways
+from byhand.experiments.experiment import Experiment, Record
+from byhand.experiments.lab import Lab
+from byhand.experiments.statistics import Difference, difference, say
+from byhand.optim import Adam, Constant
+from byhand.plots import Page
+from byhand.recipes import Network
+
+# The same share wherever dropout stands, so that only its place differs.
+_DROP = "dropout 0.25"
+_CONV = "conv 8 5, relu, maxpool 2, conv 16 5, relu, maxpool 2"
+_FC = "linear 120"
+PLAIN, NORM, NORM_AFTER, NORM_FIRST = (
+    "no BN, no drop",
+    "BN before ReLU",
+    "BN after ReLU",
+    "BN first of all",
+)
+DROP, DROP_EARLY, DROP_CONV = "FC-ReLU-drop", "FC-drop-ReLU", "drop in convolutions"
+FC_NORM = "FC-BN-ReLU"
+BOTH = "FC-BN-ReLU-drop"  # the study's order
+OTHERS = ("FC-drop-BN-ReLU", "FC-ReLU-BN-drop", "FC-ReLU-drop-BN")
+LAYERS = {
+    PLAIN: f"{_CONV}, {_FC}, relu",
+    NORM: "conv 8 5, batchnorm, relu, maxpool 2, conv 16 5, batchnorm, relu, maxpool 2, "
+          f"{_FC}, batchnorm, relu",
+    NORM_AFTER: "conv 8 5, relu, batchnorm, maxpool 2, conv 16 5, relu, batchnorm, maxpool 2, "
+                f"{_FC}, relu, batchnorm",
+    NORM_FIRST: f"batchnorm, {_CONV}, {_FC}, relu",
+    DROP: f"{_CONV}, {_FC}, relu, {_DROP}",
+    DROP_EARLY: f"{_CONV}, {_FC}, {_DROP}, relu",
+    DROP_CONV: f"conv 8 5, relu, {_DROP}, maxpool 2, conv 16 5, relu, {_DROP}, maxpool 2, "
+               f"{_FC}, relu",
+    FC_NORM: f"{_CONV}, {_FC}, batchnorm, relu",
+    BOTH: f"{_CONV}, {_FC}, batchnorm, relu, {_DROP}",
+    OTHERS[0]: f"{_CONV}, {_FC}, {_DROP}, batchnorm, relu",
+    OTHERS[1]: f"{_CONV}, {_FC}, relu, batchnorm, {_DROP}",
+    OTHERS[2]: f"{_CONV}, {_FC}, relu, {_DROP}, batchnorm",
+}  # fmt: skip
+
+
+def measure(lab: Lab) -> Record:
+    """Train each order with each seed."""
+    recipes = {
+        way: lab.recipe(
+            "one_conv", model=Network("stack", {"layers": line}), train_limit=10_000,
+            optimiser=Adam(), schedule=Constant(1e-3), batch_size=64, epochs=10,
+        )
+        for way, line in LAYERS.items()
+    }  # fmt: skip
+    return ways.train(lab, recipes, seeds=8)[1]
+
+
+def report(record: Record, page: Page) -> None:
+    """Each piece of advice with what the seeds say of it."""
+    ways.conclude(record, page)
+    _claims(record, page)
+    told = {True: "bear out", False: "contradict", None: "do not settle"}
+    counts = [
+        f"{said} {sum(c.holds is holds for c in page.claims)}" for holds, said in told.items()
+    ]
+    page.conclude(f"Of {len(page.claims)} pieces of advice the seeds {ways.listed(counts)}.")
+    page.heading("At the end")
+    ways.compared(record, page)
+    ways.table(record, page, "order", {"parameters": record["parameters"]})
+    page.listing("\n".join(f"{way:25s} {line}" for way, line in LAYERS.items()))
+    page.heading("With and without batch norm, by epoch")
+    three = (PLAIN, NORM, NORM_AFTER)
+    ways.curves(record, page, "train_loss", ways=three, log_y=True)
+    ways.curves(record, page, "validation_accuracy", ways=three)
+    page.say(
+        "FC is the hidden linear layer of 120, BN batch norm, drop a dropout of a quarter. "
+        f"“{NORM}” and “{NORM_AFTER}” have batch norm at every layer, what begins with FC has "
+        "changes at the hidden linear layer only. "
+        f"{record['pictures']:,} training pictures, {len(record['epochs'])} epochs, Adam at "
+        "0.001 for all (batch norm would allow a higher rate). Verdicts are by test accuracy where "
+        "nothing else is said. "
+        f"“{DROP}” and “{DROP_EARLY}” are the same function: ReLU of a number that is dropped or "
+        "scaled up is the dropped or scaled ReLU. Only the dropped numbers are drawn differently, "
+        "so the two show how far chance alone goes."
+    )
+    page.note(
+        "Every comparison has its own 95 % interval: of twenty between orders that do not differ, "
+        "one would seem to."
+    )
+
+
+def unless_worse(alone: Sequence[Difference]) -> bool | None:
+    """Whether two things should not be had together, given how much more each alone has.
+
+    True where one of them alone is more than both together, False where both together are more
+    than each alone, None where it cannot be told.
+    """
+    signs = [more.sign for more in alone]
+    return True if 1 in signs else False if all(sign < 0 for sign in signs) else None
+
+
+def _claims(record: Record, page: Page) -> None:
+    accuracy = record["test_accuracy"]
+
+    def claim(said: str, less: str, more: str) -> None:
+        found = ways.pair(record, less, more)
+        page.claim(
+            said,
+            ways.verdict(found),
+            f"“{more}” {say(accuracy[more])}, “{less}” {say(accuracy[less])}: {found.say()}",
+        )
+
+    claim("A network begins with a convolution; nothing (here: batch norm) may change the picture "
+          "before it.",
+          NORM_FIRST, PLAIN)  # fmt: skip
+    first = {way: ways.at_epoch(record, "validation_loss", way, 1) for way in (PLAIN, NORM)}
+    faster = difference(first[PLAIN], first[NORM])
+    page.claim(
+        "Batch norm makes training converge faster.",
+        ways.verdict(faster, -1),
+        f"validation loss after the first epoch, with it less without: {faster.say(3, False)}",
+    )
+    claim("Batch norm helps against overfitting.", PLAIN, NORM)
+    claim("Batch norm stands before ReLU, not after it.", NORM_AFTER, NORM)
+    claim("Dropout at the linear layer helps against overfitting.", PLAIN, DROP)
+    claim("Dropout does not belong among the convolutions.", DROP_CONV, DROP)
+    alone = {way: ways.pair(record, BOTH, way) for way in (FC_NORM, DROP)}
+    page.claim(
+        "Batch norm and dropout are not used together.",
+        unless_worse(list(alone.values())),
+        f"together, in the order “{BOTH}”, {say(accuracy[BOTH])}; "
+        + "; ".join(f"“{way}” {say(accuracy[way])}: {more.say()}" for way, more in alone.items()),
+    )
+    more_than = {way: ways.pair(record, way, BOTH) for way in OTHERS}
+    page.claim(
+        f"Where they are, the order is {BOTH}.",
+        ways.all_of(ways.verdict(more) for more in more_than.values()),
+        f"{say(accuracy[BOTH])}; "
+        + "; ".join(f"“{w}” {say(accuracy[w])}: {m.say()}" for w, m in more_than.items()),
+    )
+
+
+EXPERIMENT = Experiment(
+    name="layer_order",
+    question="In what order should the layers of a network stand?",
+    measure=measure,
+    report=report,
+    study=f"{studies.ONE_CONV}, the rules of its first part",
+)

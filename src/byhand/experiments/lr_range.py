@@ -1,0 +1,246 @@
+"""Which learning rate? The range test: a rate that grows step by step, and what the loss does.
+
+`byhand experiment lr_range --set recipe=one_conv --set "optimiser=SGD(momentum=0.9)"` tests another
+recipe. Smith, "Cyclical learning rates for training neural networks", 2017.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from byhand import optim, plots, recipes, training
+from byhand.data import Splits
+from byhand.experiments import studies
+from byhand.experiments.experiment import Experiment, Record
+from byhand.experiments.lab import Lab
+from byhand.experiments.statistics import difference, mean, say
+from byhand.experiments.ways import verdict
+from byhand.plots import Page
+from byhand.recipes.settings import FIXED, from_dict
+
+LOW, HIGH = 1e-6, 10.0  # the rates gone through
+BLOWN = 4.0  # the test stops where the loss is so many times the least
+BELOW = 10.0  # the suggestion: so many times below the rate of the least loss
+TIMES = (0.1, 1.0, 3.0, 10.0)  # of the suggested rate: what is trained with for the check
+
+
+def measure(lab: Lab) -> Record:
+    """The range test with each seed, then trainings at rates around the suggested one."""
+    base = _base(lab)
+    steps = lab.pick(400, 200, 20)
+    swept = replace(base, epochs=None, steps=steps).as_dict()
+    seeds = lab.seeds(5)
+    given = [{"recipe": _plain(swept), "seed": seed} for seed in seeds]
+    found = lab.each(sweep_rates, given, what="range tests")
+    rates = np.geomspace(LOW, HIGH, steps)
+    smoothed = np.array([smooth(_padded(of["losses"], steps)) for of in found])
+    suggested = [suggest(rates, row) for row in smoothed]
+    middle = float(f"{math.exp(mean(np.log(suggested))):.2g}")
+    tried = [float(f"{middle * times:.2g}") for times in TIMES]
+    runs = lab.train([replace(base, schedule=optim.Constant(rate)) for rate in tried], seeds)
+    chance = 1 / len(lab.splits.train.classes)
+    return {
+        "recipe": base.name,
+        "optimiser": _said(base.optimiser),
+        "schedule": _said(recipes.get(base.name).schedule),
+        "batch_size": base.batch_size,
+        "epochs": base.epochs,
+        "seeds": list(seeds),
+        "rates": rates,
+        "smoothed": smoothed,  # (seeds, steps), NaN where the test had stopped
+        "blown": [of["blown"] for of in found],
+        "suggested": suggested,
+        "middle": middle,
+        "tried": tried,
+        # What diverged reads no better than a guess.
+        "accuracy": [[chance if r.diverged else r.validation_accuracy for r in of] for of in runs],
+        "diverged": [sum(bool(r.diverged) for r in of) for of in runs],
+    }
+
+
+def sweep_rates(
+    splits: Splits, folder: Path, recipe: Mapping[str, Any], seed: int
+) -> dict[str, Any]:
+    """Train with a rate that grows from LOW to HIGH; the loss of each step, until it is blown up.
+
+    `blown` says whether the loss, or its mean over the latest steps, went beyond BLOWN times the
+    least such mean.
+    """
+    page = from_dict(recipes.get("one_conv"), recipe)
+    steps = page.steps or 1
+    factor = (HIGH / LOW) ** (1 / max(1, steps - 1))
+    page = replace(page, schedule=optim.Exponential(LOW, factor))
+    losses: list[float] = []
+    latest = _reach(steps) + 1
+    least = math.inf
+    try:
+        for record in recipes.train(recipes.prepare(page, splits, seed), step_records=True):
+            if isinstance(record, training.StepRecord):
+                losses.append(record.loss)
+                now = float(np.mean(losses[-latest:]))
+                least = min(least, now)
+                if now > BLOWN * least:
+                    return {"losses": losses, "blown": True}
+    except training.Diverged:
+        return {"losses": losses, "blown": True}
+    return {"losses": losses, "blown": False}
+
+
+def smooth(losses: ArrayLike) -> NDArray[np.float64]:
+    """The mean over a fortieth of all steps to either side, fewer at the ends; NaN stays NaN."""
+    values = np.asarray(losses, np.float64)
+    reach, known = _reach(len(values)), np.isfinite(values)
+    found = np.full(len(values), np.nan)
+    for i in map(int, np.flatnonzero(known)):
+        near = min(reach, i, int(known.sum()) - 1 - i)  # as far to the left as to the right
+        found[i] = values[i - near : i + near + 1].mean()
+    return found
+
+
+def suggest(rates: NDArray[np.float64], smoothed: ArrayLike) -> float:
+    """A tenth of the rate at which the smoothed loss is least.
+
+    At that rate itself the loss has stopped falling: it is already too high.
+    """
+    return float(rates[int(np.nanargmin(np.asarray(smoothed, np.float64)))] / BELOW)
+
+
+def report(record: Record, page: Page) -> None:
+    """The loss against the rate, the suggestion, and how trainings around it end."""
+    tried, accuracy = record["tried"], record["accuracy"]
+    n, middle = len(record["seeds"]), record["middle"]
+    seeds = f"{n} seed{'s' if n > 1 else ''}"
+    low, high = min(record["suggested"]), max(record["suggested"])
+    best = max(range(len(tried)), key=lambda i: mean(accuracy[i]))
+    other = difference(accuracy[1], accuracy[best])
+    page.conclude(
+        f"For {record['recipe']} with {record['optimiser']} the loss is least at a rate of "
+        f"{BELOW * middle:.2g}, so the test suggests {middle:g} ({low:.2g} to {high:.2g} over "
+        f"{seeds}); the recipe itself has {record['schedule']}."
+    )
+    epochs = f"{record['epochs']} epoch{'s' if record['epochs'] > 1 else ''}"
+    page.conclude(
+        f"Trained for {epochs} at {_listed(tried)}, the validation accuracy is highest at "
+        f"{tried[best]:g}, {say(accuracy[best])}"
+        + (
+            ": the suggested rate."
+            if best == 1
+            else f"; at the suggested rate it is {say(accuracy[1])}, a difference of {other.say()}."
+        )
+    )
+    slow = difference(accuracy[0], accuracy[1])
+    page.claim(
+        "With too small a rate training is slow.",
+        verdict(slow),
+        f"after {epochs}, validation accuracy at {tried[1]:g} less that at {tried[0]:g}, a tenth: "
+        f"{slow.say()}",
+    )
+    blown = sum(record["blown"])
+    page.claim(
+        "With too large a rate it diverges.",
+        True if blown == n else False if blown == 0 else None,
+        f"in the range test the loss went beyond {BLOWN:g} times its least, or was no number, with "
+        f"{blown} of {seeds} before the rate was {HIGH:g}; of the trainings at {tried[-1]:g}, "
+        f"{record['diverged'][-1]} of {n} diverged",
+    )
+    _figures(record, page)
+    page.table(
+        ["rate", "times the suggested", f"validation accuracy after {epochs}", "diverged"],
+        [
+            [f"{rate:g}", f"{times:g}", say(row), f"{diverged} of {n}"]
+            for rate, times, row, diverged in zip(
+                tried, TIMES, accuracy, record["diverged"], strict=True
+            )
+        ],
+    )
+    page.say(
+        f"In {record['rates'].size} steps of {record['batch_size']} pictures the rate grows from "
+        f"{LOW:g} to {HIGH:g}, by the same factor each step. The loss of a step is that of its "
+        "batch before the update, so it is smoothed, by the mean over a fortieth of the steps to "
+        f"either side; where the mean of the latest losses is {BLOWN:g} times the least, the test "
+        f"stops. The suggestion is a {BELOW:g}th of the rate of the least loss, the geometric mean "
+        "over the seeds. It is a rule of thumb for a rate that stays the same: a schedule that "
+        "rises and falls bears a higher peak. The check trains anew at constant rates, and reads "
+        "the validation set; the test set is not read."
+    )
+
+
+def _figures(record: Record, page: Page) -> None:
+    rates, smoothed, middle = record["rates"], record["smoothed"], record["middle"]
+    tried, accuracy = record["tried"], record["accuracy"]
+    shown = np.where(smoothed > np.nanmax(smoothed[:, :1]) * 1.5, np.nan, smoothed)
+    series = {f"seed {s}": (rates, row) for s, row in zip(record["seeds"], shown, strict=True)}
+    ax = plots.xy(
+        series, plots.new_axes(8.0, 4.6), xlabel="learning rate, growing step by step",
+        ylabel="loss of the batches, smoothed", log_x=True,
+        marks={f"suggested {middle:g}": middle, f"least {BELOW * middle:.2g}": BELOW * middle},
+    )  # fmt: skip
+    first, least = np.nanmean(smoothed[:, 0]), np.nanmean(np.nanmin(smoothed, axis=1))
+    page.figure(
+        "range", ax,
+        f"Smoothed loss against the learning rate, a line a seed: {first:.2f} at first, "
+        f"{least:.2f} where it is least, at a rate of {BELOW * middle:.2g}; suggested {middle:g}.",
+        "Too small a rate changes nothing; then the loss falls; then the steps are too long. Each "
+        "line ends where the loss is blown up.",
+    )  # fmt: skip
+    ax = plots.line_with_band(
+        tried, np.asarray(accuracy, np.float64), plots.new_axes(),
+        xlabel="learning rate, constant", ylabel="validation accuracy", percent=True, log_x=True,
+        name="training",
+    )  # fmt: skip
+    said = "; ".join(f"{r:g}: {say(row)}" for r, row in zip(tried, accuracy, strict=True))
+    page.figure("check", ax, f"Validation accuracy by constant learning rate. {said}.")
+
+
+def _base(lab: Lab) -> recipes.Recipe:
+    """The recipe that is asked for, for one or two epochs, with pictures to validate on."""
+    settings: Mapping[str, Any] = lab.settings or EXPERIMENT.settings
+    recipe = recipes.get(settings["recipe"])
+    if settings["optimiser"]:
+        recipe = recipes.apply(recipe, [f"optimiser={settings['optimiser']}"])
+    fraction = recipe.validation_fraction or 0.1
+    return lab.recipe(
+        recipe.name, optimiser=recipe.optimiser, epochs=lab.pick(2, 5, 1), steps=None,
+        validation_fraction=fraction, average=None, patience=None, keep_best=False,
+    )  # fmt: skip
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in values.items() if k not in FIXED}
+
+
+def _said(part: Any) -> str:
+    """An optimiser or a schedule with those of its settings that are not as they always are."""
+    values = {entry.name: (getattr(part, entry.name), entry.default) for entry in fields(part)}
+    own = [f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
+           for name, (value, default) in values.items() if value != default]  # fmt: skip
+    return f"{type(part).__name__}({', '.join(own)})"
+
+
+def _reach(steps: int) -> int:
+    return steps // 40
+
+
+def _padded(losses: Sequence[float], length: int) -> list[float]:
+    return [*losses, *[math.nan] * (length - len(losses))]
+
+
+def _listed(rates: Sequence[float]) -> str:
+    return ", ".join(f"{rate:g}" for rate in rates[:-1]) + f" and {rates[-1]:g}"
+
+
+EXPERIMENT = Experiment(
+    name="lr_range",
+    question="Which learning rate does a short test suggest, and is it a good one?",
+    measure=measure,
+    report=report,
+    study=f"{studies.DEEP_CONVNET}, its advice to search for the learning rate",
+    settings={"recipe": "lenet5", "optimiser": ""},
+)

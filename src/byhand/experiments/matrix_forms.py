@@ -1,0 +1,275 @@
+"""Convolution as a matrix product in two ways: the picture unfolded, or the kernel."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from byhand import kernels, plots
+from byhand.data import Splits
+from byhand.experiments import matrices, studies
+from byhand.experiments.experiment import Experiment, Record
+from byhand.experiments.lab import Lab
+from byhand.experiments.matrices import BUILT, CORE, DENSE_LIMIT, KERNEL, NUMPY, PICTURE
+from byhand.experiments.statistics import NBSP
+from byhand.experiments.timing import in_turns
+from byhand.plots import Page
+
+# (what, picture (C, H, W), weight (F, C, KH, KW), stride, padding): what is held to the kernels.
+CASES = (
+    ("one_conv", (1, 28, 28), (8, 1, 5, 5), (1, 1), (0, 0)),
+    ("two_conv, second", (4, 12, 12), (16, 4, 3, 3), (1, 1), (0, 0)),
+    ("3 channels, padding 1", (3, 9, 8), (4, 3, 3, 3), (1, 1), (1, 1)),
+    ("stride 2", (3, 9, 8), (4, 3, 3, 3), (2, 2), (0, 0)),
+    ("3×2 kernel, stride 2 and 1, padding 1 and 0", (2, 9, 8), (4, 2, 3, 2), (2, 1), (1, 0)),
+)
+# (what, picture, weight, padding): what is weighed and timed.
+LAYERS: tuple[tuple[str, tuple[int, int, int], tuple[int, int, int, int], int], ...] = (
+    ("one_conv", (1, 28, 28), (8, 1, 5, 5), 0),
+    ("two_conv, first", (1, 28, 28), (4, 1, 5, 5), 0),
+    ("two_conv, second", (4, 12, 12), (16, 4, 3, 3), 0),
+    ("deep_convnet, second", (16, 28, 28), (16, 16, 3, 3), 1),
+)
+BATCH = 100
+ROUNDING = {"float64": 1e-12, "float32": 1e-5}  # of the largest value: this much is rounding
+RESULTS = ("y", "dx", "dweight")
+WAYS = {
+    "forward": (PICTURE, BUILT, KERNEL, NUMPY, CORE),
+    "backward": (PICTURE, KERNEL, NUMPY, CORE),
+}
+
+
+def measure(lab: Lab) -> Record:
+    """A small example, agreement in every case, and bytes and seconds of some layers."""
+    rng = np.random.default_rng(0)
+    small = rng.integers(1, 10, (1, 1, 4, 4)).astype(np.float64)  # no zeros: those are the matrix's
+    kernel = np.array([[[[1.0, 1.0, 1.0], [3.0, -1.0, 2.0], [2.0, -2.0, 1.0]]]])
+    large = rng.standard_normal((1, 1, 5, 5), np.float32)
+    layers = lab.pick(LAYERS, LAYERS, LAYERS[:1])
+    given = [
+        {"picture": p, "weight": w, "padding": pad, "limit": lab.pick(2.0, 0.2, 0.05)}
+        for _, p, w, pad in layers
+    ]
+    return {
+        "picture": small[0, 0],
+        "kernel": kernel[0, 0],
+        "columns": kernels.im2col(small, 3),
+        "unfolded_kernel": matrices.kernel_matrix(kernel, (1, 4, 4)).toarray(),
+        "result": kernels.conv2d(small, kernel, None)[0][0, 0],
+        "large_unfolded": matrices.kernel_matrix(large, (1, 28, 28)).toarray(),
+        "agreement": [row for i, case in enumerate(CASES) for row in agreement(*case, seed=i)],
+        "layers": [name for name, *_ in layers],
+        "weights": [list(w) for _, _, w, _ in layers],
+        "bytes": [weigh(p, w, pad) for _, p, w, pad in layers],
+        "seconds": lab.each(seconds, given, what="timings", alone=True),
+    }
+
+
+def agreement(
+    name: str,
+    picture: tuple[int, int, int],
+    weight: tuple[int, int, int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    seed: int,
+) -> list[dict[str, Any]]:
+    """How far each way is from the NumPy kernel: the largest difference, of the largest value."""
+    rows: dict[str, dict[str, Any]] = {}
+    for dtype in ROUNDING:
+        rng = np.random.default_rng(seed)
+        x = rng.standard_normal((5, *picture)).astype(dtype)
+        w = rng.standard_normal(weight).astype(dtype)
+        y, _ = kernels.conv2d(x, w, None, stride, padding)
+        forward, backward = matrices.ways(
+            x, w, rng.standard_normal(y.shape).astype(dtype), stride, padding
+        )
+        found = {way: (forward[way](), *call()) for way, call in backward.items()}
+        theirs = found.pop(NUMPY)
+        for way, ours in found.items():
+            row = rows.setdefault(way, {"case": name, "way": way})
+            row[dtype] = {
+                what: float(np.abs(kernels.as_numpy(a) - b).max() / np.abs(b).max())
+                for what, a, b in zip(RESULTS, ours, theirs, strict=True)
+            }
+    return list(rows.values())
+
+
+def weigh(
+    picture: tuple[int, int, int], weight: tuple[int, int, int, int], padding: int
+) -> dict[str, int]:
+    """Bytes of what each way builds for a batch, in float32."""
+    w = np.ones(weight, np.float32)
+    oh, ow = matrices.output_size(picture, w, 1, padding)
+    sparse = matrices.kernel_matrix(w, picture, 1, padding)
+    parts = (sparse.data, sparse.indices, sparse.indptr)
+    return {
+        "pictures": 4 * BATCH * math.prod(picture),
+        "pictures unfolded": 4 * math.prod(weight[1:]) * BATCH * oh * ow,
+        "kernel": w.nbytes,
+        "kernel unfolded, sparse": sum(part.nbytes for part in parts),
+        "kernel unfolded, dense": 4 * math.prod(sparse.shape),
+        "not zero": 4 * int(sparse.nnz),
+    }
+
+
+def seconds(
+    splits: Splits,
+    folder: Path,
+    picture: Sequence[int],
+    weight: Sequence[int],
+    padding: int,
+    limit: float,
+) -> dict[str, Any]:
+    """Time every way, forward and backward, in turns; float32, a batch, all threads."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((BATCH, *picture), np.float32)
+    w = rng.standard_normal(tuple(weight), np.float32)
+    oh, ow = matrices.output_size(tuple(picture), w, 1, padding)
+    dy = rng.standard_normal((BATCH, len(w), oh, ow), np.float32)
+    forward, backward = matrices.ways(x, w, dy, 1, padding)
+    return {"forward": in_turns(forward, limit), "backward": in_turns(backward, limit)}
+
+
+def report(record: Record, page: Page) -> None:
+    """The example in numbers, agreement, bytes and times."""
+    far = {
+        (what, dtype): max(r[dtype][what] for r in record["agreement"] if dtype in r)
+        for what in RESULTS
+        for dtype in ROUNDING
+    }
+    weights, times = record["bytes"][0], record["seconds"][0]["forward"]
+    core = f"; the compiled core unfolds nothing and takes {_ms(times[CORE])}"
+    page.conclude(
+        f"For the layer of one_conv and {BATCH} pictures, unfolding the pictures makes "
+        f"{_bytes(weights['pictures unfolded'])} of {_bytes(weights['pictures'])} and takes "
+        f"{_ms(times[PICTURE])} with the product; unfolding the kernel makes "
+        f"{_bytes(weights['kernel unfolded, sparse'])} of {_bytes(weights['kernel'])} and takes "
+        f"{_ms(times[BUILT])}{core if CORE in times else ''}."
+    )
+    for said, results in (
+        ("Convolution is a product of two matrices: the weights with the unfolded picture, or the "
+         "unfolded kernel with the picture.", RESULTS[:1]),
+        ("The gradients are products with the transposes.", RESULTS[1:]),
+    ):  # fmt: skip
+        most = {dtype: max(far[what, dtype] for what in results) for dtype in ROUNDING}
+        page.claim(
+            said,
+            all(most[dtype] <= ROUNDING[dtype] for dtype in ROUNDING),
+            "largest difference from the convolution kernels, as a share of the largest value, in "
+            f"{len(CASES)} cases with channels, stride and padding: "
+            + ", ".join(f"{value:.0e} in {dtype}" for dtype, value in most.items()),
+        )
+    _example(record, page)
+    _agreement(record, page)
+    _cost(record, page)
+
+
+def _example(record: Record, page: Page) -> None:
+    page.heading("A picture of 4×4, a kernel of 3×3")
+    picture, kernel, result = record["picture"], record["kernel"], record["result"]
+    for name, shown, operators, caption in (
+        ("sum", {"picture": picture, "kernel": kernel, "result": result}, "∗=",
+         "The convolution: at each of four places the sum of nine products."),
+        ("picture_unfolded", {"kernel as a row": kernel.reshape(1, -1),
+                              "picture unfolded": record["columns"],
+                              "result as a row": result.reshape(1, -1)}, "×=",
+         "The picture unfolded: a column for each place of the window, with the nine pixels that "
+         "it sees there. The four pixels in the middle stand in every column."),
+        ("kernel_unfolded", {"kernel unfolded": record["unfolded_kernel"],
+                             "picture as\na column": picture.reshape(-1, 1),
+                             "result as\na column": result.reshape(-1, 1)}, "×=",
+         "The kernel unfolded: a row for each place of the window, with the nine weights in the "
+         "columns of the pixels that they meet. Empty cells are zeros."),
+    ):  # fmt: skip
+        figure = plots.new_figure(*plots.matrix_row_size(shown))
+        sizes = ", ".join(f"{t} {v.shape[0]}×{v.shape[1]}" for t, v in shown.items())
+        page.figure(
+            name,
+            plots.matrix_row(shown, figure, operators=operators, mask_zero=True),
+            f"{sizes}; the result is {' '.join(f'{v:g}' for v in result.ravel())}.",
+            caption,
+            wide=True,
+        )
+    large = record["large_unfolded"]
+    page.figure(
+        "sparse",
+        plots.spy(large, plots.new_axes(7.2, 5.8)),
+        f"Where the unfolded 5×5 kernel, {large.shape[0]}×{large.shape[1]}, is not zero: stripes "
+        f"along the diagonal, {np.count_nonzero(large):,} of {large.size:,} numbers.",
+        "A 5×5 kernel unfolded for a picture of 28×28: a row for each of 24·24 places. A stripe "
+        "for each row of the kernel, five numbers wide; blue is above 0, brown below.",
+    )
+
+
+def _agreement(record: Record, page: Page) -> None:
+    page.heading("All agree")
+    page.table(
+        ["case", "way", *(f"{what}, {dtype}" for dtype in ROUNDING for what in RESULTS)],
+        [
+            [row["case"], row["way"], *(
+                f"{row[dtype][what]:.0e}".replace("0e+00", "0") if dtype in row else None
+                for dtype in ROUNDING for what in RESULTS
+            )]
+            for row in record["agreement"]
+        ],
+        "The largest difference from the NumPy kernel, as a share of the largest value.",
+    )  # fmt: skip
+    page.say(
+        "Backward is the chain rule on a product. With Y = W·cols it gives dW = dY·colsᵀ and dcols "
+        "= Wᵀ·dY, whose columns are added up where their windows were. With Y = T·X it gives dX = "
+        "Tᵀ·dY at once, but dT = dY·Xᵀ has a number for every cell of the matrix, zeros too, and "
+        "the gradient of a weight is the sum of those in its cells. To compute only these is to "
+        "unfold the picture after all. The NumPy kernel unfolds the pictures, a group at a time."
+    )
+
+
+def _cost(record: Record, page: Page) -> None:
+    page.heading(f"What they cost: {BATCH} pictures in float32")
+    layers, weights = record["layers"], record["bytes"]
+    what = [key for key in weights[0] if key != "not zero"]
+    rows = []
+    for name, (f, c, kh, kw), of in zip(layers, record["weights"], weights, strict=True):
+        full = of["not zero"] / of["kernel unfolded, dense"]
+        rows.append([name, f"{c}→{f}, {kh}×{kw}", *(_bytes(of[k]) for k in what), f"{full:.2%}"])
+    page.table(["layer", "kernels", *what, "not zero"], rows)
+    for direction, names in WAYS.items():
+        page.table(
+            ["layer", *names],
+            [
+                [name, *(_ms(of[direction].get(way)) for way in names)]
+                for name, of in zip(layers, record["seconds"], strict=True)
+            ],
+            f"{direction.capitalize()}: the median of rounds in which each way has its turn.",
+        )
+    page.note(
+        f"“{BUILT.capitalize()}” makes the sparse matrix each time, as training must, whose "
+        f"weights change with each step; “{KERNEL}” finds it made. Backward gives both gradients; "
+        "that of the unfolded kernel builds the dense matrix's, and is left out where that would "
+        f"be more than {_bytes(DENSE_LIMIT)}: its size is only computed. The compiled core gets "
+        "its arrays as they lie in training (lanes of eight pictures)."
+    )
+
+
+def _bytes(count: int) -> str:
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:.3g}{NBSP}{unit}"
+    return f"{count}{NBSP}bytes"
+
+
+def _ms(found: Sequence[float] | None) -> str | None:
+    return None if found is None else f"{1e3 * statistics.median(found):.3g}{NBSP}ms"
+
+
+EXPERIMENT = Experiment(
+    name="matrix_forms",
+    question="How is a convolution a product of two matrices?",
+    measure=measure,
+    report=report,
+    study=studies.TWO_CONV,
+)

@@ -1,0 +1,173 @@
+"""Which optimiser? LeNet-5 with seven, each at the rate that suits it on the validation set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from byhand import optim, plots
+from byhand.experiments import studies, ways
+from byhand.experiments.experiment import Experiment, Record
+from byhand.experiments.lab import Lab
+from byhand.experiments.statistics import difference, mean, say
+from byhand.experiments.train import Trained
+from byhand.plots import Page
+from byhand.recipes import Recipe, prepare
+
+# Each with six rates, about three times apart, so that all are tuned with the same effort.
+OPTIMISERS: dict[str, tuple[optim.Optimiser, tuple[float, ...]]] = {
+    "SGD": (optim.SGD(), (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)),
+    "momentum": (optim.SGD(momentum=0.9), (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)),
+    "Nesterov": (optim.SGD(momentum=0.9, nesterov=True), (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)),
+    "AdaGrad": (optim.AdaGrad(), (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)),
+    "RMSProp": (optim.RMSProp(), (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03)),
+    "Adam": (optim.Adam(), (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03)),
+    "AdamW": (optim.AdamW(), (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03)),
+}
+CHOOSING = (100, 101, 102)  # seeds of their own, so that no figure below was chosen by
+NEAR = 0.02  # validation accuracy within so much of the best counts as a rate that works
+
+
+def measure(lab: Lab) -> Record:
+    """Choose each optimiser's rate, then train it with each seed."""
+    least = lab.pick(slice(None), slice(1, 6, 2), slice(2, 4))
+    grids = {name: rates[least] for name, (_, rates) in OPTIMISERS.items()}
+    tried = [(name, rate) for name, rates in grids.items() for rate in rates]
+    short = [
+        replace(_recipe(lab, name, rate, epochs=2, train_limit=10_000), test_limit=100)
+        for name, rate in tried
+    ]
+    chance = 1 / len(lab.splits.train.classes)
+    runs = lab.train(short, lab.pick(CHOOSING, CHOOSING[:1]))
+    found = dict(zip(tried, (_validation(of, chance) for of in runs), strict=True))
+    choosing = {n: [found[n, rate] for rate in rates] for n, rates in grids.items()}
+    chosen = {name: best(grids[name], choosing[name]) for name in grids}
+    _, record = ways.train(
+        lab, {n: _recipe(lab, n, rate, epochs=lab.pick(5, 10)) for n, rate in chosen.items()}
+    )
+    return {
+        **record,
+        "short_epochs": short[0].epochs,
+        "short_pictures": len(prepare(short[0], lab.splits, 0).train),
+        "rates": {name: list(rates) for name, rates in grids.items()},
+        "choosing": choosing,
+        "chosen": chosen,
+    }
+
+
+def best(rates: Sequence[float], accuracy: Sequence[Sequence[float]]) -> float:
+    """The rate of the highest mean accuracy; of equal ones the lowest."""
+    means = [mean(of) for of in accuracy]
+    return rates[int(np.argmax(means))]
+
+
+def working(rates: Sequence[float], accuracy: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """The lowest and the highest of the rates next to each other that come near the best."""
+    means = [mean(of) for of in accuracy]
+    low = high = int(np.argmax(means))
+    while low > 0 and means[low - 1] >= max(means) - NEAR:
+        low -= 1
+    while high < len(rates) - 1 and means[high + 1] >= max(means) - NEAR:
+        high += 1
+    return rates[low], rates[high]
+
+
+def report(record: Record, page: Page) -> None:
+    """Curves, the comparison, how much the rate matters, and the study's remarks."""
+    rates, choosing, chosen = record["rates"], record["choosing"], record["chosen"]
+    ways.conclude(record, page)
+    _claims(record, page)
+    page.heading("By epoch, each at its own rate")
+    ways.curves(record, page, "train_loss", log_y=True)
+    ways.curves(record, page, "validation_accuracy")
+    page.heading("At the end")
+    ways.compared(record, page)
+    spans = {name: working(rates[name], choosing[name]) for name in rates}
+    ways.table(
+        record, page, "optimiser", {"rate": chosen},
+        {
+            "rates tried": {n: ", ".join(f"{rate:g}" for rate in rates[n]) for n in rates},
+            f"within {100 * NEAR:g} points": {n: f"{a:g} to {b:g}" if a != b else f"{a:g}"
+                                              for n, (a, b) in spans.items()},
+        },
+    )  # fmt: skip
+    page.heading("How much the rate matters")
+    drawn = {n: (rates[n], [mean(of) for of in choosing[n]]) for n in rates}
+    ax = plots.xy(
+        drawn, plots.new_axes(8.0, 4.6), xlabel="learning rate", ylabel="validation accuracy",
+        log_x=True, percent=True,
+    )  # fmt: skip
+    said = "; ".join(
+        f"{n}: {min(y):.1%} to {max(y):.1%}, best at {chosen[n]:g}" for n, (_, y) in drawn.items()
+    )
+    page.figure("rates", ax, f"Validation accuracy by learning rate. {said}.",
+                "After the short trainings by which the rates were chosen.")  # fmt: skip
+    edge = [n for n in rates if chosen[n] in (rates[n][0], rates[n][-1])]
+    page.say(
+        f"LeNet-5, batches of 128, {record['pictures']:,} pictures. Every optimiser was given "
+        f"{len(next(iter(rates.values())))} rates and kept the one with the highest validation "
+        f"accuracy after {record['short_epochs']} of its own epochs on "
+        f"{record['short_pictures']:,} pictures, with other seeds than those below; it was trained "
+        "at this rate, the same to the end, without weight decay but AdamW's own. The last column "
+        f"of the table has the rates whose validation accuracy was within {100 * NEAR:g} points of "
+        "the best. A rate that is best after a short training is "
+        "often too high for a long one, and a falling rate (see schedules) moves all of them."
+        + (f" For {ways.listed(edge)} the best rate stands at the end of those tried, so a better "
+           "one may lie beyond." if edge else "")
+    )  # fmt: skip
+
+
+def _claims(record: Record, page: Page) -> None:
+    first = {n: ways.at_epoch(record, "train_loss", n, 1) for n in ("SGD", "momentum")}
+    faster = difference(first["SGD"], first["momentum"])
+    page.claim(
+        "Momentum speeds plain SGD up.",
+        ways.verdict(faster, -1),
+        f"training loss of the first epoch, with momentum less without: "
+        f"{faster.say(3, percent=False)}",
+    )
+    choosing = record["choosing"]
+    between, within = _spreads(record)
+    more = difference(between, within[1])
+    page.claim(
+        "Of all settings the learning rate matters most.",
+        ways.verdict(more),
+        f"among the rates tried for {within[0]}, which minds them least, validation accuracy "
+        f"differs by {say(within[1], 1)}, among {len(choosing)} optimisers at their best rates by "
+        f"{say(between, 1)}: {more.say(1)}",
+    )
+
+
+def _spreads(record: Record) -> tuple[list[float], tuple[str, list[float]]]:
+    """Best less worst, seed by seed: between optimisers, and within the least sensitive one."""
+    choosing: Mapping[str, list[list[float]]] = record["choosing"]
+
+    def spread(rows: Sequence[Sequence[float]]) -> list[float]:
+        by_mean = sorted(rows, key=mean)
+        return [b - a for a, b in zip(by_mean[0], by_mean[-1], strict=True)]
+
+    tops = [max(rows, key=mean) for rows in choosing.values()]
+    within = {name: spread(rows) for name, rows in choosing.items()}
+    calm = min(within, key=lambda name: mean(within[name]))
+    return spread(tops), (calm, within[calm])
+
+
+def _recipe(lab: Lab, name: str, rate: float, **changes: int) -> Recipe:
+    """LeNet-5 with this optimiser at a constant rate, ending with the last epoch's weights."""
+    return lab.recipe("lenet5", optimiser=OPTIMISERS[name][0], schedule=optim.Constant(rate),
+                      keep_best=False, **changes)  # fmt: skip
+
+
+def _validation(runs: Sequence[Trained], chance: float) -> list[float]:
+    return [chance if run.diverged else run.validation_accuracy for run in runs]
+
+
+EXPERIMENT = Experiment(
+    name="optimisers",
+    question="Which optimiser trains best, and how much does the rate matter?",
+    measure=measure,
+    report=report,
+    study=studies.DEEP_CONVNET,
+)

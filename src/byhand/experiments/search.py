@@ -1,0 +1,278 @@
+"""Which settings are best? Optuna's search over rate, batch and kernels, on one machine or many.
+
+    byhand experiment search                              # 40 trials; again: goes on where it was
+    byhand experiment search --set trials=80              # 40 more
+    byhand experiment search --set storage=postgresql://me@host/byhand --set study=night
+
+With a data base that several machines reach, give the last command on each of them: they work on
+one study, and each stops when it has its trials (those that others are busy with count). Leave the
+password to ~/.pgpass or PGPASSWORD, or write it into the URL; records hold *** in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from byhand import models, optim, plots, recipes, training
+from byhand.data import Splits
+from byhand.errors import InputError
+from byhand.experiments.experiment import Experiment, Record
+from byhand.experiments.lab import Lab
+from byhand.experiments.search_study import Study, masked
+from byhand.experiments.statistics import difference, say
+from byhand.plots import Page
+from byhand.recipes import Network, Recipe
+from byhand.recipes.settings import FIXED, from_dict
+
+RECIPE = "one_conv"
+SPACE: dict[str, tuple[float, float] | list[int]] = {
+    "rate": (1e-4, 0.1),
+    "batch_size": [16, 32, 64, 128, 256],
+    "kernels": [4, 8, 16, 24, 32],
+}
+SEED = 0  # of the sampler and of every trial: settings are compared on the same pictures
+FILE = "study.db"
+
+
+def measure(lab: Lab) -> Record:
+    """Search, then train the best settings and the recipe's own with several seeds."""
+    given: Mapping[str, Any] = lab.settings or EXPERIMENT.settings
+    for name in ("trials", "epochs", "together"):
+        if given[name] < 1:
+            raise InputError(f"{name} is {given[name]}, but it must be at least 1")
+    trials = min(given["trials"], lab.pick(given["trials"], 12, 4))
+    whole = lab.recipe(RECIPE)
+    short = replace(whole, epochs=min(given["epochs"], lab.pick(given["epochs"], 2, 1)))
+    file = lab.folder / FILE
+    if lab.workers.fresh and not given["storage"]:
+        file.unlink(missing_ok=True)
+    alike = {"recipe": plain(short), "data": lab.splits.sha256}
+    study = Study(given["storage"] or file, given["study"], lab.folder, SEED, SPACE, alike)
+    with closing(study):
+        done = len(study.trials())
+        while asked := study.ask(given["together"], trials):
+            bars = study.bars()
+            tasks = [{"recipe": plain(chosen(short, settings)), "seed": SEED, "bars": bars}
+                     for _, settings in asked]  # fmt: skip
+            found = _counting(lab, done, trials).each(train_trial, tasks, what="trials")
+            for (number, _), of in zip(asked, found, strict=True):
+                study.tell(number, of["values"], of["pruned"], diverged=bool(of["diverged"]))
+            done += len(asked)
+        told, unfinished, importance = study.trials(), study.unfinished(), study.importance()
+    best = best_of(told)
+    found_best, own = lab.train([chosen(whole, best["settings"]), whole], seeds=3)
+    return {
+        "study": given["study"],
+        "storage": masked(given["storage"]) or FILE,
+        "trials": told,
+        "unfinished": unfinished,
+        "importance": importance,
+        "best": best,
+        "epochs": {"trial": short.epochs, "end": whole.epochs},
+        "together": given["together"],
+        "seeds": [run.seed for run in own],
+        "test_accuracy": {"found": [run.test_accuracy for run in found_best],
+                          "own": [run.test_accuracy for run in own]},
+        "parameters": {"found": found_best[0].parameters, "own": own[0].parameters},
+        "own": f"{whole.schedule}, batches of {whole.batch_size} and "
+               f"{models.options(RECIPE)['kernels']} kernels",
+    }  # fmt: skip
+
+
+def chosen(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
+    """The recipe with a trial's settings; the rate falls to 0 as half a cosine."""
+    return replace(
+        recipe,
+        model=Network(RECIPE, {"kernels": settings["kernels"]}),
+        schedule=optim.Cosine(float(f"{settings['rate']:.3g}")),
+        batch_size=settings["batch_size"],
+    )
+
+
+def train_trial(
+    splits: Splits, folder: Path, recipe: Mapping[str, Any], seed: int, bars: Sequence[float]
+) -> dict[str, Any]:
+    """Train; the validation accuracy after each epoch, and whether it was stopped early.
+
+    It is where its best so far is below the epoch's bar. One that diverges has 0 from there on.
+    """
+    page = from_dict(recipes.get(RECIPE), recipe)
+    values: list[float] = []
+    try:
+        for record in recipes.train(recipes.prepare(page, splits, seed)):
+            assert isinstance(record, training.EpochRecord)
+            values.append(record.validation_accuracy or 0.0)
+            at = len(values) - 1
+            if at < len(bars) and max(values) < bars[at]:
+                return {"values": values, "pruned": True, "diverged": ""}
+    except training.Diverged as error:
+        missing = (page.epochs or 1) - len(values)
+        return {"values": values + [0.0] * missing, "pruned": False, "diverged": str(error)}
+    return {"values": values, "pruned": False, "diverged": ""}
+
+
+def best_of(trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The whole trial with the highest accuracy; of equal ones the first.
+
+    Raises:
+        InputError: there is none yet.
+    """
+    whole = [trial for trial in trials if not trial["pruned"]]
+    if not whole:
+        raise InputError("no trial of the study is finished yet; run it again when some are")
+    return dict(max(whole, key=lambda trial: trial["values"][-1]))
+
+
+def command(settings: Mapping[str, Any]) -> str:
+    """What trains with these settings."""
+    recipe = chosen(recipes.get(RECIPE), settings)
+    assert isinstance(recipe.schedule, optim.Cosine)
+    return (
+        f"byhand train {RECIPE} --set batch_size={recipe.batch_size} "
+        f"--set model.kernels={recipe.model.settings['kernels']} "
+        f"--set 'schedule=Cosine({recipe.schedule.rate:g})'"
+    )
+
+
+def report(record: Record, page: Page) -> None:
+    """The best settings, how the search went, and what the test set says of it."""
+    trials, best, accuracy = record["trials"], record["best"], record["test_accuracy"]
+    pruned = sum(trial["pruned"] for trial in trials)
+    page.conclude(
+        f"Of {len(trials)} trials, {pruned} of them stopped early, the best is number "
+        f"{best['number']}: {_said(best['settings'])}, with a validation accuracy of "
+        f"{best['values'][-1]:.2%} after {_epochs(record['epochs']['trial'])}."
+    )
+    more = difference(accuracy["own"], accuracy["found"])
+    page.conclude(
+        f"Trained for {_epochs(record['epochs']['end'])}, these settings read "
+        f"{say(accuracy['found'])} of the test set, the recipe's own {say(accuracy['own'])}: "
+        f"{more.say()}" + ("." if more.sign else ", which the seeds do not tell from none.")
+    )
+    page.listing(command(best["settings"]))
+    page.table(
+        ["settings", "parameters", "test accuracy"],
+        [[_said(best["settings"]), record["parameters"]["found"], say(accuracy["found"])],
+         [f"the recipe's own: {record['own']}", record["parameters"]["own"],
+          say(accuracy["own"])]],
+    )  # fmt: skip
+    page.note(
+        f"Mean ± standard deviation over {len(record['seeds'])} seeds. The test set was read once, "
+        "at the end; every choice was made on validation pictures. The best of many trials owes "
+        "part of its validation accuracy to chance, so what it gains on the test set may be less."
+    )
+    page.heading("How the search went")
+    _history(record, page)
+    page.heading("What was tried")
+    _tried(record, page)
+    if record["importance"]:
+        page.table(
+            ["setting", "share of the variance"],
+            [[name.replace("_", " "), f"{share:.0%}"]
+             for name, share in sorted(record["importance"].items(), key=lambda kv: -kv[1])],
+            "How much each setting explains of the accuracy of the whole trials, by functional "
+            "ANOVA of a random forest (Optuna's fANOVA; Hutter and others, 2014).",
+        )  # fmt: skip
+    ranked = sorted(trials, key=lambda t: (t["pruned"], -t["values"][-1]))[:10]
+    page.table(
+        ["trial", "rate", "batch", "kernels", "validation accuracy", "epochs"],
+        [[str(t["number"]), f"{t['settings']['rate']:.3g}", t["settings"]["batch_size"],
+          t["settings"]["kernels"], f"{t['values'][-1]:.2%}", len(t["values"])] for t in ranked],
+        "The ten best trials.",
+    )  # fmt: skip
+    _explain(record, page)
+
+
+def _history(record: Record, page: Page) -> None:
+    trials = record["trials"]
+    number = np.array([trial["number"] + 1 for trial in trials], np.float64)
+    error = np.array([1 - trial["values"][-1] for trial in trials])
+    pruned = np.array([trial["pruned"] for trial in trials])
+    least = np.minimum.accumulate(np.where(pruned, 1.0, error))
+    points = {"trial": (number[~pruned], error[~pruned])}
+    if pruned.any():
+        points["stopped early"] = (number[pruned], error[pruned])
+    ax = plots.xy(
+        {"best so far": (number, least), **points}, plots.new_axes(8.0, 4.6),
+        xlabel="trial", ylabel="validation error", log_y=True, percent=True, points=tuple(points),
+    )  # fmt: skip
+    page.figure(
+        "history", ax,
+        f"Validation error of {len(trials)} trials in turn; the least goes from {least[0]:.2%} "
+        f"with the first to {least[-1]:.2%}.",
+    )  # fmt: skip
+
+
+def _tried(record: Record, page: Page) -> None:
+    trials = record["trials"]
+    best = record["best"]["settings"]
+    for name, said in (("batch_size", "batch of {}"), ("kernels", "{} kernels")):
+        series = {}
+        for value in SPACE[name]:
+            of = [trial for trial in trials if trial["settings"][name] == value]
+            rates = [trial["settings"]["rate"] for trial in of]
+            if of:
+                series[said.format(value)] = rates, [1 - trial["values"][-1] for trial in of]
+        ax = plots.xy(
+            series, plots.new_axes(8.0, 4.6), xlabel="highest learning rate",
+            ylabel="validation error", log_x=True, log_y=True, percent=True, points=tuple(series),
+        )  # fmt: skip
+        counts = ", ".join(f"{len(x)} with {label}" for label, (x, _) in series.items())
+        page.figure(
+            f"tried_{name}", ax,
+            f"Validation error of the trials against the rate: {counts}; least at a rate of "
+            f"{best['rate']:.2g} with {said.format(best[name])}.",
+            "A trial that was stopped early stands where it was then.",
+        )  # fmt: skip
+
+
+def _explain(record: Record, page: Page) -> None:
+    theirs = sum(not trial["ours"] for trial in record["trials"])
+    diverged = sum(trial["diverged"] for trial in record["trials"])
+    page.say(
+        f"Searched are the highest rate of a cosine ({SPACE['rate'][0]:g} to "
+        f"{SPACE['rate'][1]:g}), the batch and the number of kernels of {RECIPE}, with everything "
+        "else as in the recipe. Optuna's TPE (Bergstra and others, 2011) proposes "
+        f"{record['together']} trials at a time, after some that are drawn at random; a trial is "
+        "stopped where after an epoch its best validation accuracy is below the median of the "
+        "whole trials at that epoch. Every trial has the same split and start. "
+        f"{diverged} diverged, and count as reading nothing. The study is {record['study']!r} in "
+        f"{record['storage']}; {theirs} of its trials were made elsewhere, and "
+        f"{record['unfinished']} are not finished."
+    )
+
+
+def plain(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as plain values, without what it is called."""
+    return {k: v for k, v in recipe.as_dict().items() if k not in FIXED}
+
+
+def _counting(lab: Lab, done: int, total: int) -> Lab:
+    """The lab, telling its progress with the trials done before."""
+    return replace(lab, progress=lambda what, n, _: lab.progress(what, done + n, total))
+
+
+def _said(settings: Mapping[str, Any]) -> str:
+    return (
+        f"a rate of {settings['rate']:.3g}, batches of {settings['batch_size']} and "
+        f"{settings['kernels']} kernels"
+    )
+
+
+def _epochs(n: int) -> str:
+    return f"{n} epoch{'s' if n > 1 else ''}"
+
+
+EXPERIMENT = Experiment(
+    name="search",
+    question="Which rate, batch and number of kernels are best, where a search chooses?",
+    measure=measure,
+    report=report,
+    settings={"trials": 40, "storage": "", "study": RECIPE, "epochs": 4, "together": 4},
+)

@@ -1,0 +1,224 @@
+"""Does the seed matter? two_conv from ten starts, and from He's start beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from byhand import plots
+from byhand.experiments import outcomes, readings, studies
+from byhand.experiments.experiment import Experiment, Record
+from byhand.experiments.lab import Lab
+from byhand.experiments.statistics import deviation, difference, mean, say
+from byhand.experiments.train import Trained
+from byhand.plots import Page
+
+UNIFORM, HE = "uniform(−1, 1)", "He"
+RECIPES = {UNIFORM: ("two_conv", 10), HE: ("two_conv_he", 5)}
+STUDY_ACCURACY = 0.9466  # seed 1234 of another generator
+STUDY_SETTLED = 120  # the epoch from which it sees the test loss at its bottom
+STUDY_GAP = (0.03, 0.05)  # "about 4 %" between the F1 of the training and of the test set
+HALF = 0.5  # a run has left chance for good when it reads half of the training pictures
+
+
+def measure(lab: Lab) -> Record:
+    """Train every seed of both starts, with the test set scored each epoch for the curves."""
+    trained = {
+        start: lab.train(lab.recipe(recipe), seeds, track_test=True)[0]
+        for start, (recipe, seeds) in RECIPES.items()
+    }
+    epochs = max(len(run.epochs) for done in trained.values() for run in done)
+    found: dict[str, Any] = {}
+    for start, done in trained.items():
+        found[start] = {
+            "seeds": [run.seed for run in done],
+            "test": [readings.totals(run, readings.test_set(lab, run)) for run in done],
+            "train": [readings.totals(run, readings.train_set(lab, run)) for run in done],
+            "curves": {
+                name: [_padded(run, name, epochs) for run in done]
+                for name in ("train_loss", "test_loss", "train_accuracy")
+            },
+        }
+    return {"starts": found}
+
+
+def _padded(run: Trained, name: str, length: int) -> list[float]:
+    # A run that broke off has a shorter curve.
+    curve = run.curve(name)
+    return curve + [float("nan")] * (length - len(curve))
+
+
+def report(record: Record, page: Page) -> None:
+    """All curves, where they end, and what the study says of other seeds."""
+    starts = record["starts"]
+    accuracy = {start: _ends(starts[start], "test", "accuracy") for start in starts}
+    loss = {start: _ends(starts[start], "test", "loss") for start in starts}
+    left = {start: outcomes.left_chance(accuracy[start]) for start in starts}
+    for start in starts:
+        n, well = len(left[start]), sum(left[start])
+        text = f"Start {start}: {n - well} of {n} seeds never left chance"
+        if well:
+            text += (
+                f"; those that did read {say(accuracy[start][left[start]])} of the test pictures"
+            )
+        page.conclude(f"{text}.")
+    both = min(len(accuracy[UNIFORM]), len(accuracy[HE]))
+    gain = difference(accuracy[UNIFORM][:both], accuracy[HE][:both])
+    page.conclude(
+        f"With start {HE} instead of {UNIFORM} the test accuracy changes by {gain.say(1)}."
+    )
+    _claims(page, starts[UNIFORM], accuracy[UNIFORM], loss[UNIFORM], np.asarray(left[UNIFORM]))
+    _figures(page, starts, accuracy, left)
+    rows = []
+    for start, found in starts.items():
+        for i, seed in enumerate(found["seeds"]):
+            test, train = found["test"][i], found["train"][i]
+            rows.append([
+                start, seed, _epoch_of_half(found["curves"]["train_accuracy"][i]),
+                say(train["loss"], 4, percent=False), say(train["accuracy"]),
+                say(test["loss"], 4, percent=False), say(test["accuracy"]),
+            ])  # fmt: skip
+    page.table(
+        ("start", "seed", "reads half from epoch", "training loss", "training accuracy",
+         "test loss", "test accuracy"),
+        rows, caption="After the last epoch, by the model that is then there.",
+    )  # fmt: skip
+    page.say(
+        "A seed fixes the start; the pictures come in the same order with every seed, as in the "
+        f"study. Left chance have those that read more than {say(outcomes.CHANCE, 0)} of the test "
+        "pictures at the end. The study shows one seed of another generator, its training pictures "
+        "are other ones, and of other seeds it gives no figures."
+    )
+
+
+def _claims(
+    page: Page,
+    found: dict[str, Any],
+    accuracy: NDArray[Any],
+    loss: NDArray[Any],
+    left: NDArray[Any],
+) -> None:
+    """What the study says, judged over all seeds and over those that left chance."""
+    n, well = len(left), int(left.sum())
+    page.claim(
+        "Other seeds end at about the same loss.",
+        outcomes.about_the_same(loss),
+        f"test loss at the end {say(loss, 4, percent=False)}, from {np.nanmin(loss):.4f} to "
+        f"{np.nanmax(loss):.4f}; {n - well} of {n} seeds never left chance "
+        f"(about the same: a deviation of at most {say(outcomes.SMALL, 0)} of the mean)",
+    )
+    page.claim(
+        "The seeds that leave chance end at about the same loss.",
+        outcomes.about_the_same(loss[left]),
+        f"{say(loss[left], 4, percent=False)} over {well} seeds: a deviation of "
+        f"{say(deviation(loss[left]) / mean(loss[left]), 0)} of the mean",
+    )
+    half = [_epoch_of_half(curve) for curve in found["curves"]["train_accuracy"]]
+    reached = [epoch for epoch in half if epoch is not None]
+    page.claim(
+        "Other seeds converge at another pace.",
+        max(reached) >= 2 * min(reached) if len(reached) > 1 else None,
+        f"half of the training pictures are read from epoch {min(reached)} to {max(reached)} on "
+        "(another pace: twice as long)" if reached else "no seed reads half of them",
+    )  # fmt: skip
+    page.claim(
+        f"A run ends with {say(STUDY_ACCURACY)} of the test pictures read.",
+        outcomes.is_like(accuracy[left], STUDY_ACCURACY),
+        f"ours that left chance: {say(accuracy[left])}, one more would be within "
+        "{} to {} (95 %)".format(*(say(end) for end in outcomes.one_more(accuracy[left])))
+        if well > 1 else f"{well} of ours left chance",
+    )  # fmt: skip
+    gap = difference(_ends(found, "test", "f1")[left], _ends(found, "train", "f1")[left])
+    least, most = STUDY_GAP
+    inside, outside = least <= gap.low and gap.high <= most, gap.high < least or gap.low > most
+    page.claim(
+        "The F1 of the training set is about 4 points above that of the test set.",
+        True if inside else False if outside else None,
+        f"{gap.say()} (about 4: from {100 * least:.0f} to {100 * most:.0f})"
+        if well else "no seed left chance",
+    )  # fmt: skip
+    curves = np.asarray(found["curves"]["test_loss"], np.float64)
+    in_time = np.array([epoch is not None and epoch < STUDY_SETTLED for epoch in half])
+    if curves.shape[1] > STUDY_SETTLED and in_time.any():
+        before, end = curves[in_time, STUDY_SETTLED - 1], curves[in_time, -1]
+        change = difference(np.zeros(len(end)), end / before - 1)
+        page.claim(
+            f"From about epoch {STUDY_SETTLED} on the test loss is about at its bottom.",
+            None if change.n < 2 or change.low <= -outcomes.SMALL <= change.high
+            else change.low > -outcomes.SMALL,
+            f"from there to epoch {curves.shape[1]} it falls by {say(1 - end / before, 0)}, over "
+            f"{len(end)} seeds that had left chance by then (at its bottom: by no more than "
+            f"{say(outcomes.SMALL, 0)})",
+        )  # fmt: skip
+
+
+def _figures(
+    page: Page,
+    starts: dict[str, Any],
+    accuracy: dict[str, NDArray[Any]],
+    left: dict[str, list[bool]],
+) -> None:
+    for part, name in (("test", "test"), ("train", "training")):
+        curves = {s: np.asarray(starts[s]["curves"][f"{part}_loss"], np.float64) for s in starts}
+        epochs = curves[UNIFORM].shape[1]
+        first = 1 if epochs > 2 else 0
+        ax = plots.curves_over_runs(
+            list(range(first + 1, epochs + 1)),
+            {start: values[:, first:] for start, values in curves.items()},
+            plots.new_axes(),
+            xlabel="epoch",
+            ylabel=f"{name} loss (mean cross-entropy)",
+            title=f"{name.capitalize()} loss" + (", without the first epoch" if first else ""),
+            spread="lines",
+        )
+        said = "; ".join(
+            f"{s}: {say(_last(v), 4, percent=False)} at the end, {sum(left[s])} of {len(v)} left "
+            "chance" for s, v in curves.items()
+        )  # fmt: skip
+        alt = f"{name.capitalize()} loss by epoch, a line a seed. {said}."
+        page.figure(f"{part}_loss", ax, alt, "A line a seed.")
+    rows = {
+        f"{start}, {sum(left[start])} of {len(a)} seeds": a[left[start]].tolist()
+        for start, a in accuracy.items()
+        if any(left[start])
+    }
+    if not rows:
+        return
+    ax = plots.compare(
+        rows, plots.new_axes(*plots.compare_size(len(rows))), xlabel="test accuracy", percent=True,
+        reference={name: STUDY_ACCURACY for name in rows if name.startswith(UNIFORM)},
+        reference_name="the study, one run",
+    )  # fmt: skip
+    page.figure(
+        "accuracy", ax,
+        "Test accuracy of the seeds that left chance: "
+        + "; ".join(f"{name} {say(a)}" for name, a in rows.items())
+        + f"; the study {say(STUDY_ACCURACY)}.",
+        "Only seeds that left chance: a mean over both kinds would describe neither.",
+    )  # fmt: skip
+
+
+def _ends(found: dict[str, Any], part: str, name: str) -> NDArray[np.float64]:
+    return np.asarray([figures[name] for figures in found[part]], np.float64)
+
+
+def _last(curves: NDArray[Any]) -> list[float]:
+    return [mean(curve[-1:]) for curve in curves]
+
+
+def _epoch_of_half(curve: Sequence[float | None]) -> int | None:
+    """The first epoch, from 1, in which half of the training pictures were read rightly."""
+    reached = np.flatnonzero(np.asarray(curve, np.float64) >= HALF)
+    return int(reached[0]) + 1 if len(reached) else None
+
+
+EXPERIMENT = Experiment(
+    name="seeds",
+    question="Do other seeds of a network with a large start end at the same loss?",
+    measure=measure,
+    report=report,
+    study=f"{studies.TWO_CONV}, its remark on other seeds",
+)

@@ -1,0 +1,22 @@
+"""A page whose pictures are drawn and not saved, and what it claims."""
+
+from __future__ import annotations
+
+from byhand.plots import Page
+
+
+class Unsaved(Page):
+    """Draws, and writes no files, which takes the time."""
+
+    def figure(self, name, drawn, alt, caption="", wide=False):
+        self.figures = [*getattr(self, "figures", []), (name, alt)]
+
+
+def verdicts(page):
+    return {claim.said: claim.holds for claim in page.claims}
+
+
+def verdict(page, *words):
+    """Of the one claim that has all these words."""
+    (found,) = [claim.holds for claim in page.claims if all(word in claim.said for word in words)]
+    return found
