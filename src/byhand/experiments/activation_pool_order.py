@@ -306,5 +306,5 @@ EXPERIMENT = Experiment(
     question="Should the activation come before pooling or after?",
     measure=measure,
     report=report,
-    study=f"{studies.ONE_CONV}, 14.8.1",
+    study=f"{studies.ONE_CONV}, section 14.8.1",
 )

@@ -30,7 +30,7 @@ STABLE = 10.0  # what changes by no more than this factor between the ends is ca
 
 def measure(lab: Lab) -> Record:
     """Trace one picture through the network, freshly started and trained, with a few seeds."""
-    number = int((lab.settings or {})["picture"])
+    number = int((lab.settings or {}).get("picture", 0))
     test = lab.splits.test
     if not 0 <= number < len(test):
         raise InputError(
@@ -38,7 +38,7 @@ def measure(lab: Lab) -> Record:
             f"the {len(test)} test pictures"
         )
     pictures, labels = test.images[number : number + 1], test.labels[number : number + 1]
-    recipe = lab.recipe("deep_convnet", epochs=1, train_limit=lab.pick(20_000, 4_000))
+    recipe = lab.recipe("deep_convnet", epochs=1, train_limit=40_000)
     runs = lab.train(recipe, seeds=3)[0]
     record: Record = {
         "label": test.classes[int(labels[0])],
@@ -46,7 +46,6 @@ def measure(lab: Lab) -> Record:
         "seeds": [run.seed for run in runs],
         "test_accuracy": [run.test_accuracy for run in runs],
         "trained_on": min(recipe.train_limit or len(lab.splits.train), len(lab.splits.train)),
-        "epochs": len(runs[0].epochs),
         FRESH: [],
         TRAINED: [],
     }
@@ -85,7 +84,8 @@ def report(record: Record, page: Page) -> None:
     page.conclude(
         f"Freshly started, the gradient that arrives at the first convolution is {_times(back)} "
         f"that of the last (root mean square), and after training on {record['trained_on']:,} "
-        f"pictures {_times(ratio(trained, 'arrives, rms'))}. The loss on this picture, with "
+        f"pictures (test accuracy {say(record['test_accuracy'])}) "
+        f"{_times(ratio(trained, 'arrives, rms'))}. The loss on this picture, with "
         "dropout as in training, goes from "
         f"{say([s['loss'] for s in fresh], 2, percent=False)} to "
         f"{say([s['loss'] for s in trained], 2, percent=False)}."

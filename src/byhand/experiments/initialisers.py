@@ -15,7 +15,6 @@ from byhand.data import Splits
 from byhand.experiments import studies, ways
 from byhand.experiments.experiment import Experiment, Record
 from byhand.experiments.lab import Lab
-from byhand.experiments.outcomes import left_chance
 from byhand.experiments.statistics import difference, mean
 from byhand.optim import SGD, Constant
 from byhand.plots import Page
@@ -106,8 +105,8 @@ def drift(rows: list[list[float]]) -> list[float]:
 
 def report(record: Record, page: Page) -> None:
     """What each start does to a fresh network, and to its training."""
-    n, accuracy = len(record["seeds"]), record["test_accuracy"]
-    never = {way: n - sum(left_chance(accuracy[way])) for way in record["ways"]}
+    n = len(record["seeds"])
+    never = {way: record["diverged"][way] + record["at_chance"][way] for way in record["ways"]}
     ways.conclude(record, page)
     some = [f"{count} of {n} from {way}" for way, count in never.items() if count]
     page.conclude(

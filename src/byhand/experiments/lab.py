@@ -7,7 +7,7 @@ place, here, so that the pages need to know little of it: fewer seeds, epochs an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -80,6 +80,7 @@ class Lab:
     settings: Mapping[str, Any] | None = None
     asked_seeds: int | None = None
     progress: Callable[[str, int, int], None] = lambda what, done, total: None
+    tasks: list[Task] = field(default_factory=list)  # all that were asked for
 
     def seeds(self, n: int) -> range:
         """The seeds to train with: 0 to n - 1, or as many as the scale or the user allows."""
@@ -171,6 +172,7 @@ class Lab:
         order = list(range(len(tasks)))
         if costs is not None:
             order.sort(key=lambda i: -costs[i])
+        self.tasks += tasks
         self.progress(what, 0, len(tasks))
         for done, _ in enumerate(self.workers.run([tasks[i] for i in order], alone), 1):
             self.progress(what, done, len(tasks))

@@ -17,7 +17,7 @@ _DROP = "dropout 0.25"
 _CONV = "conv 8 5, relu, maxpool 2, conv 16 5, relu, maxpool 2"
 _FC = "linear 120"
 PLAIN, NORM, NORM_AFTER, NORM_FIRST = (
-    "no BN, no drop",
+    "plain",
     "BN before ReLU",
     "BN after ReLU",
     "BN first of all",
@@ -75,7 +75,8 @@ def report(record: Record, page: Page) -> None:
     ways.curves(record, page, "train_loss", ways=three, log_y=True)
     ways.curves(record, page, "validation_accuracy", ways=three)
     page.say(
-        "FC is the hidden linear layer of 120, BN batch norm, drop a dropout of a quarter. "
+        "FC is the hidden linear layer of 120, BN batch norm, drop a dropout of a quarter; plain "
+        "has neither of them. "
         f"“{NORM}” and “{NORM_AFTER}” have batch norm at every layer, what begins with FC has "
         "changes at the hidden linear layer only. "
         f"{record['pictures']:,} training pictures, {len(record['epochs'])} epochs, Adam at "

@@ -145,10 +145,10 @@ def report(record: Record, page: Page) -> None:
     weights, times = record["bytes"][0], record["seconds"][0]["forward"]
     core = f"; the compiled core unfolds nothing and takes {_ms(times[CORE])}"
     page.conclude(
-        f"For the layer of one_conv and {BATCH} pictures, unfolding the pictures makes "
-        f"{_bytes(weights['pictures unfolded'])} of {_bytes(weights['pictures'])} and takes "
-        f"{_ms(times[PICTURE])} with the product; unfolding the kernel makes "
-        f"{_bytes(weights['kernel unfolded, sparse'])} of {_bytes(weights['kernel'])} and takes "
+        f"For the layer of one_conv and {BATCH} pictures, unfolding turns "
+        f"{_bytes(weights['pictures'])} of pictures into {_bytes(weights['pictures unfolded'])}, "
+        f"and with the product takes {_ms(times[PICTURE])}; or {_bytes(weights['kernel'])} of "
+        f"kernels into {_bytes(weights['kernel unfolded, sparse'])}, and takes "
         f"{_ms(times[BUILT])}{core if CORE in times else ''}."
     )
     for said, results in (

@@ -78,6 +78,7 @@ def run(
     lab = Lab(splits, workers, folder, scale, chosen, seeds, progress)
     began = time.perf_counter()
     found = experiment.measure(lab)
+    asked = {task.key(splits): task for task in lab.tasks}
     about = {
         "experiment": experiment.name,
         "question": experiment.question,
@@ -97,6 +98,9 @@ def run(
         "instruction_set": kernels.instruction_set(),
         "jobs": workers.jobs,
         "seconds": time.perf_counter() - began,
+        "tasks": len(asked),
+        "tasks_kept": sum(key not in workers.done for key in asked),
+        "task_seconds": sum(workers.seconds(task) for task in asked.values()),
     }
     record.save(folder, {"about": about, **found})
     return redrawn(experiment, folder)
@@ -125,8 +129,11 @@ def redrawn(experiment: Experiment, folder: str | Path) -> Finished:
         DataError: there is no whole record.
     """
     from byhand.plots import write_pages
+    from byhand.plots.page import PICTURES
 
     folder = Path(folder)
+    for drawn in (folder / PICTURES).glob("*.*g"):  # those of a run that drew others
+        drawn.unlink()
     heading, page = tell(experiment, folder)
     report = write_pages(folder / REPORT, [(heading, page)])
     return Finished(experiment, folder, report, record.load(folder), heading, page)
@@ -160,6 +167,7 @@ def apply(experiment: Experiment, settings: Sequence[str]) -> Mapping[str, Any]:
 
 def _heading(experiment: Experiment, about: Mapping[str, Any]) -> Heading:
     from byhand.plots import Heading
+    from byhand.plots.words import duration
 
     words = ["byhand", "experiment", experiment.name]
     if about["scale"] != "full":
@@ -169,7 +177,12 @@ def _heading(experiment: Experiment, about: Mapping[str, Any]) -> Heading:
     for setting in about["settings"]:
         words += ["--set", setting]
     dataset, machine = about["dataset"], about["machine"]
-    minutes, seconds = divmod(round(about["seconds"]), 60)
+    time_said = duration(about["seconds"])
+    if about["tasks"]:
+        time_said += (
+            f"; its {about['tasks']:,} tasks took {duration(about['task_seconds'])} on one core "
+            f"each, and {about['tasks_kept']:,} of them were kept from before"
+        )
     facts = [
         ("data", f"{dataset['name']}, {dataset['n_train']:,} training and {dataset['n_test']:,} "
                  f"test pictures (SHA-256 {dataset['sha256'][:16]}…)"),
@@ -178,7 +191,7 @@ def _heading(experiment: Experiment, about: Mapping[str, Any]) -> Heading:
         ("arithmetic", f"{about['layout']} on {about['instruction_set']}, {about['jobs']} at a "
                        "time, one thread each (what is timed: alone, with all threads)"),
         ("versions", ", ".join(f"{k} {v}" for k, v in about["versions"].items())),
-        ("time", f"{minutes} min {seconds} s, without what was kept from before"),
+        ("time", time_said),
     ]  # fmt: skip
     return Heading(
         name=experiment.name,

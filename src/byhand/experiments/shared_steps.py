@@ -91,10 +91,10 @@ def train_apart(
             command, capture_output=True, text=True, timeout=LIMIT, check=False, cwd=folder
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ByhandError(f"{ranks} ranks did not train: {error}") from error
+        raise ByhandError(f"{_who(ranks, threads)} did not train: {error}") from error
     if done.returncode != 0:
         said = (done.stderr.strip() or "it said nothing").split("\n")[-1]
-        raise ByhandError(f"{ranks} ranks of {threads} threads did not train: {said}")
+        raise ByhandError(f"{_who(ranks, threads)} did not train: {said}")
     found = record.load(folder / FOUND)
     shutil.rmtree(folder / FOUND)
     (folder / PICTURES).unlink()
@@ -118,6 +118,11 @@ def run_job(folder: Path, group: training.Group) -> None:
         found[f"first_{number}"], found[f"last_{number}"] = done[0].first, done[0].last
     if group.rank == 0:
         record.save(folder / FOUND, found)
+
+
+def _who(ranks: int, threads: int) -> str:
+    processes = "1 process" if ranks == 1 else f"{ranks} ranks"
+    return f"{processes} of {threads} thread{'s' if threads > 1 else ''}"
 
 
 class Trained(NamedTuple):

@@ -161,7 +161,7 @@ def report(record: Record, page: Page) -> None:
         "Any 5×5 kernel can be replaced by two 3×3 kernels, one after the other.",
         min(drawn) > 1 - EXACT,
         f"of {len(drawn)} random 5×5 kernels the nearest pairs found have {min(drawn):.0%} to "
-        f"{max(drawn):.0%} of the energy; of the picture's own "
+        f"{max(drawn):.0%} of the energy; of the picture's own 5×5 kernel, "
         + _each({name: record[f"{name}_explained"] for name in READINGS}, ".1%"),
     )
     for said, more, against in (

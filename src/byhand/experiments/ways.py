@@ -11,7 +11,6 @@ import numpy as np
 from byhand import plots
 from byhand.experiments.experiment import Record
 from byhand.experiments.lab import Lab
-from byhand.experiments.outcomes import left_chance
 from byhand.experiments.statistics import Difference, difference, mean, more_or_less, say
 from byhand.experiments.train import Trained
 from byhand.plots import Page
@@ -53,6 +52,11 @@ def measured(runs: Mapping[str, Sequence[Trained]], classes: int, pictures: int)
         },
         "test_loss": {way: [run.test_loss for run in of] for way, of in runs.items()},
         "diverged": {way: sum(bool(run.diverged) for run in of) for way, of in runs.items()},
+        # Of the others, those that read no more than twice what guessing gives.
+        "at_chance": {
+            way: sum(not run.diverged and run.test_accuracy <= 2 / classes for run in of)
+            for way, of in runs.items()
+        },
         "curves": {
             what: {
                 way: [_padded(run.curve(what), longest) for run in of] for way, of in runs.items()
@@ -63,10 +67,15 @@ def measured(runs: Mapping[str, Sequence[Trained]], classes: int, pictures: int)
 
 
 def at_epoch(record: Record, what: str, way: str, epoch: int) -> list[float]:
-    """A figure of `way` at epoch 1, 2, ... (-1: the last), one a seed; NaN where it had ended."""
-    at = epoch - 1 if epoch > 0 else epoch
-    values = [curve[at] for curve in record["curves"][what][way]]
-    return [math.nan if value is None else value for value in values]  # JSON has no NaN
+    """A figure of `way` after so many epochs, one a seed; NaN where the run had ended.
+
+    -1 is the last epoch that a run came to.
+    """
+    curves = np.array(record["curves"][what][way], np.float64)  # (seeds, epochs); None is NaN
+    if epoch > 0:
+        return [float(value) for value in curves[:, epoch - 1]]
+    known = [curve[np.isfinite(curve)] for curve in curves]
+    return [float(curve[-1]) if len(curve) else math.nan for curve in known]
 
 
 def pair(record: Record, less: str, more: str, what: str = "test_accuracy") -> Difference:
@@ -227,11 +236,9 @@ def dots(
 
 def ended(record: Record, way: str) -> str:
     """How many runs diverged, and how many others never left chance, in words."""
-    n, diverged = len(record["seeds"]), record["diverged"][way]
-    stuck = n - sum(left_chance(record["test_accuracy"][way])) - diverged
-    said = [f"{diverged} of {n} diverged"] if diverged else []
-    said += [f"{stuck} of {n} at chance"] if stuck else []
-    return ", ".join(said) or "none"
+    n = len(record["seeds"])
+    counts = {"diverged": record["diverged"][way], "at chance": record["at_chance"][way]}
+    return ", ".join(f"{k} of {n} {what}" for what, k in counts.items() if k) or "none"
 
 
 def _upper(text: str) -> str:
@@ -248,5 +255,5 @@ def _said_diverged(record: Record) -> str:
         return ""
     return (
         f" Runs of {listed(of)} diverged: they count as reading no better than a guess, and have "
-        "no loss."
+        "no test loss."
     )

@@ -16,6 +16,7 @@ import os
 import secrets
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -27,11 +28,13 @@ from byhand.data import Splits
 from byhand.errors import DataError
 from byhand.experiments import record
 from byhand.experiments.experiment import load_file
-from byhand.files import PARTIAL, jsonable
+from byhand.files import PARTIAL, jsonable, write_json
 
 # function(splits, folder, **arguments) gives plain values and arrays; the folder is the result's
 # own, for files such as a model.
 Function = Callable[..., dict[str, Any]]
+
+TASK = "task.json"  # beside a result: what was asked, and how long it took
 
 _splits: Splits | None = None  # in a worker process: the data, sent once
 
@@ -48,7 +51,7 @@ class Task:
         from byhand import __version__
 
         said = {
-            "function": f"{self.function.__module__}:{self.function.__qualname__}",
+            "function": self.function.__qualname__,
             "source": inspect.getsource(self.function),
             "arguments": jsonable(dict(self.arguments)),
             "data": splits.sha256,
@@ -107,13 +110,16 @@ class Workers:
         With `alone` nothing else runs at the same time, and a task may use all threads: for what
         is timed.
         """
-        waiting = [(i, task) for i, task in enumerate(tasks) if not self.kept(task)]
-        todo = {i for i, _ in waiting}
-        yield from (i for i in range(len(tasks)) if i not in todo)
-        if alone or self.jobs == 1 or len(waiting) == 1:
-            for i, task in waiting:
-                self._here(task, None if alone else 1)
+        waiting: dict[str, list[int]] = {}  # tasks that are the same are done once
+        for i, task in enumerate(tasks):
+            if self.kept(task):
                 yield i
+            else:
+                waiting.setdefault(task.key(self.splits), []).append(i)
+        if alone or self.jobs == 1 or len(waiting) == 1:
+            for same in waiting.values():
+                self._here(tasks[same[0]], None if alone else 1)
+                yield from same
             return
         if waiting and self._pool is None:
             self._pool = ProcessPoolExecutor(
@@ -122,18 +128,16 @@ class Workers:
                 initializer=_begin,
                 initargs=(self.splits,),
             )
-        assert self._pool is not None or not waiting
         asked = {}
-        for i, task in waiting:
+        for key, (first, *_) in waiting.items():
             assert self._pool is not None
-            key = task.key(self.splits)
-            place = self.folder / key
-            asked[self._pool.submit(_work, _address(task.function), task.arguments, place)] = i, key
+            function, arguments = tasks[first].function, tasks[first].arguments
+            work = (_address(function), arguments, self.folder / key)
+            asked[self._pool.submit(_work, *work)] = key
         for future in as_completed(asked):
             future.result()
-            i, key = asked[future]
-            self.done.add(key)
-            yield i
+            self.done.add(asked[future])
+            yield from waiting[asked[future]]
 
     def result(self, task: Task) -> dict[str, Any]:
         """What the task found.
@@ -146,6 +150,11 @@ class Workers:
     def place(self, task: Task) -> Path:
         """The folder of its result."""
         return self.folder / task.key(self.splits)
+
+    def seconds(self, task: Task) -> float:
+        """How long it took when it was done."""
+        said = json.loads((self.place(task) / TASK).read_text(encoding="utf-8"))
+        return float(said["seconds"])
 
     def _here(self, task: Task, threads: int | None) -> None:
         before = kernels.threads()
@@ -182,8 +191,12 @@ def _keep(function: Function, splits: Splits, arguments: Mapping[str, Any], plac
     """Do a task and keep its result, whole or not at all."""
     unfinished = place.parent / f".{place.name}.{secrets.token_hex(4)}{PARTIAL}"
     unfinished.mkdir(parents=True)
+    began = time.perf_counter()
     try:
         record.save(unfinished, function(splits, unfinished, **arguments))
+        said = {"function": f"{function.__module__}.{function.__qualname__}"}
+        seconds = time.perf_counter() - began
+        write_json(unfinished / TASK, {**said, "arguments": dict(arguments), "seconds": seconds})
         if place.exists():
             shutil.rmtree(place)
         unfinished.replace(place)

@@ -27,6 +27,7 @@ from byhand.nn.initialisers import (
     Xavier,
     Zeros,
 )
+from byhand.nn.kept import Kept, kept
 from byhand.nn.layer import Layer
 from byhand.nn.layers.activation import (
     GELU,
@@ -64,6 +65,7 @@ __all__ = [
     "GlobalAvgPool",
     "He",
     "Initialiser",
+    "Kept",
     "Key",
     "Layer",
     "LayerTrace",
@@ -91,6 +93,7 @@ __all__ = [
     "build",
     "describe",
     "gradcheck",
+    "kept",
     "leaves",
     "load",
     "register",
