@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
+import shutil
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -42,3 +45,14 @@ def require_core() -> None:
 
     if compiled.core is None:
         _absent("core", str(compiled.problem))
+
+
+def require_mpi() -> str:
+    """The mpiexec that belongs to mpi4py; skips (or fails) where one of the two is not there."""
+    if importlib.util.find_spec("mpi4py") is None:
+        _absent("mpi", "mpi4py is not installed")
+    beside = Path(sys.executable).with_name("mpiexec")
+    found = str(beside) if beside.exists() else shutil.which("mpiexec")
+    if found is None:
+        _absent("mpi", "there is no mpiexec")
+    return str(found)

@@ -119,10 +119,13 @@ class BinaryCrossEntropy(Loss):
         return kernels.binary_cross_entropy_backward(cache.share, cache.inner)
 
 
-def loss_forward(loss: Loss, outputs: Any, targets: Array) -> tuple[float, Any]:
-    """The loss of outputs of any layout."""
-    known = type(outputs) in loss.arrays
-    return loss.forward(outputs if known else kernels.as_numpy(outputs), targets)
+def loss_forward(
+    loss: Loss, outputs: Any, targets: Array, n: int | None = None
+) -> tuple[float, Any]:
+    """The loss of outputs of any layout; `n` as in `Loss.forward`."""
+    outputs = outputs if type(outputs) in loss.arrays else kernels.as_numpy(outputs)
+    # One of one's own may do without n where nothing is cut into shards.
+    return loss.forward(outputs, targets) if n is None else loss.forward(outputs, targets, n)
 
 
 def loss_backward(loss: Loss, cache: Any, outputs: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import blobs
+import thread_ranks
 from byhand import nn, optim, training
 from byhand.data import Standardisation
 
@@ -64,6 +65,12 @@ def untimed(records):
     """Records as plain values without what the clock said."""
     plain = [r.as_dict() if isinstance(r, training.EpochRecord) else vars(r) for r in records]
     return [{k: v for k, v in values.items() if k not in TIMES} for values in plain]
+
+
+@pytest.fixture
+def together():
+    """Run the same on every rank of a group of threads."""
+    return thread_ranks.together
 
 
 @pytest.fixture

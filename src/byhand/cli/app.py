@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from byhand.cli import bench, data, doctor, evaluate, experiment, inspect, read, train
+from byhand.cli import bench, data, doctor, evaluate, experiment, inspect, ranks, read, train
 from byhand.errors import ByhandError
 
 app = typer.Typer(
@@ -67,31 +67,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "--debug" in given and given[0] != "--debug":
         given.remove("--debug")
         given.insert(0, "--debug")
+    here = ranks.started(given)
+    if here is not None:
+        if given[0] == "--debug":  # which only rank 0 reads
+            os.environ["BYHAND_DEBUG"] = "1"
+        return ranks.run(here, lambda group: _run(given, group), _explain)
+    try:
+        return _run(given)
+    except (Exception, KeyboardInterrupt) as error:
+        failure = _explain(error)
+        if failure.traced:
+            raise
+        return _say(failure.message, failure.status)
+
+
+def _run(given: Sequence[str], group: Any = None) -> int:
+    """Run the command; in a `group` of several ranks, for all of them."""
     command = typer.main.get_command(app)
     try:
-        status = command.main(given, prog_name="byhand", standalone_mode=False)
+        status = command.main(given, prog_name="byhand", standalone_mode=False, obj=group)
         sys.stdout.flush()
-        if status == INTERRUPTED:  # the parser of the command line caught it
-            return _say("interrupted", INTERRUPTED)
-        return status if isinstance(status, int) else 0
-    except (KeyboardInterrupt, typer.Abort):
-        return _say("interrupted", INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output has gone (`byhand ... | head`): nothing is wrong here.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except ByhandError as error:
-        if os.environ.get("BYHAND_DEBUG"):
-            raise
-        return _say(str(error), error.exit_status)
-    except Exception as error:
-        told = getattr(error, "format_message", None)
-        if callable(told):  # a usage error, from the parser of the command line
-            return _say(_usage(error, str(told())), 2)
-        if os.environ.get("BYHAND_DEBUG"):
-            raise
-        kind = type(error).__name__
-        return _say(f"unexpected {kind}: {error}; run it again with --debug for the details", 1)
+    if status == INTERRUPTED:  # the parser of the command line caught it
+        raise KeyboardInterrupt
+    return status if isinstance(status, int) else 0
+
+
+def _explain(error: BaseException) -> ranks.Failure:
+    """What to say of an error, with which status to end, and whether --debug shows where it was."""
+    debug = bool(os.environ.get("BYHAND_DEBUG"))
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return ranks.Failure("interrupted", INTERRUPTED, False)
+    if isinstance(error, ByhandError):
+        return ranks.Failure(str(error), error.exit_status, debug)
+    told = getattr(error, "format_message", None)
+    if callable(told):  # a usage error, from the parser of the command line
+        return ranks.Failure(_usage(error, str(told())), 2, False)
+    said = f"unexpected {type(error).__name__}: {error}; run it again with --debug for the details"
+    return ranks.Failure(said, 1, debug)
 
 
 def _usage(error: Any, message: str) -> str:

@@ -25,7 +25,7 @@ class Display(Protocol):
         """The run is over."""
 
 
-def new_display(prepared: Any, splits: Any, layout: str) -> Display:
+def new_display(prepared: Any, splits: Any, layout: str, ranks: int = 1) -> Display:
     """Bars where standard error is a terminal, plain lines where not; tells what is trained."""
     from rich.console import Console
 
@@ -38,6 +38,8 @@ def new_display(prepared: Any, splits: Any, layout: str) -> Display:
     layout = kernels.resolve_layout(layout)
     on = f" on {kernels.instruction_set()}" if layout == "lanes" else ""
     said_arithmetic = f"{layout} arithmetic{on}, threads: {kernels.threads()}"
+    if ranks > 1:
+        said_arithmetic += f" in each of {ranks} ranks"
     note(
         f"{recipe.name}: {model.flat.size:,} parameters, {n:,} training pictures{held} of "
         f"{splits.name} from {splits.source}; {said_arithmetic}"

@@ -18,6 +18,7 @@ DEFAULT = "lenet5"  # what serves a first run best: over 99 % in a minute or two
 
 
 def train(
+    context: typer.Context,
     recipe: Annotated[
         str | None,
         typer.Argument(
@@ -63,7 +64,8 @@ def train(
     threads: Annotated[
         int | None,
         typer.Option(
-            help="Threads to use (default: BYHAND_THREADS, or all cores).",
+            help="Threads to use (default: BYHAND_THREADS, or all cores; under mpiexec this rank's "
+            "share of them).",
             min=1,
             show_default=False,
         ),
@@ -85,8 +87,11 @@ def train(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Train a network on handwritten digits, evaluate it, and write a report with pictures."""
-    from byhand import kernels, recipes
+    """Train a network on handwritten digits, evaluate it, and write a report with pictures.
+
+    mpiexec -n 4 byhand train RECIPE shares the work among four processes.
+    """
+    from byhand import kernels, recipes, training
     from byhand.errors import InputError
     from byhand.recipes import run as runs
 
@@ -123,28 +128,29 @@ def train(
             data=None if data is None else str(data.absolute()),
         )
     kernels.resolve_layout(plan.layout)
-    kernels.set_threads(plan.threads)
+    group: training.Group = context.obj or training.ALONE
+    kernels.set_threads(plan.threads or kernels.available_threads(group.cores))
     folder = out if resume is None else resume
     splits = open_splits(
         None if plan.data is None else Path(plan.data), allow_bundled=plan.data is None
     )
-    events = runs.run(plan, splits, folder, resume=resume is not None)
+    events = runs.run(plan, splits, folder, resume=resume is not None, group=group)
     with closing(events):
-        finished = _follow(events, splits, plan.layout)
+        finished = _follow(events, splits, plan.layout, group.size)
     if json:
         print_json(finished.result)
     else:
         _conclude(finished)
 
 
-def _follow(events: Any, splits: Any, layout: str) -> Finished:
+def _follow(events: Any, splits: Any, layout: str, ranks: int) -> Finished:
     """Show progress while the run runs; give its end. Interrupted, say how to go on."""
     from byhand import training
     from byhand.cli.progress import new_display
     from byhand.recipes.run import CHECKPOINT, Finished
 
     started = next(events)
-    display = new_display(started.prepared, splits, layout)
+    display = new_display(started.prepared, splits, layout, ranks)
     warned: set[str] = set()
     try:
         for event in events:
@@ -181,9 +187,10 @@ def _conclude(finished: Finished) -> None:
         f"{result['recipe']} reads {test.accuracy:.2%} of {test.n:,} test pictures correctly "
         f"(95 % interval {low:.2%} to {high:.2%}), loss {test.loss:.4f}"
     )
+    ranks = f"{result['ranks']} ranks with " if result["ranks"] > 1 else ""
     print(
         f"trained in {result['train_seconds']:.0f} s at {result['images_per_second']:,.0f} "
-        f"images/s ({result['layout']} arithmetic, {result['threads']} threads)"
+        f"images/s ({result['layout']} arithmetic, {ranks}{result['threads']} threads)"
     )
     print(f"model   {finished.model}")
     print(f"report  {finished.report}")

@@ -73,7 +73,7 @@ from byhand.kernels.reference.loss import (
     mean_squared_error,
     mean_squared_error_backward,
 )
-from byhand.kernels.reference.norm import BatchNormCache, batch_norm, batch_norm_backward
+from byhand.kernels.reference.norm import BatchNormCache, Total, batch_norm, batch_norm_backward
 from byhand.kernels.reference.pool import (
     avg_pool1d,
     avg_pool1d_backward,
@@ -101,6 +101,7 @@ __all__ = [
     "Padding",
     "Rows",
     "Size",
+    "Total",
     "Window",
     "add",
     "arithmetic",

@@ -12,8 +12,10 @@ _limit: Any = None  # keeps threadpoolctl's limit alive
 _threads: int | None = None
 
 
-def available_threads() -> int:
+def available_threads(share: int | None = None) -> int:
     """BYHAND_THREADS where it is set, else the cores that this process may use.
+
+    `share` is how many of them it should, where other processes compute along with it.
 
     Raises:
         InputError: BYHAND_THREADS is no positive number.
@@ -23,7 +25,7 @@ def available_threads() -> int:
         if not said.isdecimal() or int(said) < 1:
             raise InputError(f"BYHAND_THREADS is {said!r}, but it must be a number from 1 up")
         return int(said)
-    return cores()
+    return cores() if share is None else share
 
 
 def cores() -> int:

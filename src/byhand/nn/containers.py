@@ -38,9 +38,6 @@ class Container(Layer):
         }
         return self._with_children(children)
 
-    def _with_children(self, children: dict[str, Layer]) -> Self:
-        raise NotImplementedError
-
 
 class Several(Container):
     """A container whose children are a sequence, named by their numbers."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from byhand import kernels
 from byhand.errors import ByhandError, InputError, ShapeError
-from byhand.kernels import Key
+from byhand.kernels import Key, Total
 from byhand.nn.card import ModelCard
 from byhand.nn.param import Buffer, NamedVector, Param
 
@@ -64,6 +64,32 @@ class Layer:
     def children(self) -> dict[str, Layer]:
         """The layers inside this one, by name: those that are its attributes."""
         return {name: value for name, value in vars(self).items() if isinstance(value, Layer)}
+
+    def across(self, total: Total) -> Self:
+        """The same layer (its parameters too) for one shard of a batch, of which none is empty.
+
+        What it computes over the images of a batch is then over those of all shards: `total` sums
+        an array over the shards. Most layers see each image by itself, and stay as they are.
+
+        Raises:
+            ByhandError: it holds layers that do not, in a way of its own.
+        """
+        kept = self.children()
+        children = {name: child.across(total) for name, child in kept.items()}
+        if all(children[name] is child for name, child in kept.items()):
+            return self
+        return self._with_children(children)
+
+    def _with_children(self, children: dict[str, Layer]) -> Self:
+        """A copy with other children: those that are attributes."""
+        if not children.keys() <= vars(self).keys():
+            raise ByhandError(
+                f"{type(self).__name__} keeps its layers in a way of its own; write its "
+                "_with_children(children), which gives a copy with other layers"
+            )
+        other = copy.copy(self)
+        vars(other).update(children)
+        return other
 
     def output_shape(self, shape: Shape) -> Shape:
         """The shape of the output of one image, from that of its input, both without N."""

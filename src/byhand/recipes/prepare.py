@@ -79,6 +79,7 @@ def train(
     settings: dict[str, Any] | None = None,
     step_records: bool = False,
     layout: str = "auto",
+    group: training.Group = training.ALONE,
 ) -> Iterator[training.EpochRecord | training.StepRecord]:
     """Train as the recipe says; at the end the model holds the weights that it is to keep."""
     recipe = prepared.recipe
@@ -108,6 +109,7 @@ def train(
             settings=settings,
             step_records=step_records,
             layout=layout,
+            group=group,
         ):
             yield record
             if (

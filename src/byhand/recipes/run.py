@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
@@ -51,6 +52,15 @@ class Finished:
     report: Path
     test: evaluation.Evaluation
     diagnoses: tuple[training.Diagnosis, ...]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What rank 0 tells the other ranks to train along with it."""
+
+    plan: Plan
+    prepared: Prepared
+    state: training.TrainingState
 
 
 @dataclass(frozen=True)
@@ -121,7 +131,12 @@ def resumed(folder: str | Path) -> tuple[Plan, str]:
 
 
 def run(
-    plan: Plan, splits: Splits, folder: str | Path | None = None, *, resume: bool = False
+    plan: Plan,
+    splits: Splits,
+    folder: str | Path | None = None,
+    *,
+    resume: bool = False,
+    group: training.Group = training.ALONE,
 ) -> Generator[Started | training.EpochRecord | training.StepRecord | Finished, None, None]:
     """Train into `folder`: yields `Started`, step and epoch records, and `Finished`.
 
@@ -130,6 +145,9 @@ def run(
     Stopped at any point, the folder holds the last checkpoint; `resume=True` goes on from it and
     comes to the same bits as a run that was never stopped.
 
+    In a group of several ranks this is what rank 0 does, and the others call `assist`: rank 0 reads
+    and writes all files, so that the others need none.
+
     Raises:
         training.Diverged: the loss is not finite; the folder's report says more.
         FileWriteError: the folder cannot be written; the last checkpoint stays.
@@ -137,6 +155,7 @@ def run(
     # A checkpoint holds the weights already: the file they started from may be gone by now.
     start = None if resume else plan.from_model
     prepared = prepare(plan.recipe, splits, plan.seed, start)
+    arithmetic = _arithmetic(plan, group)
     folder = new_folder(plan.recipe.name, plan.seed) if folder is None else Path(folder)
     if resume:
         if resumed(folder)[1] != splits.sha256:
@@ -145,20 +164,19 @@ def run(
                 "name the same data to resume"
             )
         state = training.load_checkpoint(folder / CHECKPOINT, prepared.model, plan.recipe.optimiser)
-        before = training.read_settings(folder / CHECKPOINT).get("arithmetic", _arithmetic(plan))
-        if before != _arithmetic(plan):
-            said = (
-                f"the run began with the arithmetic {before} and goes on with {_arithmetic(plan)}"
-            )
+        before = training.read_settings(folder / CHECKPOINT).get("arithmetic", arithmetic)
+        if before != arithmetic:
+            said = f"the run began with the arithmetic {before} and goes on with {arithmetic}"
             prepared = replace(prepared, notes=(*prepared.notes, said))
     elif (folder / CHECKPOINT).exists():
         raise InputError(f"{folder} holds a run already; resume it, or choose another folder")
     else:
         state = prepared.new_state()
     remove_partials(folder)
-    about = _about(plan, prepared, splits)
+    about = _about(plan, prepared, splits, group)
     write_text(folder / LOG, "".join(_line(record) for record in state.records))
     _write_record(folder, about, state.records, (), None)
+    group.broadcast(Task(plan, prepared, state))
     yield Started(prepared, folder)
     try:
         for record in train(
@@ -169,10 +187,11 @@ def run(
             settings={
                 **plan.as_dict(),
                 "sha256": splits.sha256,
-                "arithmetic": _arithmetic(plan),
+                "arithmetic": arithmetic,
             },
             step_records=True,
             layout=plan.layout,
+            group=group,
         ):
             if isinstance(record, training.EpochRecord):
                 append_text(folder / LOG, _line(record))
@@ -182,6 +201,28 @@ def run(
         _report(folder)
         raise
     yield _finish(plan, prepared, splits, state, folder, about)
+
+
+def assist(group: training.Group) -> int:
+    """Train along with rank 0, as a rank from 1 up; writes nothing. Gives the exit status.
+
+    Whatever goes wrong for all ranks alike is told by rank 0.
+    """
+    task: Task | None = group.broadcast(None)
+    if task is None:
+        return 0
+    plan = task.plan
+    kernels.set_threads(plan.threads or kernels.available_threads(group.cores))
+    with suppress(training.Diverged):
+        for _ in train(
+            task.prepared,
+            track_test=plan.track_test,
+            state=task.state,
+            layout=plan.layout,
+            group=group,
+        ):
+            pass
+    return 0
 
 
 def _finish(
@@ -208,6 +249,7 @@ def _finish(
         "seed": plan.seed,
         "layout": about["layout"],
         "threads": about["threads"],
+        "ranks": about["ranks"],
         "parameters": about["parameters"],
         "epochs": len(records),
         "train_loss": records[-1].train_loss,
@@ -228,13 +270,14 @@ def _finish(
     return Finished(result, folder, folder / MODEL, _report(folder), test, diagnoses)
 
 
-def _arithmetic(plan: Plan) -> str:
+def _arithmetic(plan: Plan, group: training.Group) -> str:
     """What the plan runs on here: the same bits come out of the same only."""
     layout = kernels.resolve_layout(plan.layout)
-    return layout if layout == "reference" else f"{layout} on {kernels.instruction_set()}"
+    said = layout if layout == "reference" else f"{layout} on {kernels.instruction_set()}"
+    return said if group.size == 1 else f"{said}, {group.size} ranks"
 
 
-def _about(plan: Plan, prepared: Prepared, splits: Splits) -> dict[str, Any]:
+def _about(plan: Plan, prepared: Prepared, splits: Splits, group: training.Group) -> dict[str, Any]:
     """What is known before the first step."""
     table = nn.summary(prepared.model, prepared.train.image_shape)
     return {
@@ -245,7 +288,8 @@ def _about(plan: Plan, prepared: Prepared, splits: Splits) -> dict[str, Any]:
         "from_model": plan.from_model,
         "versions": training.versions(),
         "machine": training.machine(),
-        "threads": kernels.threads(),
+        "threads": kernels.threads(),  # of each rank
+        "ranks": group.size,
         "layout": kernels.resolve_layout(plan.layout),
         "instruction_set": kernels.instruction_set(),
         "dataset": {

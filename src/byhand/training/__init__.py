@@ -3,8 +3,9 @@
     for record in training.fit(model, train, rng=rng, validation=validation, epochs=10):
         print(record.epoch, record.validation_accuracy)
 
-fit.py is the loop, records.py what it tells, checkpoint.py how it goes on after a stop,
-diagnose.py what the numbers mean, environment.py what it ran on.
+fit.py is the loop, step.py what it does for a batch and epoch.py at an epoch's end, records.py what
+it tells, checkpoint.py how it goes on after a stop, group.py who shares the work (mpi.py: several
+processes), diagnose.py what the numbers mean, environment.py what it ran on.
 """
 
 from byhand.training.checkpoint import (
@@ -16,14 +17,18 @@ from byhand.training.checkpoint import (
 )
 from byhand.training.diagnose import run_diagnoses
 from byhand.training.environment import machine, versions
-from byhand.training.fit import Diverged, EarlyStopping, fit, restore_best, score
+from byhand.training.epoch import EarlyStopping, restore_best, score
+from byhand.training.fit import Diverged, fit
+from byhand.training.group import ALONE, Group
 from byhand.training.records import Diagnosis, EpochRecord, StepRecord
 
 __all__ = [
+    "ALONE",
     "Diagnosis",
     "Diverged",
     "EarlyStopping",
     "EpochRecord",
+    "Group",
     "StepRecord",
     "TrainingState",
     "fit",

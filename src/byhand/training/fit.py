@@ -11,24 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from byhand import kernels, nn
-from byhand.data import Augmentation, Batch, Dataset, Standardisation, batches
+from byhand import nn
+from byhand.data import Augmentation, Dataset, Standardisation, batches
 from byhand.errors import InputError, TrainingStopped
-from byhand.evaluation import logits
-from byhand.losses import CrossEntropy, Loss, loss_backward, loss_forward
-from byhand.nn.layer import backward, commit, forward, layout_for
-from byhand.optim import (
-    Adam,
-    Constant,
-    ExponentialMovingAverage,
-    Optimiser,
-    Schedule,
-    clip_by_global_norm,
-    global_norm,
-)
+from byhand.losses import CrossEntropy, Loss
+from byhand.nn.layer import layout_for
+from byhand.optim import Adam, Constant, ExponentialMovingAverage, Optimiser, Schedule
 from byhand.training import diagnose
 from byhand.training.checkpoint import EpochSums, TrainingState, new_state, save_checkpoint
+from byhand.training.epoch import epoch_record
+from byhand.training.group import ALONE, Group
 from byhand.training.records import Diagnosis, EpochRecord, StepRecord
+from byhand.training.step import Stepper, agree
 
 PROBE = 200  # pictures on which dead units are looked for
 CHECKPOINT_SECONDS = 15.0  # between checkpoints within an epoch
@@ -66,6 +60,7 @@ def fit(
     settings: dict[str, Any] | None = None,
     step_records: bool = False,
     layout: str = "auto",
+    group: Group = ALONE,
 ) -> Iterator[EpochRecord | StepRecord]:
     """Train `model` in place; yield an EpochRecord an epoch (and a StepRecord a step when asked).
 
@@ -97,6 +92,9 @@ def fit(
         settings: kept in the checkpoint.
         step_records: whether to yield StepRecords.
         layout: the arithmetic, see `kernels.as_layout`.
+        group: who shares the work. Every rank calls `fit` with the same arguments (the weights,
+            `state` and `rng` of rank 0 count), is yielded the same records but for the times, and
+            leaves the loop after the same one; rank 0 writes the checkpoint.
 
     Raises:
         Diverged: the loss became NaN or infinite; what the last checkpoint holds is kept.
@@ -133,7 +131,7 @@ def fit(
     if state is None:
         state = new_state(model, optimiser, rng, average is not None)
     layout = layout_for(model, layout)
-    grads = model.new_grads()
+    step = Stepper(model, loss, optimiser, seed, clip_norm, group)
     standardisation = model.card.standardisation or Standardisation.unit(train.image_shape[0])
     chance = diagnose.chance_level(train)
     probe = standardisation.apply(train.images[:PROBE])
@@ -142,12 +140,13 @@ def fit(
 
     def save() -> None:
         nonlocal saved_at
-        if checkpoint is not None:
+        if checkpoint is not None and group.rank == 0:
             save_checkpoint(checkpoint, model, state, settings or {})
         saved_at = time.monotonic()
 
     # A checkpoint may hold a finished last step whose epoch has no record yet.
     while state.step < total_steps or state.sums.images:
+        agree(model, state, group)
         rng.bit_generator.state = state.generator
         order = batches(
             train,
@@ -159,6 +158,7 @@ def fit(
             layout=layout,
             augment=augment,
             key=nn.Key(seed, state.step - state.batch),
+            part=group.part,
         )
         for batch in order:
             if state.step >= total_steps:
@@ -166,21 +166,19 @@ def fit(
             start = time.perf_counter()
             rate = schedule(state.step)
             with np.errstate(over="ignore", invalid="ignore"):  # told by `Diverged`
-                value, correct, norm = _step(
-                    model, batch, loss, optimiser, state, grads, rate, seed, clip_norm
-                )
+                value, correct, norm = step(batch, state, rate)
             recent = [*recent[-9:], norm]
             if not math.isfinite(value):
-                images = kernels.as_numpy(batch.images)
+                images = standardisation.apply(train.images[batch.indices])
                 raise Diverged(diagnose.diverged(value, state.step + 1, rate, images, recent))
             if average is not None and state.average is not None:
                 average.update(state.average, model.flat, state.step)
-            _add(state.sums, len(batch.labels), value, correct)
+            _add(state.sums, len(batch.indices), value, correct)
             state.step += 1
             state.batch += 1
             state.sums.seconds += time.perf_counter() - start
             if step_records:
-                accuracy = correct / len(batch.labels)
+                accuracy = correct / len(batch.indices)
                 yield StepRecord(state.step, state.epoch + 1, value, accuracy, rate, norm)
             if time.monotonic() - saved_at > CHECKPOINT_SECONDS:
                 save()
@@ -189,7 +187,7 @@ def fit(
             rate = schedule(max(state.step - 1, 0))
             raise Diverged(diagnose.diverged(math.nan, state.step, rate, probe, recent, "a weight"))
         with np.errstate(over="ignore", invalid="ignore"):
-            record = _epoch_record(model, state, validation, test, loss, schedule, layout)
+            record = epoch_record(model, state, validation, test, loss, schedule, layout, group)
         if record.validation_loss is not None and not math.isfinite(record.validation_loss):
             said = (record.validation_loss, state.step, record.learning_rate, probe, recent)
             raise Diverged(diagnose.diverged(*said, "the validation loss"))
@@ -206,136 +204,8 @@ def fit(
         yield record
 
 
-def score(
-    model: nn.Layer, dataset: Dataset, loss: Loss, layout: str = "auto"
-) -> tuple[float, float]:
-    """Mean loss and accuracy of `model` on a data set, in evaluation mode."""
-    outputs = logits(model, dataset.images, layout=layout)
-    value, _ = loss.forward(outputs, loss.targets(dataset.labels, outputs.shape[1]))
-    return value, float(np.mean(outputs.argmax(axis=1) == dataset.labels))
-
-
-def _step(
-    model: nn.Layer,
-    batch: Batch,
-    loss: Loss,
-    optimiser: Optimiser,
-    state: TrainingState,
-    grads: nn.NamedVector,
-    rate: float,
-    seed: int,
-    clip_norm: float | None,
-) -> tuple[float, int, float]:
-    """One update. Gives the batch's loss, how many it had right, and the gradient's norm.
-
-    A loss or a gradient that is not finite updates nothing; the loss given is then not finite.
-    """
-    outputs, cache = forward(model, batch.images, True, nn.Key(seed, state.step))
-    targets = loss.targets(batch.labels, outputs.shape[1])
-    value, loss_cache = loss_forward(loss, outputs, targets)
-    if not math.isfinite(value):
-        return value, 0, math.nan
-    grads.flat[...] = 0
-    backward(model, loss_backward(loss, loss_cache, outputs), cache, grads, need_dx=False)
-    squares = grads.squares()
-    if clip_norm is None:
-        norm = global_norm(grads.flat)
-    else:
-        norm = clip_by_global_norm(grads.flat, clip_norm)  # what it was before
-    if not math.isfinite(norm):
-        return math.nan, 0, norm
-    for name, square in squares.items():
-        state.sums.gradient_squares[name] = state.sums.gradient_squares.get(name, 0.0) + square
-    optimiser.step(model.flat, grads.flat, state.optimiser, rate)
-    commit(model, cache)
-    correct = int((kernels.as_numpy(outputs).argmax(axis=1) == batch.labels).sum())
-    return value, correct, norm
-
-
 def _add(sums: EpochSums, n: int, loss: float, correct: int) -> None:
     sums.images += n
     sums.loss += loss * n
     sums.correct += correct
     sums.steps += 1
-
-
-def _epoch_record(
-    model: nn.Layer,
-    state: TrainingState,
-    validation: Dataset | None,
-    test: Dataset | None,
-    loss: Loss,
-    schedule: Schedule,
-    layout: str,
-) -> EpochRecord:
-    """Score the model, keep it where it is the best so far, and say so."""
-    sums = state.sums
-    own = model.flat.copy()
-    if state.average is not None:
-        model.flat[...] = state.average
-    scores: list[tuple[float | None, float | None]] = [
-        (None, None) if part is None or len(part) == 0 else score(model, part, loss, layout)
-        for part in (validation, test)
-    ]
-    (validation_loss, validation_accuracy), (test_loss, test_accuracy) = scores
-    record = EpochRecord(
-        epoch=state.epoch + 1,
-        step=state.step,
-        train_loss=sums.loss / sums.images,
-        train_accuracy=sums.correct / sums.images,
-        validation_loss=validation_loss,
-        validation_accuracy=validation_accuracy,
-        test_loss=test_loss,
-        test_accuracy=test_accuracy,
-        learning_rate=schedule(max(state.step - 1, 0)),
-        gradient_norms={
-            name: math.sqrt(square / sums.steps) for name, square in sums.gradient_squares.items()
-        },
-        weight_norms={
-            name: float(np.linalg.norm(view)) for name, view in model.parameters().items()
-        },
-        seconds=sums.seconds,
-        images_per_second=sums.images / max(sums.seconds, 1e-9),
-    )
-    if _better(record, state):
-        state.best_epoch = record.epoch
-        state.best_flat = model.flat.copy()
-        state.best_buffers = model.flat_buffers.copy()
-    model.flat[...] = own
-    return record
-
-
-def _better(record: EpochRecord, state: TrainingState) -> bool:
-    """Higher validation accuracy, or as high with a lower loss. Without validation the latest."""
-    if record.validation_accuracy is None or state.best_epoch is None:
-        return True
-    best = state.records[state.best_epoch - 1]
-    ours = (record.validation_accuracy, -(record.validation_loss or 0.0))
-    return ours > (best.validation_accuracy or 0.0, -(best.validation_loss or 0.0))
-
-
-def restore_best(model: nn.Layer, state: TrainingState) -> None:
-    """Put the weights of the best epoch on validation into `model` (the last without validation).
-
-    With an average of the weights these are averaged ones.
-    """
-    if state.best_flat is not None and state.best_buffers is not None:
-        model.flat[...] = state.best_flat
-        model.flat_buffers[...] = state.best_buffers
-
-
-class EarlyStopping:
-    """Says when validation has not got better for `patience` epochs."""
-
-    def __init__(self, patience: int) -> None:
-        if patience < 1:
-            raise InputError(f"patience is {patience}, but it must be at least 1 epoch")
-        self.patience = patience
-
-    def should_stop(self, records: list[EpochRecord]) -> bool:
-        """Whether the least validation loss lies `patience` epochs or more back."""
-        losses = [r.validation_loss for r in records]
-        if not losses or any(value is None for value in losses):
-            return False
-        best = int(np.argmin(np.array(losses, np.float64)))
-        return len(losses) - 1 - best >= self.patience

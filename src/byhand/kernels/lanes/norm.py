@@ -36,15 +36,18 @@ def batch_norm(
     running_var: Array,
     train: bool,
     eps: float = 1e-5,
+    total: reference.Total | None = None,
 ) -> tuple[Lanes, LanesBatchNormCache]:
     """y as x; the statistics are over the real images only."""
-    reference.check_batch_norm(x.shape, weight.shape[0], train)
+    reference.check_batch_norm(x.shape, weight.shape[0], train and total is None)
     c, *rest = x.features
     places = math.prod(rest)
     if train:
         mean, var = np.empty(c, np.float32), np.empty(c, np.float32)
         core.batch_norm_statistics(x.n, c, places, x.memory, mean, var)
         m = x.n * places
+        if total is not None:
+            m, mean, var = reference.whole_statistics(x.shape, mean, var, total)
         batch_mean, batch_var = mean, var * np.float32(m / (m - 1))
     else:
         mean, var = running_mean, running_var
@@ -58,7 +61,10 @@ def batch_norm(
 
 @implements(reference.batch_norm_backward, Lanes)
 def batch_norm_backward(
-    dy: Lanes, cache: LanesBatchNormCache, need_dx: bool = True
+    dy: Lanes,
+    cache: LanesBatchNormCache,
+    need_dx: bool = True,
+    total: reference.Total | None = None,
 ) -> tuple[Lanes | None, Array, Array]:
     """dx or None, dweight, dbias."""
     xhat, inverse_std, weight, train = cache[:4]
@@ -69,7 +75,12 @@ def batch_norm_backward(
     core.batch_norm_weight_gradient(dy.blocks, c, places, xhat.memory, dy.memory, dweight, dbias)
     if not need_dx:
         return None, dweight, dbias
-    sums = (dweight, dbias) if train else (None, None)
+    sums: tuple[Array | None, Array | None] = (dweight, dbias) if train else (None, None)
+    if train and total is not None:
+        # The core divides the sums by the number of values in this shard.
+        of_dy, of_products = reference.means(dy.shape, dbias, dweight, total)
+        m = np.float32(dy.n * places)
+        sums = (of_products * m, of_dy * m)
     scale = weight * inverse_std
     dx = core.batch_norm_input_gradient(dy.n, c, places, xhat.memory, dy.memory, scale, *sums)
     return wrap(dx, dy.n, dy.features), dweight, dbias

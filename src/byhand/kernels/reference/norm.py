@@ -12,11 +12,15 @@ Mean and var depend on x too, so the gradient has three terms:
     dweight = sum(dy*xhat)    dbias = sum(dy)
 
 With running statistics (evaluation) mean and var are constants, and only the first term is left.
+
+Where x is one shard of a batch, `total` adds an array up over all shards, in place, and all of the
+above is over the whole batch; each shard has at least one image.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +30,7 @@ from byhand.errors import ShapeError
 from byhand.kernels.operation import operation
 
 Array = NDArray[Any]
+Total = Callable[[Array], Array]  # the sum over all shards of an array, which it is put into
 
 
 class BatchNormCache(NamedTuple):
@@ -48,6 +53,7 @@ def batch_norm(
     running_var: Array,
     train: bool,
     eps: float = 1e-5,
+    total: Total | None = None,
 ) -> tuple[Array, BatchNormCache]:
     """Normalise x (N, C, ...) by channel: with the batch's statistics in training, else running.
 
@@ -57,7 +63,7 @@ def batch_norm(
     Raises:
         ShapeError: the channels do not fit, or training sees one value a channel (no deviation).
     """
-    check_batch_norm(x.shape, weight.shape[0], train)
+    check_batch_norm(x.shape, weight.shape[0], train and total is None)
     axes = (0, *range(2, x.ndim))
     spread = (-1, *(1,) * (x.ndim - 2))  # the shape that puts (C) beside (N, C, ...)
     if train:
@@ -65,6 +71,9 @@ def batch_norm(
         mean = x.mean(axis=axes)
         centred = x - mean.reshape(spread)
         var = np.mean(centred * centred, axis=axes)
+        if total is not None:
+            m, mean, var = whole_statistics(x.shape, mean, var, total)
+            centred = x - mean.reshape(spread)
         batch_mean, batch_var = mean, var * (m / (m - 1))
     else:
         centred = x - running_mean.reshape(spread)
@@ -78,9 +87,9 @@ def batch_norm(
 
 @operation
 def batch_norm_backward(
-    dy: Array, cache: BatchNormCache, need_dx: bool = True
+    dy: Array, cache: BatchNormCache, need_dx: bool = True, total: Total | None = None
 ) -> tuple[Array | None, Array, Array]:
-    """From dy (N, C, ...): dx or None, dweight (C), dbias (C)."""
+    """From dy (N, C, ...): dx or None, dweight (C), dbias (C); the last two of this shard alone."""
     xhat, inverse_std, weight, train = cache[:4]
     axes = (0, *range(2, dy.ndim))
     spread = (-1, *(1,) * (dy.ndim - 2))
@@ -90,9 +99,44 @@ def batch_norm_backward(
         return None, dweight, dbias
     dx = dy
     if train:
-        m = dy.shape[0] * math.prod(dy.shape[2:])
-        dx = dy - (dbias / m).reshape(spread) - xhat * (dweight / m).reshape(spread)
+        of_dy, of_products = means(dy.shape, dbias, dweight, total)
+        dx = dy - of_dy.reshape(spread) - xhat * of_products.reshape(spread)
     return dx * (weight * inverse_std).reshape(spread), dweight, dbias
+
+
+def whole_statistics(
+    shape: tuple[int, ...], mean: Array, var: Array, total: Total
+) -> tuple[int, Array, Array]:
+    """Values a channel, mean (C) and variance (C) of a batch, from those of this shard s of it.
+
+        m = sum(m_s)    mean = sum(m_s*mean_s)/m    var = sum(m_s*(var_s + (mean_s-mean)^2))/m
+
+    In float64, where nothing cancels: Chan, Golub and LeVeque, "Updating formulae and a pairwise
+    algorithm for computing sample variances", 1979.
+
+    Raises:
+        ShapeError: the whole batch is one value a channel.
+    """
+    own = shape[0] * math.prod(shape[2:])
+    sums = total(np.append(own * mean.astype(np.float64), own))
+    m = round(float(sums[-1]))
+    if m < 2:
+        raise one_value(shape)
+    whole = sums[:-1] / m
+    squares = total(own * (var + np.square(mean - whole)))
+    return m, whole.astype(mean.dtype), (squares / m).astype(var.dtype)
+
+
+def means(
+    shape: tuple[int, ...], dbias: Array, dweight: Array, total: Total | None
+) -> tuple[Array, Array]:
+    """mean(dy) (C) and mean(dy*xhat) (C) of the whole batch, from the sums of this shard."""
+    m = shape[0] * math.prod(shape[2:])
+    if total is None:
+        return dbias / m, dweight / m
+    sums = total(np.concatenate([dbias, dweight, [m]]).astype(np.float64))
+    of_dy, of_products = np.split(sums[:-1] / sums[-1], 2)
+    return of_dy.astype(dbias.dtype), of_products.astype(dweight.dtype)
 
 
 def check_batch_norm(shape: tuple[int, ...], channels: int, train: bool) -> None:
@@ -107,7 +151,12 @@ def check_batch_norm(shape: tuple[int, ...], channels: int, train: bool) -> None
             "but the second axis of x must have as many"
         )
     if train and shape[0] * math.prod(shape[2:]) < 2:
-        raise ShapeError(
-            f"batch_norm got x {shape} in training, which is one value a channel and has "
-            "no deviation; use a batch of at least two images"
-        )
+        raise one_value(shape)
+
+
+def one_value(shape: tuple[int, ...]) -> ShapeError:
+    """The error for a batch that has one value a channel."""
+    return ShapeError(
+        f"batch_norm got x {shape} in training, which is one value a channel and has "
+        "no deviation; use a batch of at least two images"
+    )

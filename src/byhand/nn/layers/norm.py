@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from typing import Any
+from typing import Any, Self
 
 from byhand import kernels
 from byhand.errors import ShapeError
-from byhand.kernels import Key
+from byhand.kernels import Key, Total
 from byhand.nn.initialisers import Constant, Zeros
 from byhand.nn.layer import Array, Layer, Shape, positive
 from byhand.nn.param import Buffer, NamedVector, Param
@@ -28,6 +29,7 @@ class BatchNorm(Layer):
     arrays = kernels.ARRAYS
 
     _axes: tuple[int, ...]  # how many axes x may have
+    _total: Total | None = None  # see `across`
 
     def __init__(self, features: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
         self.features = positive("features", features)
@@ -49,13 +51,14 @@ class BatchNorm(Layer):
             self.running_var.value,
             train,
             self.eps,
+            self._total,
         )
 
     def backward(
         self, dy: Array, cache: Any, grads: NamedVector, need_dx: bool = True
     ) -> Array | None:
         """dx as x; adds to grads "weight" and "bias"."""
-        dx, dweight, dbias = kernels.batch_norm_backward(dy, cache, need_dx)
+        dx, dweight, dbias = kernels.batch_norm_backward(dy, cache, need_dx, self._total)
         grads["weight"] += dweight
         grads["bias"] += dbias
         return dx
@@ -67,6 +70,12 @@ class BatchNorm(Layer):
             (self.running_var.value, cache.batch_var),
         ):
             running += self.momentum * (batch - running)
+
+    def across(self, total: Total) -> Self:
+        """The same layer for a shard of a batch: mean and var are the whole batch's."""
+        other = copy.copy(self)
+        other._total = total
+        return other
 
     def output_shape(self, shape: Shape) -> Shape:
         """As it came."""

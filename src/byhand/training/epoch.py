@@ -1,0 +1,123 @@
+"""The end of an epoch: scores, the record, the best weights so far, and when to stop early."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from byhand import nn
+from byhand.data import Dataset
+from byhand.errors import InputError
+from byhand.evaluation import logits
+from byhand.losses import Loss, loss_forward
+from byhand.optim import Schedule
+from byhand.training.checkpoint import TrainingState
+from byhand.training.group import ALONE, Group
+from byhand.training.records import EpochRecord
+
+
+def score(
+    model: nn.Layer,
+    dataset: Dataset,
+    loss: Loss,
+    layout: str = "auto",
+    group: Group = ALONE,
+) -> tuple[float, float]:
+    """Mean loss and accuracy of `model` on a data set, in evaluation mode.
+
+    Each rank of a group scores its part of the pictures, and all come to the same figures.
+    """
+    n, part = len(dataset), group.part(len(dataset))
+    images, labels = dataset.images[part], dataset.labels[part]
+    sums = np.zeros(2)  # the loss, and how many are right
+    if len(labels):
+        outputs = logits(model, images, layout=layout)
+        targets = loss.targets(labels, outputs.shape[1])
+        sums[0], _ = loss_forward(loss, outputs, targets, None if len(labels) == n else n)
+        sums[1] = (outputs.argmax(axis=1) == labels).sum()
+    value, correct = map(float, group.sum(sums))
+    return value, correct / n
+
+
+def epoch_record(
+    model: nn.Layer,
+    state: TrainingState,
+    validation: Dataset | None,
+    test: Dataset | None,
+    loss: Loss,
+    schedule: Schedule,
+    layout: str,
+    group: Group,
+) -> EpochRecord:
+    """Score the model, keep it where it is the best so far, and say so."""
+    sums = state.sums
+    own = model.flat.copy()
+    if state.average is not None:
+        model.flat[...] = state.average
+    scores: list[tuple[float | None, float | None]] = [
+        (None, None) if part is None or len(part) == 0 else score(model, part, loss, layout, group)
+        for part in (validation, test)
+    ]
+    (validation_loss, validation_accuracy), (test_loss, test_accuracy) = scores
+    record = EpochRecord(
+        epoch=state.epoch + 1,
+        step=state.step,
+        train_loss=sums.loss / sums.images,
+        train_accuracy=sums.correct / sums.images,
+        validation_loss=validation_loss,
+        validation_accuracy=validation_accuracy,
+        test_loss=test_loss,
+        test_accuracy=test_accuracy,
+        learning_rate=schedule(max(state.step - 1, 0)),
+        gradient_norms={
+            name: math.sqrt(square / sums.steps) for name, square in sums.gradient_squares.items()
+        },
+        weight_norms={
+            name: float(np.linalg.norm(view)) for name, view in model.parameters().items()
+        },
+        seconds=sums.seconds,
+        images_per_second=sums.images / max(sums.seconds, 1e-9),
+    )
+    if _better(record, state):
+        state.best_epoch = record.epoch
+        state.best_flat = model.flat.copy()
+        state.best_buffers = model.flat_buffers.copy()
+    model.flat[...] = own
+    return record
+
+
+def _better(record: EpochRecord, state: TrainingState) -> bool:
+    """Higher validation accuracy, or as high with a lower loss. Without validation the latest."""
+    if record.validation_accuracy is None or state.best_epoch is None:
+        return True
+    best = state.records[state.best_epoch - 1]
+    ours = (record.validation_accuracy, -(record.validation_loss or 0.0))
+    return ours > (best.validation_accuracy or 0.0, -(best.validation_loss or 0.0))
+
+
+def restore_best(model: nn.Layer, state: TrainingState) -> None:
+    """Put the weights of the best epoch on validation into `model` (the last without validation).
+
+    With an average of the weights these are averaged ones.
+    """
+    if state.best_flat is not None and state.best_buffers is not None:
+        model.flat[...] = state.best_flat
+        model.flat_buffers[...] = state.best_buffers
+
+
+class EarlyStopping:
+    """Says when validation has not got better for `patience` epochs."""
+
+    def __init__(self, patience: int) -> None:
+        if patience < 1:
+            raise InputError(f"patience is {patience}, but it must be at least 1 epoch")
+        self.patience = patience
+
+    def should_stop(self, records: list[EpochRecord]) -> bool:
+        """Whether the least validation loss lies `patience` epochs or more back."""
+        losses = [r.validation_loss for r in records]
+        if not losses or any(value is None for value in losses):
+            return False
+        best = int(np.argmin(np.array(losses, np.float64)))
+        return len(losses) - 1 - best >= self.patience

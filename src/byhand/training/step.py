@@ -1,0 +1,107 @@
+"""One step of training: a batch forward, the loss, backward, and the optimiser's update."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from byhand import kernels, nn
+from byhand.data import Batch
+from byhand.losses import Loss, loss_backward, loss_forward
+from byhand.nn.layer import backward, commit, forward
+from byhand.optim import Optimiser, clip_by_global_norm, global_norm
+from byhand.training.checkpoint import TrainingState
+from byhand.training.group import Group
+
+
+class Step(NamedTuple):
+    """The whole batch's loss, how many it had right, and the gradient's norm before clipping."""
+
+    loss: float
+    correct: int
+    norm: float
+
+
+@dataclass
+class Stepper:
+    """What all steps of a run have in common. Each rank of the group has its shard of a batch."""
+
+    model: nn.Layer
+    loss: Loss
+    optimiser: Optimiser
+    seed: int
+    clip_norm: float | None
+    group: Group
+
+    def __post_init__(self) -> None:
+        self.grads = self.model.new_grads()
+        self._alone = self._across = self.model
+        if self.group.size > 1:
+            self._across = self.model.across(self.group.sum)
+
+    def __call__(self, batch: Batch, state: TrainingState, rate: float) -> Step:
+        """One update of the model and of `state`, which is to have the step counted by the caller.
+
+        A loss or a gradient that is not finite updates nothing; the loss given is then not finite.
+        """
+        group, grads, mine = self.group, self.grads, len(batch.labels) > 0
+        whole = len(batch.indices)
+        # A batch smaller than the group is rank 0's alone, and so are its statistics.
+        lone = whole < group.size
+        model = self._alone if lone else self._across
+        sums = np.zeros(2)  # the loss and how many are right
+        if mine:
+            key = nn.Key(self.seed, state.step, first=group.part(whole).start)
+            outputs, cache = forward(model, batch.images, True, key)
+            targets = self.loss.targets(batch.labels, outputs.shape[1])
+            n = None if len(batch.labels) == whole else whole
+            sums[0], loss_cache = loss_forward(self.loss, outputs, targets, n)
+            sums[1] = (kernels.as_numpy(outputs).argmax(axis=1) == batch.labels).sum()
+        value, correct = map(float, group.sum(sums))
+        if not math.isfinite(value):
+            return Step(value, 0, math.nan)
+        grads.flat[...] = 0
+        if mine:
+            doutputs = loss_backward(self.loss, loss_cache, outputs)
+            backward(model, doutputs, cache, grads, need_dx=False)
+        group.sum(grads.flat)
+        squares = grads.squares()
+        if self.clip_norm is None:
+            norm = global_norm(grads.flat)
+        else:
+            norm = clip_by_global_norm(grads.flat, self.clip_norm)  # what it was before
+        if not math.isfinite(norm):
+            return Step(math.nan, 0, norm)
+        for name, square in squares.items():
+            state.sums.gradient_squares[name] = state.sums.gradient_squares.get(name, 0.0) + square
+        self.optimiser.step(self.model.flat, grads.flat, state.optimiser, rate)
+        if mine:
+            commit(model, cache)
+        if lone and self.model.flat_buffers.size:
+            copy_from_first(group, self.model.flat_buffers)
+        return Step(value, int(correct), norm)
+
+
+def agree(model: nn.Layer, state: TrainingState, group: Group) -> None:
+    """Let every rank go on from where rank 0 stands.
+
+    They stand there already, to the bit, where the ranks' processors are alike; where they are not,
+    updates may round differently, and that is not to add up. Statistics that a layer of one's own
+    keeps of its shard become rank 0's.
+    """
+    if group.size == 1:
+        return
+    arrays = [model.flat, model.flat_buffers, *state.optimiser.arrays.values()]
+    arrays += [] if state.average is None else [state.average]
+    copy_from_first(group, *arrays)
+    state.generator = group.broadcast(state.generator)
+
+
+def copy_from_first(group: Group, *arrays: Any) -> None:
+    """Put rank 0's values into the arrays of all ranks."""
+    for mine, first in zip(arrays, group.broadcast(arrays), strict=True):
+        if mine is not first:
+            mine[...] = first
