@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from byhand import experiments
 from byhand.cli import main
 
+DOCS = Path(__file__).parents[2] / "docs"
 MINE = '''"""Does a wider kernel help on blobs?"""
 
 from byhand import plots
@@ -73,6 +75,13 @@ def test_a_users_own_page_runs_side_by_side_and_says_where_its_report_is(
     assert said[-1] == "report  runs/experiments/smoke/mine/report.html"
     assert (tmp_path / "runs/experiments/smoke/mine/report.html").is_file()
     assert (tmp_path / "runs/experiments/smoke/mine/pictures/dots.svg").is_file()
+
+
+def test_the_page_of_the_manual_runs_as_it_stands(blob_data, tmp_path, capsys):
+    manual = (DOCS / "experiments.md").read_text("utf-8")
+    (tmp_path / "padding.py").write_text(manual.split("```python\n")[1].split("```")[0])
+    assert run("padding.py", "--smoke", "--data", blob_data) == 0
+    assert "Padding changes the test accuracy by" in capsys.readouterr().out
 
 
 def test_json_is_one_object_with_record_and_folder(mine, blob_data, capsys):

@@ -62,6 +62,33 @@ def test_weights_that_see_no_picture_are_no_filters():
     assert look(made(nn.Flatten(), image_shape=(1, 2, 5)), picture((2, 5))).filters is None
 
 
+def test_the_first_rows_are_what_each_kernel_makes_of_the_picture():
+    model, x = convolutional(), picture()
+    seen = look(model, x, max_channels=4)
+    rows = seen.first_rows()
+    assert list(rows) == ["kernels", "picture", "convolution", "activation", "pooling"]
+    assert [len(maps) for maps in rows.values()] == [4] * 5
+    np.testing.assert_array_equal(rows["kernels"], model.parameters()["0.weight"][:4, 0])
+    np.testing.assert_array_equal(rows["picture"][3], seen.picture[0])
+    np.testing.assert_array_equal(rows["activation"], np.maximum(rows["convolution"], 0))
+    assert rows["pooling"][2, 1, 3] == rows["activation"][2, 2:4, 6:8].max()
+
+
+def test_the_first_rows_end_at_the_next_convolution_and_name_what_comes_twice():
+    model = made(
+        nn.Conv2d(1, 6, 3), nn.ReLU(), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 6, 3),
+        nn.Flatten(), nn.Linear(384, 10),
+    )  # fmt: skip
+    rows = look(model, picture()).first_rows()
+    assert list(rows)[2:] == ["convolution", "activation", "BatchNorm2d", "3 activation"]
+
+
+def test_what_does_not_begin_with_a_convolution_has_no_first_rows():
+    assert look(made(nn.Flatten(), nn.Linear(144, 10)), picture()).first_rows() == {}
+    pooled = made(nn.AvgPool2d(2), nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(32, 10))
+    assert look(pooled, picture()).first_rows() == {}
+
+
 @pytest.mark.parametrize("model", [convolutional(), made(nn.AvgPool2d(6), nn.Flatten(),
                                                          nn.Linear(4, 10))])  # fmt: skip
 def test_it_comes_back_as_it_was(model, tmp_path):

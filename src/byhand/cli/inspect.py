@@ -17,64 +17,63 @@ def inspect(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Where pictures go (default: inspect/ beside the model).", show_default=False
+            help="Where the report and its pictures go (default: inspect/ beside the model).",
+            show_default=False,
         ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Layers, shapes, parameters and operations; pictures of filters, feature maps and norms."""
-    import numpy as np
+    """Layers, kernels, feature maps, gradients and norms of a model, as a report with pictures."""
+    import shlex
 
     import byhand
-    from byhand import evaluation, kernels, nn, plots
+    from byhand import evaluation, kernels, plots
     from byhand.errors import ByhandError, InputError
 
     kernels.set_threads()
     path = find_model(model)
     loaded = byhand.load(path)
-    table = nn.summary(loaded, loaded.card.image_shape)
-    remarks = nn.remarks(loaded)
-    norms = {name: float(np.linalg.norm(v)) for name, v in loaded.parameters().items()}
     folder = path.parent / "inspect" if out is None else out
-    pictures = []
+    facts = [("model", str(path))]
     try:
-        test = open_splits(data, model=loaded).test
+        splits = open_splits(data, model=loaded)
     except ByhandError as error:
         if data is not None:
             raise
         note(f"no feature maps: {error}")
-        test = None
-    if test is not None:
+        found = evaluation.inspect(loaded)
+    else:
+        test = splits.test
         if index >= len(test):
             raise InputError(f"--index is {index}, but there are {len(test)} test pictures")
-        seen = evaluation.look(loaded, test.images[index])
-        figure = plots.new_figure(*plots.feature_maps_size(seen))
-        plots.feature_maps(seen, figure)
-        pictures.append(plots.save(figure, folder / "feature_maps.png"))
-    weights, _ = evaluation.first_weights(loaded, loaded.card.image_shape)
-    if weights is not None:
-        figure = plots.new_figure(*plots.filters_size(len(weights)))
-        plots.filters(weights, figure)
-        pictures.append(plots.save(figure, folder / "filters.png"))
-    axes = plots.new_axes()
-    plots.norm_bars(norms, axes)
-    pictures.append(plots.save(axes.figure, folder / "norms.png"))
+        found = evaluation.inspect(loaded, test.images[index], int(test.labels[index]))
+        facts.append(("picture", f"test picture {index} of {splits.name}"))
+    words = ["byhand", "inspect", str(model), *(["--index", str(index)] if index else [])]
+    words += [] if data is None else ["--data", str(data)]
+    report, pictures = plots.write_inspection(
+        found, folder, loaded.card.name or path.stem, shlex.join(words), facts
+    )
     if json:
         print_json(
             {
                 "model": str(path),
                 "name": loaded.card.name,
-                "parameters": table.parameters,
-                "operations": table.operations,
-                "layers": table.as_dicts(),
-                "norms": norms,
-                "remarks": list(remarks),
+                "parameters": found.table.parameters,
+                "operations": found.table.operations,
+                "layers": found.table.as_dicts(),
+                "norms": found.norms,
+                "remarks": list(found.remarks),
+                "kernels": [kernel.as_dict() for kernel in found.kernels],
                 "pictures": [str(p) for p in pictures],
+                "report": str(report),
             }
         )
         return
-    print(table)
-    for remark in remarks:
+    print(found.table)
+    for remark in found.remarks:
         print(remark)
+    for i, kernel in enumerate(found.kernels):
+        print(f"kernel {i:<3d} {kernel.text} ({kernel.strength:.0%})")
     for picture in pictures:
         print(picture)
+    print(f"report  {report}")

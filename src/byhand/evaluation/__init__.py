@@ -6,9 +6,12 @@
     result.save("runs/one_conv")                             # evaluation.json, evaluation.npz
 
 predict.py takes pictures in, metrics.py has a function a figure, record.py keeps what was found,
-look.py keeps what the network sees of one picture.
+look.py keeps what the network sees of one picture, describe.py says what a kernel responds to,
+inspection.py joins these for one model.
 """
 
+from byhand.evaluation.describe import KINDS, KernelDescription, describe_kernel
+from byhand.evaluation.inspection import Inspection, LayerPass, inspect
 from byhand.evaluation.look import LayerOutput, Look, first_weights, look
 from byhand.evaluation.metrics import (
     ClassFigures,
@@ -27,10 +30,14 @@ from byhand.evaluation.predict import as_pictures, logits, predict
 from byhand.evaluation.record import Evaluation, Mistake, evaluate
 
 __all__ = [
+    "KINDS",
     "ClassFigures",
     "Confusion",
     "Evaluation",
+    "Inspection",
+    "KernelDescription",
     "LayerOutput",
+    "LayerPass",
     "Look",
     "Mistake",
     "Reliability",
@@ -38,8 +45,10 @@ __all__ = [
     "as_pictures",
     "classification_report",
     "confusion_matrix",
+    "describe_kernel",
     "evaluate",
     "first_weights",
+    "inspect",
     "logits",
     "look",
     "mean_cross_entropy",

@@ -18,6 +18,11 @@ from byhand.evaluation.reading import read_arrays, reading
 from byhand.files import atomic_write
 
 NPZ = "look.npz"
+_STAGES = {
+    "Conv2d": "convolution", "ReLU": "activation", "LeakyReLU": "activation",
+    "Sigmoid": "activation", "Tanh": "activation", "GELU": "activation",
+    "MaxPool2d": "pooling", "AvgPool2d": "pooling",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +63,31 @@ class Look:
     classes: tuple[str, ...]
     filters: NDArray[np.float32] | None = None
     filters_name: str = ""
+
+    def first_rows(self) -> dict[str, NDArray[np.float32]]:
+        """The kernels of the first convolution, and what becomes of the picture channel by channel.
+
+        By name, in order, each (kept, H, W): "kernels" (the mean over their channels), "picture"
+        (again and again), and the outputs from the convolution up to the next one, or as long as
+        there are pictures of as many channels; named "convolution", "activation", "pooling" where
+        they are that, else by their class. Empty where the model does not begin with a convolution.
+        """
+        first = self.layers[0] if self.layers else None
+        if first is None or first.kind != "Conv2d" or self.filters is None:
+            return {}
+        n = len(first.output)
+        rows = {
+            "kernels": self.filters.mean(axis=1)[:n],
+            "picture": np.repeat(self.picture.mean(axis=0, keepdims=True), n, axis=0),
+        }
+        for i, layer in enumerate(self.layers):
+            if len(layer.shape) != 3 or layer.shape[0] != first.shape[0] or (
+                i and layer.kind == first.kind
+            ):  # fmt: skip
+                break
+            name = _STAGES.get(layer.kind, layer.kind)
+            rows[f"{layer.name} {name}" if name in rows else name] = layer.output
+        return rows
 
     def save(self, path: str | Path) -> None:
         """Write to `path`, or as look.npz into the folder `path`.

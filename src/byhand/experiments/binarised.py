@@ -179,7 +179,7 @@ def report(record: Record, page: Page) -> None:
     page.claim(
         "In a network of few parameters rounding costs accuracy.",
         True if rounded.sign < 0 else False if rounded.sign > 0 else None,
-        f"all kernels rounded and scaled, less real ones: {rounded.say()}; with the last layer "
+        f"all kernels rounded and scaled, against real ones: {rounded.say()}; with the last layer "
         f"trained on in both: {again.say()}",
     )
     figure = plots.new_axes(*plots.compare_size(len(accuracy)))
@@ -188,7 +188,7 @@ def report(record: Record, page: Page) -> None:
         "Test accuracy. " + "; ".join(f"{way}: {say(a)}" for way, a in accuracy.items()) + ".",
     )  # fmt: skip
     page.table(
-        ["kernels", "test accuracy", "less that of real ones", "test loss"],
+        ["kernels", "test accuracy", "against real ones", "test loss"],
         [
             [way, say(accuracy[way]),
              "" if way == REAL else difference(accuracy[REAL], accuracy[way]).say(),
@@ -204,12 +204,16 @@ def report(record: Record, page: Page) -> None:
         f"makes {say(record['zeros'], 0)} of the weights 0. Biases stay. The scale is the mean "
         "magnitude of the weights that are not 0; being above 0 it may as well be multiplied into "
         "the last layer's weights, as ReLU and max pooling let it through, so that it costs "
-        f"nothing. “Trained on” are {record['epochs']} more epochs of the last layer alone, at a "
+        f"nothing. “Trained on” is the last layer alone for {_epochs(record['epochs'])} more, at a "
         f"rate of {RATE:g}, with the kernels fixed. The saving is one of counting: this arithmetic "
         f"multiplies by −1, 0 and 1 as by any number. Of {record['output'][0]} kernels "
         f"{say(record['same_words'], 1, percent=False)} are still described by the same words "
         "when they are rounded."
     )
+
+
+def _epochs(n: int) -> str:
+    return "one epoch" if n == 1 else f"{n} epochs"
 
 
 def costs(record: Record) -> dict[str, float]:

@@ -81,11 +81,12 @@ def _layers(found: Inspection, page: Page) -> None:
 def _filters(found: Inspection, page: Page) -> list[str]:
     assert found.filters is not None
     words = [kernel.text for kernel in found.kernels]
+    short = [_lines(text) for text in words]
     page.heading("Kernels" if words else "Filters")
     figure = new_figure(*filters_size(len(found.filters), named=bool(words)))
     page.figure(
         "filters",
-        filters(found.filters, figure, smooth=bool(words), names=words or None),
+        filters(found.filters, figure, smooth=bool(words), names=short or None),
         f"The {len(found.filters)} filters of layer {found.filters_name}"
         + (": " + "; ".join(f"{i} {text}" for i, text in enumerate(words)) if words else "")
         + ".",
@@ -122,7 +123,7 @@ def _picture(found: Inspection, seen: Look, page: Page) -> list[str]:
     rows = {row: list(maps[:_COLUMNS]) for row, maps in seen.first_rows().items()}
     if rows:
         shown, names = list(rows.values()), list(rows)
-        texts = [f"{i}\n{k.text}" for i, k in enumerate(found.kernels[: len(shown[0])])]
+        texts = [f"{i}\n{_lines(k.text)}" for i, k in enumerate(found.kernels[: len(shown[0])])]
         above = texts if len(texts) == len(shown[0]) else [str(i) for i in range(len(shown[0]))]
         figure = new_figure(*picture_grid_size(shown, names, above))
         page.figure(
@@ -154,7 +155,7 @@ def _passes(found: Inspection, page: Page) -> list[str]:
         norm_bars(arrives, ax, "norm of the gradient", "Gradient that arrives at each layer"),
         f"Norm of the loss's gradient by each layer's output: {said}.",
         f"Of this one picture, whose loss is {found.loss:.3g}; from the top the way forward, so "
-        "that backward begins at the bottom. A picture that is read well and surely has small ones.",
+        "that backward begins at the bottom. They are small where it is read well and surely.",
     )
     page.table(
         ["layer", "keeps for backward", "bytes", "gradient arrives", "gradient of parameters"],
@@ -168,6 +169,10 @@ def _passes(found: Inspection, page: Page) -> list[str]:
         "Norms of gradients, and what stays in memory from forward to backward for one picture.",
     )  # fmt: skip
     return ["gradients"]
+
+
+def _lines(text: str) -> str:
+    return text.replace(", ", ",\n")  # the two directions of a shift
 
 
 def _kept(what: str, shape: Sequence[int]) -> str:

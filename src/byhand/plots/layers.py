@@ -10,12 +10,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from byhand.evaluation import LayerOutput, Look
 from byhand.plots.gallery import frame, picture
 from byhand.plots.lettering import wrapped
-from byhand.plots.style import BLUE, GREY, INKED, SIGNED, styled
+from byhand.plots.style import BLUE, GREY, INKED, SIGNED, plain, styled
 
 # These give what they were given, or the same numbers in one row.
 _SAME = ("Flatten", "Dropout")
@@ -74,6 +75,8 @@ def norm_bars(
     ax.barh(names, list(norms.values()), color=BLUE)
     ax.invert_yaxis()
     ax.grid(axis="x")
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=6))
+    ax.xaxis.set_major_formatter(FuncFormatter(plain))
     ax.set_xlabel(xlabel)
     ax.set_title(title)
     return ax
