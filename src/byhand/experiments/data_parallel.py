@@ -16,8 +16,8 @@ from byhand.experiments.experiment import Experiment, Record
 from byhand.experiments.lab import Lab
 from byhand.experiments.shared_steps import WARM, mpiexec, train_apart
 from byhand.experiments.statistics import say
+from byhand.experiments.train import as_plain
 from byhand.plots import Page
-from byhand.recipes.settings import FIXED
 
 # (recipe, pictures in a batch, steps)
 CASES = (("lenet5", 64, 300), ("lenet5", 512, 100), ("deep_convnet", 100, 100))
@@ -35,7 +35,7 @@ def measure(lab: Lab) -> Record:
         # Enough for each step to have pictures of its own, but not all: they go through a file.
         n = min(lab.pick(20_000, 10_000, 300), len(lab.splits.train))
         recipe = replace(recipe, train_limit=n, validation_fraction=0.0, keep_best=False)
-        jobs.append({k: v for k, v in recipe.as_dict().items() if k not in FIXED})
+        jobs.append(as_plain(recipe))
     given = {"jobs": jobs, "seed": 0, "repeats": lab.pick(3, 2, 1)}
     cores = lab.workers.threads
     threads = sorted({1, 2, *(n for n in (4, 8, 16, 32) if n <= cores), cores})
@@ -99,6 +99,11 @@ def speed_ups(record: Record, case: int) -> list[float]:
     return [middle / middles[0] for middle in middles]
 
 
+def agrees(record: Record) -> bool:
+    """Whether the loss after one step is the same in all ways, but for rounding."""
+    return _loss_apart(record, 1) <= ROUNDING * min(record["loss"])
+
+
 def faster(ours: Sequence[float], theirs: Sequence[float]) -> bool | None:
     """Whether every repetition of ours is faster than every one of theirs; None where mixed."""
     if len(ours) < 2:
@@ -112,17 +117,18 @@ def report(record: Record, page: Page) -> None:
     names = [_way(*way) for way in ways]
     for i, (name, batch, _) in enumerate(cases):
         times = speed_ups(record, i)
-        others = ", ".join(f"{n} {t:.2f} times" for n, t in zip(names[1:], times[1:], strict=True))
+        others = ", ".join(f"{n} {t:.2f}" for n, t in zip(names[1:], times[1:], strict=True))
         page.conclude(
-            f"{name}, batches of {batch}: as fast as one thread, which learns from "
-            f"{np.median(record['rates'][i][0]):,.0f} pictures a second, are {others}."
+            f"{name}, batches of {batch}, in times the speed of one thread "
+            f"({np.median(record['rates'][i][0]):,.0f} pictures a second): {others}."
         )
     second, last = _loss_apart(record, 1), _loss_apart(record, -1)
+    rounding = "a difference that rounding makes" if agrees(record) else "more than rounding makes"
     page.conclude(
         "Every way ends with the same bits."
         if max(map(max, record["last_apart"])) == 0
         else f"The loss after one step is within {second:.1e} of one thread's, whichever way it "
-        f"was made, and that after all of them within {last:.1e}."
+        f"was made: {rounding}; after all of them it is within {last:.1e}."
     )
     if record["problem"]:
         page.conclude(f"MPI ranks were not measured: {record['problem']}.")
@@ -147,11 +153,12 @@ def report(record: Record, page: Page) -> None:
         "loss of any step.",
     )  # fmt: skip
     page.say(
-        f"Each way trained {_steps(cases)} steps {record['repeats']} times in processes that had "
-        f"the machine to themselves; a step's time is the median from one to the next, the first "
-        f"{WARM} left out. Ranks have one thread each. This machine lets byhand use {cores} "
-        f"core{'s' if cores > 1 else ''}: more threads or ranks than that cannot be faster, and "
-        "ranks that wait for each other keep a core busy. Threads divide the work inside each "
+        f"Each way trained {_steps(cases)} steps, after {WARM + 1} that are not timed, "
+        f"{record['repeats']} times, in processes that had the machine to themselves; a step's "
+        "time is the median from one to the next. Ranks have one thread each. This machine lets "
+        f"byhand use {cores} core{'s' if cores > 1 else ''}: more threads or ranks than that "
+        "cannot be faster, and ranks that wait for each other keep a core busy. Threads divide the "
+        "work inside each "
         "operation; ranks divide the batch, and add up the gradient after each step, so that they "
         "work on several machines too. Either way sums are made in another order, which may change "
         "their last bits, and steps can make such a difference larger: where the rate is high, and "
@@ -164,28 +171,19 @@ def report(record: Record, page: Page) -> None:
 
 
 def _claims(record: Record, page: Page) -> None:
+    """Of the most ranks that have a core each, whether they are faster than one thread."""
     ways, rates = record["ways"], record["rates"]
-    for kind, at in (("threads", 0), ("processes", 1)):
-        chosen = [j for j, way in enumerate(ways) if 1 < way[at] <= record["cores"]]
-        if not chosen:
-            continue
-        j = max(chosen, key=lambda j: ways[j][at])
-        n = ways[j][at]
-        for i, (name, batch, _) in enumerate(record["cases"]):
-            page.claim(
-                f"Training on {n} {kind} is faster than on one: {name}, batches of {batch}.",
-                faster(rates[i][j], rates[i][0]),
-                f"{speed_ups(record, i)[j]:.2f} times as fast; pictures a second "
-                f"{say(rates[i][j], 0, False)} against {say(rates[i][0], 0, False)} in "
-                f"{record['repeats']} repetitions",
-            )
-    second, loss = _loss_apart(record, 1), min(record["loss"])
-    page.claim(
-        "The gradient is the same, however many share it.",
-        second <= ROUNDING * loss,
-        f"the loss after one step differs by at most {second:.1e} from one thread's; the smallest "
-        f"such loss is {loss:.2f}, and a {ROUNDING:.0e}th of it counts as rounding",
-    )
+    chosen = [j for j, (_, ranks) in enumerate(ways) if 1 < ranks <= record["cores"]]
+    for i, (name, batch, _) in enumerate(record["cases"] if chosen else ()):
+        j = max(chosen, key=lambda j: ways[j][1])
+        page.claim(
+            f"Several processes train faster than one: {_way(*ways[j])}, {name}, batches of "
+            f"{batch}.",
+            faster(rates[i][j], rates[i][0]),
+            f"{speed_ups(record, i)[j]:.2f} times as fast; pictures a second "
+            f"{say(rates[i][j], 0, False)} against {say(rates[i][0], 0, False)} in "
+            f"{record['repeats']} repetitions",
+        )
 
 
 def _figures(record: Record, page: Page, names: Sequence[str]) -> None:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 
 # The pages of this folder that are no experiment.
-PARTS = ("__init__", "experiment", "first_kernels", "lab", "matrices", "outcomes", "readings",
-         "record", "rounding", "run", "search_study", "shared_steps", "statistics", "studies",
-         "sweep", "timing", "traced", "train", "views", "ways", "workers")  # fmt: skip
+PARTS = ("__init__", "experiment", "first_kernels", "gradients", "lab", "matrices", "outcomes",
+         "readings", "record", "rounding", "run", "search_study", "shared_steps", "statistics",
+         "studies", "sweep", "timing", "traced", "train", "views", "ways", "workers")  # fmt: skip
 
 
 @dataclass(frozen=True)

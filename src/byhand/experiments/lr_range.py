@@ -21,9 +21,9 @@ from byhand.experiments import studies
 from byhand.experiments.experiment import Experiment, Record
 from byhand.experiments.lab import Lab
 from byhand.experiments.statistics import difference, mean, say
+from byhand.experiments.train import as_plain, from_plain
 from byhand.experiments.ways import verdict
 from byhand.plots import Page
-from byhand.recipes.settings import FIXED, from_dict
 
 LOW, HIGH = 1e-6, 10.0  # the rates gone through
 BLOWN = 4.0  # the test stops where the loss is so many times the least
@@ -35,9 +35,9 @@ def measure(lab: Lab) -> Record:
     """The range test with each seed, then trainings at rates around the suggested one."""
     base = _base(lab)
     steps = lab.pick(400, 200, 20)
-    swept = replace(base, epochs=None, steps=steps).as_dict()
+    swept = as_plain(replace(base, epochs=None, steps=steps))
     seeds = lab.seeds(5)
-    given = [{"recipe": _plain(swept), "seed": seed} for seed in seeds]
+    given = [{"recipe": swept, "seed": seed} for seed in seeds]
     found = lab.each(sweep_rates, given, what="range tests")
     rates = np.geomspace(LOW, HIGH, steps)
     smoothed = np.array([smooth(_padded(of["losses"], steps)) for of in found])
@@ -73,7 +73,7 @@ def sweep_rates(
     `blown` says whether the loss, or its mean over the latest steps, went beyond BLOWN times the
     least such mean.
     """
-    page = from_dict(recipes.get("one_conv"), recipe)
+    page = from_plain(recipe)
     steps = page.steps or 1
     factor = (HIGH / LOW) ** (1 / max(1, steps - 1))
     page = replace(page, schedule=optim.Exponential(LOW, factor))
@@ -117,13 +117,15 @@ def report(record: Record, page: Page) -> None:
     tried, accuracy = record["tried"], record["accuracy"]
     n, middle = len(record["seeds"]), record["middle"]
     seeds = f"{n} seed{'s' if n > 1 else ''}"
+    first, least = _first_and_least(record)
     low, high = min(record["suggested"]), max(record["suggested"])
-    best = max(range(len(tried)), key=lambda i: mean(accuracy[i]))
+    best = max(range(len(tried)), key=lambda i: (mean(accuracy[i]), i == 1))
     other = difference(accuracy[1], accuracy[best])
     page.conclude(
-        f"For {record['recipe']} with {record['optimiser']} the loss is least at a rate of "
-        f"{BELOW * middle:.2g}, so the test suggests {middle:g} ({low:.2g} to {high:.2g} over "
-        f"{seeds}); the recipe itself has {record['schedule']}."
+        f"For {record['recipe']} with {record['optimiser']} the loss goes from {first:.2f} to "
+        f"{least:.2f}, where it is least, at a rate of {BELOW * middle:.2g}, so the test suggests "
+        f"{middle:g} ({low:.2g} to {high:.2g} over {seeds}); the recipe itself has "
+        f"{record['schedule']}."
     )
     epochs = f"{record['epochs']} epoch{'s' if record['epochs'] > 1 else ''}"
     page.conclude(
@@ -182,7 +184,7 @@ def _figures(record: Record, page: Page) -> None:
         ylabel="loss of the batches, smoothed", log_x=True,
         marks={f"suggested {middle:g}": middle, f"least {BELOW * middle:.2g}": BELOW * middle},
     )  # fmt: skip
-    first, least = np.nanmean(smoothed[:, 0]), np.nanmean(np.nanmin(smoothed, axis=1))
+    first, least = _first_and_least(record)
     page.figure(
         "range", ax,
         f"Smoothed loss against the learning rate, a line a seed: {first:.2f} at first, "
@@ -199,6 +201,11 @@ def _figures(record: Record, page: Page) -> None:
     page.figure("check", ax, f"Validation accuracy by constant learning rate. {said}.")
 
 
+def _first_and_least(record: Record) -> tuple[float, float]:
+    smoothed = record["smoothed"]
+    return mean(smoothed[:, 0]), mean(np.nanmin(smoothed, axis=1))
+
+
 def _base(lab: Lab) -> recipes.Recipe:
     """The recipe that is asked for, for one or two epochs, with pictures to validate on."""
     settings: Mapping[str, Any] = lab.settings or EXPERIMENT.settings
@@ -210,10 +217,6 @@ def _base(lab: Lab) -> recipes.Recipe:
         recipe.name, optimiser=recipe.optimiser, epochs=lab.pick(2, 5, 1), steps=None,
         validation_fraction=fraction, average=None, patience=None, keep_best=False,
     )  # fmt: skip
-
-
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in values.items() if k not in FIXED}
 
 
 def _said(part: Any) -> str:

@@ -7,6 +7,7 @@
 With a data base that several machines reach, give the last command on each of them: they work on
 one study, and each stops when it has its trials (those that others are busy with count). Leave the
 password to ~/.pgpass or PGPASSWORD, or write it into the URL; records hold *** in its place.
+Without one the study is a file in the experiment's folder; --fresh begins it anew.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from byhand.experiments.experiment import Experiment, Record
 from byhand.experiments.lab import Lab
 from byhand.experiments.search_study import Study, masked
 from byhand.experiments.statistics import difference, say
+from byhand.experiments.train import as_plain, from_plain
 from byhand.plots import Page
 from byhand.recipes import Network, Recipe
-from byhand.recipes.settings import FIXED, from_dict
 
 RECIPE = "one_conv"
 SPACE: dict[str, tuple[float, float] | list[int]] = {
@@ -52,13 +53,13 @@ def measure(lab: Lab) -> Record:
     file = lab.folder / FILE
     if lab.workers.fresh and not given["storage"]:
         file.unlink(missing_ok=True)
-    alike = {"recipe": plain(short), "data": lab.splits.sha256}
+    alike = {"recipe": as_plain(short), "data": lab.splits.sha256}
     study = Study(given["storage"] or file, given["study"], lab.folder, SEED, SPACE, alike)
     with closing(study):
         done = len(study.trials())
         while asked := study.ask(given["together"], trials):
             bars = study.bars()
-            tasks = [{"recipe": plain(chosen(short, settings)), "seed": SEED, "bars": bars}
+            tasks = [{"recipe": as_plain(chosen(short, settings)), "seed": SEED, "bars": bars}
                      for _, settings in asked]  # fmt: skip
             found = _counting(lab, done, trials).each(train_trial, tasks, what="trials")
             for (number, _), of in zip(asked, found, strict=True):
@@ -102,7 +103,7 @@ def train_trial(
 
     It is where its best so far is below the epoch's bar. One that diverges has 0 from there on.
     """
-    page = from_dict(recipes.get(RECIPE), recipe)
+    page = from_plain(recipe)
     values: list[float] = []
     try:
         for record in recipes.train(recipes.prepare(page, splits, seed)):
@@ -147,7 +148,7 @@ def report(record: Record, page: Page) -> None:
     page.conclude(
         f"Of {len(trials)} trials, {pruned} of them stopped early, the best is number "
         f"{best['number']}: {_said(best['settings'])}, with a validation accuracy of "
-        f"{best['values'][-1]:.2%} after {_epochs(record['epochs']['trial'])}."
+        f"{say([best['values'][-1]])} after {_epochs(record['epochs']['trial'])}."
     )
     more = difference(accuracy["own"], accuracy["found"])
     page.conclude(
@@ -183,10 +184,10 @@ def report(record: Record, page: Page) -> None:
     page.table(
         ["trial", "rate", "batch", "kernels", "validation accuracy", "epochs"],
         [[str(t["number"]), f"{t['settings']['rate']:.3g}", t["settings"]["batch_size"],
-          t["settings"]["kernels"], f"{t['values'][-1]:.2%}", len(t["values"])] for t in ranked],
+          t["settings"]["kernels"], say([t["values"][-1]]), len(t["values"])] for t in ranked],
         "The ten best trials.",
     )  # fmt: skip
-    _explain(record, page)
+    _exas_plain(record, page)
 
 
 def _history(record: Record, page: Page) -> None:
@@ -204,8 +205,8 @@ def _history(record: Record, page: Page) -> None:
     )  # fmt: skip
     page.figure(
         "history", ax,
-        f"Validation error of {len(trials)} trials in turn; the least goes from {least[0]:.2%} "
-        f"with the first to {least[-1]:.2%}.",
+        f"Validation error of {len(trials)} trials in turn; the least goes from {say([least[0]])} "
+        f"with the first to {say([least[-1]])}.",
     )  # fmt: skip
 
 
@@ -232,7 +233,7 @@ def _tried(record: Record, page: Page) -> None:
         )  # fmt: skip
 
 
-def _explain(record: Record, page: Page) -> None:
+def _exas_plain(record: Record, page: Page) -> None:
     theirs = sum(not trial["ours"] for trial in record["trials"])
     diverged = sum(trial["diverged"] for trial in record["trials"])
     page.say(
@@ -246,11 +247,6 @@ def _explain(record: Record, page: Page) -> None:
         f"{record['storage']}; {theirs} of its trials were made elsewhere, and "
         f"{record['unfinished']} are not finished."
     )
-
-
-def plain(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as plain values, without what it is called."""
-    return {k: v for k, v in recipe.as_dict().items() if k not in FIXED}
 
 
 def _counting(lab: Lab, done: int, total: int) -> Lab:

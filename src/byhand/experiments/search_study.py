@@ -66,7 +66,7 @@ class Study:
                 storage=self._storage, study_name=name, direction="maximize", load_if_exists=True
             )
         except Exception as error:  # of whatever driver the URL names
-            said = masked(str(error).strip().split("\n")[0])
+            said = masked(str(error).strip().split("\n")[0]).rstrip(".")
             raise InputError(
                 f"the study's data base {masked(url)} cannot be used: {said}; give a URL such as "
                 "postgresql://user@host/name, whose driver is installed"

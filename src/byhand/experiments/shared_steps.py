@@ -26,7 +26,7 @@ from byhand import kernels, recipes, training
 from byhand.data import Dataset, Splits
 from byhand.errors import ByhandError
 from byhand.experiments import record
-from byhand.recipes.settings import from_dict
+from byhand.experiments.train import from_plain
 
 JOB, PICTURES, FOUND = "job.json", "pictures.npz", "found"
 LIMIT = 600.0  # seconds for one job
@@ -135,7 +135,7 @@ class Trained(NamedTuple):
 
 
 def _train(plain: Mapping[str, Any], splits: Splits, seed: int, group: training.Group) -> Trained:
-    prepared = recipes.prepare(from_dict(recipes.get("one_conv"), plain), splits, seed)
+    prepared = recipes.prepare(from_plain(plain), splits, seed)
     at: list[float] = []
     losses: list[float] = []
     first = prepared.model.flat.copy()

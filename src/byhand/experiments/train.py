@@ -87,10 +87,21 @@ class Trained:
 
 def task(recipe: Recipe, seed: int, track_test: bool = False) -> Task:
     """The training of `recipe` with `seed`; `track_test` scores the test set each epoch."""
-    plain = recipe.as_dict()
-    # What a recipe is called and claims does not change what comes out of it.
-    plain = {k: v for k, v in plain.items() if k not in recipe_settings.FIXED}
-    return Task(train_one, {"recipe": plain, "seed": seed, "track_test": track_test})
+    given = {"recipe": as_plain(recipe), "seed": seed, "track_test": track_test}
+    return Task(train_one, given)
+
+
+def as_plain(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as a task's argument: plain values, without what it is called and claims.
+
+    That does not change what comes out of it.
+    """
+    return {k: v for k, v in recipe.as_dict().items() if k not in recipe_settings.FIXED}
+
+
+def from_plain(values: Mapping[str, Any]) -> Recipe:
+    """The recipe that `as_plain` gave, in the task."""
+    return recipe_settings.from_dict(_ANY, values)
 
 
 def cost(recipe: Recipe, splits: Splits) -> float:
