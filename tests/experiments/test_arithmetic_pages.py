@@ -10,8 +10,9 @@ from scipy.signal import correlate2d
 
 from byhand import kernels
 from byhand.experiments import activation_pool_order as order
-from byhand.experiments import matrices, matrix_forms, two_3x3
-from byhand.experiments.timing import LEAST, MOST, in_turns
+from byhand.experiments import matrix_forms, two_3x3
+from byhand.experiments.lab.timing import LEAST, MOST, in_turns
+from byhand.experiments.parts import matrices
 from experiments.telling import Unsaved, verdict
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from byhand import models, nn
 from byhand.errors import InputError
-from byhand.experiments import backprop, traced
+from byhand.experiments import backprop
+from byhand.experiments.parts import traced
 from experiments.telling import Unsaved, verdict
 
 

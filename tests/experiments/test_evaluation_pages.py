@@ -9,14 +9,8 @@ import pytest
 
 from byhand.data import Dataset
 from byhand.evaluation import mean_cross_entropy
-from byhand.experiments import (
-    classification_report,
-    confusion,
-    many_views,
-    mistakes,
-    readings,
-    views,
-)
+from byhand.experiments import classification_report, confusion, many_views, mistakes
+from byhand.experiments.parts import readings, views
 from experiments.telling import Unsaved, verdict
 
 

@@ -10,16 +10,9 @@ import pytest
 from byhand import evaluation, recipes
 from byhand.data import Dataset
 from byhand.errors import InputError
-from byhand.experiments import (
-    ablate_kernels,
-    binarised,
-    channels,
-    feature_maps,
-    first_kernels,
-    readings,
-    rounding,
-)
-from byhand.experiments.train import task
+from byhand.experiments import ablate_kernels, binarised, channels, feature_maps
+from byhand.experiments.lab.train import task
+from byhand.experiments.parts import first_kernels, readings, rounding
 from experiments.telling import Unsaved, verdict
 
 

@@ -11,7 +11,7 @@ import pytest
 from byhand import evaluation, kernels, recipes
 from byhand.errors import InputError
 from byhand.experiments import FULL, QUICK, SMOKE, Lab, Workers
-from byhand.experiments.train import cost, task
+from byhand.experiments.lab.train import cost, task
 from byhand.optim import SGD, Constant
 from byhand.recipes import Network
 

@@ -10,16 +10,9 @@ import pytest
 import blobs
 from byhand import optim, recipes
 from byhand.errors import ByhandError
-from byhand.experiments import (
-    Workers,
-    batch_size,
-    data_parallel,
-    get,
-    gradients,
-    lr_range,
-    shared_steps,
-)
-from byhand.experiments.train import as_plain
+from byhand.experiments import Workers, batch_size, data_parallel, get, lr_range
+from byhand.experiments.lab.train import as_plain
+from byhand.experiments.parts import gradients, shared_steps
 from experiments.telling import Unsaved
 from support import require_mpi
 

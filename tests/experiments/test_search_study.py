@@ -8,9 +8,10 @@ import pytest
 
 from byhand import optim, recipes
 from byhand.errors import InputError
-from byhand.experiments import Experiment, get, run, search
-from byhand.experiments.search_study import Study, masked
-from byhand.experiments.train import as_plain
+from byhand.experiments import Experiment, get, search
+from byhand.experiments.lab import run
+from byhand.experiments.lab.train import as_plain
+from byhand.experiments.parts.search_study import Study, masked
 
 SPACE = {"rate": (1e-4, 0.1), "kernels": [4, 8]}
 

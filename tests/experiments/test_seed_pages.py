@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from byhand.experiments import outcomes, seeds, tiny_scaling
+from byhand.experiments import seeds, tiny_scaling
+from byhand.experiments.lab import outcomes
 from byhand.recipes import get
 from experiments.telling import Unsaved, verdict, verdicts
 

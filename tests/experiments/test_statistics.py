@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from byhand.experiments import difference, say
-from byhand.experiments.statistics import deviation, mean
+from byhand.experiments.lab.statistics import deviation, mean
 
 
 def test_mean_and_deviation_leave_out_what_is_no_number():

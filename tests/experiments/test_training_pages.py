@@ -10,16 +10,9 @@ import numpy as np
 import pytest
 
 from byhand import kernels, models, nn
-from byhand.experiments import (
-    initialisers,
-    layer_order,
-    optimisers,
-    regularisation,
-    schedules,
-    train,
-    ways,
-)
-from byhand.experiments.statistics import Difference
+from byhand.experiments import initialisers, layer_order, optimisers, regularisation, schedules
+from byhand.experiments.lab import train, ways
+from byhand.experiments.lab.statistics import Difference
 from experiments.telling import Unsaved, verdict, verdicts
 
 UP = Difference(0.1, 0.05, 0.15, 5)

@@ -7,8 +7,9 @@ import pytest
 
 import blobs
 from byhand import kernels
-from byhand.experiments import Workers, record
-from byhand.experiments.workers import Task
+from byhand.experiments import Workers
+from byhand.experiments.lab import record
+from byhand.experiments.lab.workers import Task
 
 MINE = """
 import numpy as np
@@ -26,7 +27,7 @@ def twice(splits, folder, number):
 @pytest.fixture
 def twice(tmp_path):
     """A function of a file of the user's own, which writes down each call."""
-    from byhand.experiments.experiment import load_file
+    from byhand.experiments.lab.experiment import load_file
 
     path = tmp_path / "mine.py"
     path.write_text(MINE)

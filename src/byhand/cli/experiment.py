@@ -62,7 +62,7 @@ def experiment(
     """Redo a study's table or figure; its record, pictures and report go into a folder."""
     from byhand import experiments, kernels
     from byhand.errors import InputError
-    from byhand.experiments.run import KEPT, REPORT
+    from byhand.experiments.lab.run import KEPT, REPORT
 
     if name == LIST:
         _list(json)

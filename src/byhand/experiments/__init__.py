@@ -3,18 +3,15 @@
     byhand experiment channels        # or list, or all
 
 A page of this folder is one experiment: `measure(lab)` computes a record, `report(record, page)`
-tells it. The parts they are made of: experiment.py says what an experiment is, lab.py what it works
-with, sweep.py what many have in common, statistics.py what several seeds allow to be said;
-workers.py does tasks side by side and keeps them, train.py is the task of training, record.py keeps
-records, run.py makes the folder and the page.
+tells it. lab/ is what all pages are made with, parts/ the arithmetic that single pages need.
 """
 
-from byhand.experiments.experiment import Experiment, Record, get, names
 from byhand.experiments.lab import FULL, QUICK, SCALES, SMOKE, Lab, Scale
-from byhand.experiments.run import Finished, apply, redrawn, run, write_all
-from byhand.experiments.statistics import Difference, deviation, difference, mean, say
-from byhand.experiments.train import Trained
-from byhand.experiments.workers import Workers
+from byhand.experiments.lab.experiment import Experiment, Record, get, names
+from byhand.experiments.lab.run import Finished, apply, redrawn, run, write_all
+from byhand.experiments.lab.statistics import Difference, deviation, difference, mean, say
+from byhand.experiments.lab.train import Trained
+from byhand.experiments.lab.workers import Workers
 
 __all__ = [
     "FULL",

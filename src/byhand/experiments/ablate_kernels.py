@@ -11,12 +11,12 @@ import numpy as np
 
 from byhand import evaluation, nn, plots
 from byhand.data import Splits
-from byhand.experiments import first_kernels, studies
-from byhand.experiments.experiment import Experiment, Record
-from byhand.experiments.first_kernels import contributions, rank_correlation
-from byhand.experiments.lab import Lab
-from byhand.experiments.statistics import NBSP, difference, mean, say
-from byhand.experiments.train import MODEL
+from byhand.experiments.lab import Lab, studies
+from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab.statistics import NBSP, difference, mean, say
+from byhand.experiments.lab.train import MODEL
+from byhand.experiments.parts import first_kernels
+from byhand.experiments.parts.first_kernels import contributions, rank_correlation
 from byhand.plots import Page
 from byhand.recipes import Network, get, prepare
 from byhand.recipes import settings as recipe_settings

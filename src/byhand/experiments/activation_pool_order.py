@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 
 from byhand import kernels, nn, plots
 from byhand.data import Splits
-from byhand.experiments import studies, sweep
-from byhand.experiments.experiment import Experiment, Record
-from byhand.experiments.lab import Lab
-from byhand.experiments.statistics import difference, say
-from byhand.experiments.timing import in_turns
+from byhand.experiments.lab import Lab, studies, sweep
+from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab.statistics import difference, say
+from byhand.experiments.lab.timing import in_turns
 from byhand.plots import Page
 from byhand.recipes import Network
 

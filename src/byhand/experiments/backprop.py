@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from byhand import nn, plots
 from byhand.errors import InputError
-from byhand.experiments import studies
-from byhand.experiments.experiment import Experiment, Record
-from byhand.experiments.lab import Lab
-from byhand.experiments.statistics import NBSP, say
-from byhand.experiments.traced import CHANNELS, EDGES, STEP, checked, drawn, told
+from byhand.experiments.lab import Lab, studies
+from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab.statistics import NBSP, say
+from byhand.experiments.parts.traced import CHANNELS, EDGES, STEP, checked, drawn, told
 from byhand.plots import Page
 from byhand.recipes import prepare
 

@@ -13,13 +13,12 @@ import numpy as np
 
 from byhand import optim, plots, recipes
 from byhand.data import Splits
-from byhand.experiments import studies
-from byhand.experiments.experiment import Experiment, Record
-from byhand.experiments.gradients import gradient_noise, slope
-from byhand.experiments.lab import Lab
-from byhand.experiments.statistics import NBSP, difference, mean, say
-from byhand.experiments.train import Trained, as_plain, from_plain
-from byhand.experiments.ways import verdict
+from byhand.experiments.lab import Lab, studies
+from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab.statistics import NBSP, difference, mean, say
+from byhand.experiments.lab.train import Trained, as_plain, from_plain
+from byhand.experiments.lab.ways import verdict
+from byhand.experiments.parts.gradients import gradient_noise, slope
 from byhand.plots import Page
 
 SIZES = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)

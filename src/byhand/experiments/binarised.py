@@ -11,13 +11,13 @@ import numpy as np
 
 from byhand import evaluation, nn, plots, recipes
 from byhand.data import Dataset, Splits
-from byhand.experiments import first_kernels, readings, studies
-from byhand.experiments.experiment import Experiment, Record
-from byhand.experiments.first_kernels import CONV
-from byhand.experiments.lab import Lab
-from byhand.experiments.rounding import alike, responses, ternary, with_kernels
-from byhand.experiments.statistics import difference, mean, say
-from byhand.experiments.train import MODEL
+from byhand.experiments.lab import Lab, studies
+from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab.statistics import difference, mean, say
+from byhand.experiments.lab.train import MODEL
+from byhand.experiments.parts import first_kernels, readings
+from byhand.experiments.parts.first_kernels import CONV
+from byhand.experiments.parts.rounding import alike, responses, ternary, with_kernels
 from byhand.optim import Constant
 from byhand.plots import Page
 from byhand.recipes import settings as recipe_settings

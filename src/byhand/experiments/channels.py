@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from byhand.experiments import studies, sweep
-from byhand.experiments.experiment import Experiment, Record
-from byhand.experiments.lab import Lab
-from byhand.experiments.statistics import difference, mean, say
+from byhand.experiments.lab import Lab, studies, sweep
+from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab.statistics import difference, mean, say
 from byhand.plots import Page
 from byhand.recipes import Network
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from byhand import plots
-from byhand.experiments import outcomes, readings, studies
-from byhand.experiments.experiment import Experiment, Record
-from byhand.experiments.lab import Lab
-from byhand.experiments.statistics import say
-from byhand.experiments.train import Trained
+from byhand.experiments.lab import Lab, outcomes, studies
+from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab.statistics import say
+from byhand.experiments.lab.train import Trained
+from byhand.experiments.parts import readings
 from byhand.plots import Page
 
 SEED = 1234

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from byhand import evaluation, plots
-from byhand.experiments import readings, studies
-from byhand.experiments.experiment import Experiment, Record
-from byhand.experiments.lab import Lab
-from byhand.experiments.statistics import difference, mean, say
+from byhand.experiments.lab import Lab, studies
+from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab.statistics import difference, mean, say
+from byhand.experiments.parts import readings
 from byhand.plots import Page
 
 Pair = tuple[str, str]  # label, read as

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from byhand import kernels, plots
 from byhand.errors import ByhandError
-from byhand.experiments import studies
-from byhand.experiments.experiment import Experiment, Record
-from byhand.experiments.lab import Lab
-from byhand.experiments.shared_steps import WARM, mpiexec, train_apart
-from byhand.experiments.statistics import say
-from byhand.experiments.train import as_plain
+from byhand.experiments.lab import Lab, studies
+from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab.statistics import say
+from byhand.experiments.lab.train import as_plain
+from byhand.experiments.parts.shared_steps import WARM, mpiexec, train_apart
 from byhand.plots import Page
 
 # (recipe, pictures in a batch, steps)

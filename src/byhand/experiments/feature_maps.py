@@ -10,10 +10,10 @@ import numpy as np
 from byhand import evaluation, plots
 from byhand.data import Dataset
 from byhand.errors import InputError
-from byhand.experiments import first_kernels, readings, studies
-from byhand.experiments.experiment import Experiment, Record
-from byhand.experiments.lab import Lab
-from byhand.experiments.statistics import difference, mean, say
+from byhand.experiments.lab import Lab, studies
+from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab.statistics import difference, mean, say
+from byhand.experiments.parts import first_kernels, readings
 from byhand.plots import Page
 
 CHANCE = 1000  # kernels drawn from a normal distribution, as He's initialisation draws them

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from byhand import nn, plots
 from byhand.data import Splits
-from byhand.experiments import studies, ways
-from byhand.experiments.experiment import Experiment, Record
-from byhand.experiments.lab import Lab
-from byhand.experiments.statistics import difference, mean
+from byhand.experiments.lab import Lab, studies, ways
+from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab.statistics import difference, mean
 from byhand.optim import SGD, Constant
 from byhand.plots import Page
 from byhand.recipes import Network, Recipe, get, prepare

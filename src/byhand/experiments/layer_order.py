@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from byhand.experiments import studies, ways
-from byhand.experiments.experiment import Experiment, Record
-from byhand.experiments.lab import Lab
-from byhand.experiments.statistics import Difference, difference, say
+from byhand.experiments.lab import Lab, studies, ways
+from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab.statistics import Difference, difference, say
 from byhand.optim import Adam, Constant
 from byhand.plots import Page
 from byhand.recipes import Network

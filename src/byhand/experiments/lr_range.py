@@ -17,12 +17,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from byhand import optim, plots, recipes, training
 from byhand.data import Splits
-from byhand.experiments import studies
-from byhand.experiments.experiment import Experiment, Record
-from byhand.experiments.lab import Lab
-from byhand.experiments.statistics import difference, mean, say
-from byhand.experiments.train import as_plain, from_plain
-from byhand.experiments.ways import verdict
+from byhand.experiments.lab import Lab, studies
+from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab.statistics import difference, mean, say
+from byhand.experiments.lab.train import as_plain, from_plain
+from byhand.experiments.lab.ways import verdict
 from byhand.plots import Page
 
 LOW, HIGH = 1e-6, 10.0  # the rates gone through

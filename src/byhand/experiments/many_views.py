@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from byhand import plots
 from byhand.data import Augmentation
-from byhand.experiments.experiment import Experiment, Record
 from byhand.experiments.lab import Lab
-from byhand.experiments.statistics import difference, more_or_less, say
-from byhand.experiments.train import MODEL, Trained
-from byhand.experiments.views import AVERAGES, best_amount, by_amount, by_views, views_of
+from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab.statistics import difference, more_or_less, say
+from byhand.experiments.lab.train import MODEL, Trained
+from byhand.experiments.parts.views import AVERAGES, best_amount, by_amount, by_views, views_of
 from byhand.plots import Page
 
 VIEWS = (1, 2, 4, 8, 16, 32)

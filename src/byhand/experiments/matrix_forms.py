@@ -12,12 +12,12 @@ import numpy as np
 
 from byhand import kernels, plots
 from byhand.data import Splits
-from byhand.experiments import matrices, studies
-from byhand.experiments.experiment import Experiment, Record
-from byhand.experiments.lab import Lab
-from byhand.experiments.matrices import BUILT, CORE, DENSE_LIMIT, KERNEL, NUMPY, PICTURE
-from byhand.experiments.statistics import NBSP
-from byhand.experiments.timing import in_turns
+from byhand.experiments.lab import Lab, studies
+from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab.statistics import NBSP
+from byhand.experiments.lab.timing import in_turns
+from byhand.experiments.parts import matrices
+from byhand.experiments.parts.matrices import BUILT, CORE, DENSE_LIMIT, KERNEL, NUMPY, PICTURE
 from byhand.plots import Page
 
 # (what, picture (C, H, W), weight (F, C, KH, KW), stride, padding): what is held to the kernels.

@@ -8,11 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from byhand import optim, plots
-from byhand.experiments import studies, ways
-from byhand.experiments.experiment import Experiment, Record
-from byhand.experiments.lab import Lab
-from byhand.experiments.statistics import difference, mean, say
-from byhand.experiments.train import Trained
+from byhand.experiments.lab import Lab, studies, ways
+from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab.statistics import difference, mean, say
+from byhand.experiments.lab.train import Trained
 from byhand.plots import Page
 from byhand.recipes import Recipe, prepare
 

@@ -7,11 +7,10 @@ from typing import Any
 
 from byhand import evaluation
 from byhand.data import Augmentation
-from byhand.experiments import studies, ways
-from byhand.experiments.experiment import Experiment, Record
-from byhand.experiments.lab import Lab
-from byhand.experiments.statistics import difference, mean, say
-from byhand.experiments.train import Trained
+from byhand.experiments.lab import Lab, studies, ways
+from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab.statistics import difference, mean, say
+from byhand.experiments.lab.train import Trained
 from byhand.optim import AdamW, Constant
 from byhand.plots import Page
 from byhand.recipes import Network, Recipe, prepare

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from byhand import optim, plots
-from byhand.experiments import studies, ways
-from byhand.experiments.experiment import Experiment, Record
-from byhand.experiments.lab import Lab
-from byhand.experiments.statistics import mean, say
+from byhand.experiments.lab import Lab, studies, ways
+from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab.statistics import mean, say
 from byhand.plots import Page
 from byhand.recipes import Network, Recipe, prepare
 

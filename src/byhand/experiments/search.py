@@ -23,11 +23,11 @@ import numpy as np
 from byhand import models, optim, plots, recipes, training
 from byhand.data import Splits
 from byhand.errors import InputError
-from byhand.experiments.experiment import Experiment, Record
 from byhand.experiments.lab import Lab
-from byhand.experiments.search_study import Study, masked
-from byhand.experiments.statistics import difference, say
-from byhand.experiments.train import as_plain, from_plain
+from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab.statistics import difference, say
+from byhand.experiments.lab.train import as_plain, from_plain
+from byhand.experiments.parts.search_study import Study, masked
 from byhand.plots import Page
 from byhand.recipes import Network, Recipe
 

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from byhand import plots
-from byhand.experiments import outcomes, readings, studies
-from byhand.experiments.experiment import Experiment, Record
-from byhand.experiments.lab import Lab
-from byhand.experiments.statistics import deviation, difference, mean, say
-from byhand.experiments.train import Trained
+from byhand.experiments.lab import Lab, outcomes, studies
+from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab.statistics import deviation, difference, mean, say
+from byhand.experiments.lab.train import Trained
+from byhand.experiments.parts import readings
 from byhand.plots import Page
 
 UNIFORM, HE = "uniform(−1, 1)", "He"

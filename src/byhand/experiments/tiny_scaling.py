@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from byhand import plots
-from byhand.experiments import outcomes, studies
-from byhand.experiments.experiment import Experiment, Record
-from byhand.experiments.lab import Lab
-from byhand.experiments.statistics import difference, mean, say
+from byhand.experiments.lab import Lab, outcomes, studies
+from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab.statistics import difference, mean, say
 from byhand.plots import Page
 from byhand.recipes import Network
 

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from byhand import kernels, plots
-from byhand.experiments import studies, sweep
-from byhand.experiments.experiment import Experiment, Record
-from byhand.experiments.lab import Lab
-from byhand.experiments.statistics import difference, say
+from byhand.experiments.lab import Lab, studies, sweep
+from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab.statistics import difference, say
 from byhand.plots import Page
 from byhand.recipes import Network
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from byhand import evaluation, nn
 from byhand.data import Augmentation, Dataset, Splits
-from byhand.experiments.statistics import mean
+from byhand.experiments.lab.statistics import mean
 from byhand.recipes import get, prepare
 from byhand.recipes import settings as recipe_settings
 

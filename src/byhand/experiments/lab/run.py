@@ -19,11 +19,10 @@ from typing import TYPE_CHECKING, Any
 from byhand import kernels, training
 from byhand.data import Splits
 from byhand.errors import InputError
-from byhand.experiments import record
-from byhand.experiments.experiment import Experiment
-from byhand.experiments.lab import FULL, SCALES, Lab, Scale, check_seeds
-from byhand.experiments.search_study import masked
-from byhand.experiments.workers import Workers
+from byhand.experiments.lab import FULL, SCALES, Lab, Scale, check_seeds, record
+from byhand.experiments.lab.experiment import Experiment
+from byhand.experiments.lab.workers import Workers
+from byhand.experiments.parts.search_study import masked
 from byhand.recipes.settings import read
 
 if TYPE_CHECKING:

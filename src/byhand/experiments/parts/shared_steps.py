@@ -1,8 +1,8 @@
 """Some steps of training in processes of their own: on so many threads, or on so many MPI ranks.
 
-`train_apart` writes a job into a folder and starts `python -m byhand.experiments.shared_steps` on
-it, under mpiexec where it is for several ranks. It is the training of `mpiexec -n 4 byhand train`,
-without the evaluation and the report.
+`train_apart` writes a job into a folder and starts `python -m` with this file on it, under mpiexec
+where it is for several ranks. It is the training of `mpiexec -n 4 byhand train`, without the
+evaluation and the report.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from byhand import kernels, recipes, training
 from byhand.data import Dataset, Splits
 from byhand.errors import ByhandError
-from byhand.experiments import record
-from byhand.experiments.train import from_plain
+from byhand.experiments.lab import record
+from byhand.experiments.lab.train import from_plain
 
 JOB, PICTURES, FOUND = "job.json", "pictures.npz", "found"
 LIMIT = 600.0  # seconds for one job

@@ -26,8 +26,8 @@ from typing import Any
 from byhand import kernels
 from byhand.data import Splits
 from byhand.errors import DataError
-from byhand.experiments import record
-from byhand.experiments.experiment import load_file
+from byhand.experiments.lab import record
+from byhand.experiments.lab.experiment import load_file
 from byhand.files import PARTIAL, jsonable, write_json
 
 # function(splits, folder, **arguments) gives plain values and arrays; the folder is the result's

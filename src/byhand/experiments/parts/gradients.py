@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from byhand import recipes
 from byhand.data import Batch, Splits, batches
-from byhand.experiments.train import from_plain
+from byhand.experiments.lab.train import from_plain
 from byhand.losses import loss_backward, loss_forward
 from byhand.nn.layer import backward, forward
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from byhand import kernels, nn
-from byhand.experiments.experiment import Record
+from byhand.experiments.lab.experiment import Record
 
 Array = NDArray[Any]
 

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 from byhand.data import Splits
 from byhand.errors import InputError
-from byhand.experiments import train as training_task
-from byhand.experiments.train import Trained
-from byhand.experiments.workers import Function, Task, Workers
+from byhand.experiments.lab import train as training_task
+from byhand.experiments.lab.train import Trained
+from byhand.experiments.lab.workers import Function, Task, Workers
 from byhand.recipes import Recipe, check, get
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from typing import Any
 
 from byhand import evaluation, nn, training
 from byhand.data import Splits
-from byhand.experiments.workers import Task
+from byhand.experiments.lab.workers import Task
 from byhand.recipes import Recipe, get, prepare, train
 from byhand.recipes import settings as recipe_settings
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from byhand.experiments.statistics import CONFIDENCE, deviation, mean
+from byhand.experiments.lab.statistics import CONFIDENCE, deviation, mean
 
 CHANCE = 0.2  # twice what guessing among ten digits gives
 SMALL = 0.1  # a deviation up to this share of the mean is called "about the same"

@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 
 from byhand import plots
-from byhand.experiments.experiment import Record
 from byhand.experiments.lab import Lab
-from byhand.experiments.statistics import Difference, difference, mean, more_or_less, say
-from byhand.experiments.train import Trained
+from byhand.experiments.lab.experiment import Record
+from byhand.experiments.lab.statistics import Difference, difference, mean, more_or_less, say
+from byhand.experiments.lab.train import Trained
 from byhand.plots import Page
 from byhand.recipes import Recipe, prepare
 

@@ -18,15 +18,10 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 
-# The pages of this folder that are no experiment.
-PARTS = ("__init__", "experiment", "first_kernels", "gradients", "lab", "matrices", "outcomes",
-         "readings", "record", "rounding", "run", "search_study", "shared_steps", "statistics",
-         "studies", "sweep", "timing", "traced", "train", "views", "ways", "workers")  # fmt: skip
-
 
 @dataclass(frozen=True)
 class Experiment:
-    """A page of this folder, or a user's own.
+    """A page of `byhand/experiments`, or a user's own.
 
     Args:
         name: as `byhand experiment NAME` takes it.
@@ -48,9 +43,9 @@ class Experiment:
 
 
 def names() -> tuple[str, ...]:
-    """The experiments there are: the pages of this folder that define `EXPERIMENT`."""
-    pages = sorted(p.stem for p in Path(__file__).parent.glob("*.py"))
-    return tuple(p for p in pages if p not in PARTS)
+    """The experiments there are: the pages of the folder above, each of which defines one."""
+    pages = sorted(p.stem for p in Path(__file__).parent.parent.glob("*.py"))
+    return tuple(p for p in pages if p != "__init__")
 
 
 def get(name: str | Path) -> Experiment:

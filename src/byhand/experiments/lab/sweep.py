@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from byhand import plots
-from byhand.experiments import statistics
-from byhand.experiments.experiment import Record
-from byhand.experiments.train import Trained
+from byhand.experiments.lab import statistics
+from byhand.experiments.lab.experiment import Record
+from byhand.experiments.lab.train import Trained
 from byhand.plots import Page
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from byhand import kernels, nn
-from byhand.experiments.first_kernels import LINEAR
+from byhand.experiments.parts.first_kernels import LINEAR
 from byhand.kernels import Key
 from byhand.nn.layer import Array
 

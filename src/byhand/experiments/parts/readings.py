@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from byhand import evaluation
 from byhand.data import Dataset
 from byhand.experiments.lab import Lab
-from byhand.experiments.train import Trained
+from byhand.experiments.lab.train import Trained
 from byhand.recipes import Network
 
 
