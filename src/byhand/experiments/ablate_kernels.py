@@ -112,8 +112,7 @@ def under(whole: Sequence[float], without: Sequence[float]) -> bool | None:
     """Whether taking kernels away puts the accuracy under the study's 98 %; None: not told."""
     if mean(whole) <= STUDY_WITHOUT:  # it is there already
         return None
-    sign = difference([STUDY_WITHOUT] * len(without), without).sign
-    return True if sign < 0 else False if sign > 0 else None
+    return difference([STUDY_WITHOUT] * len(without), without).is_less
 
 
 def report(record: Record, page: Page) -> None:
@@ -153,7 +152,7 @@ def report(record: Record, page: Page) -> None:
     )
     page.claim(
         "The network needs the kernels that people cannot explain.",
-        True if costs.sign < 0 else False if costs.sign > 0 else None,
+        costs.is_less,
         f"without the two hardest to explain, less with all: {costs.say()}; less without two "
         f"others: {against.say()}",
     )

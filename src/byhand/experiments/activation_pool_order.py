@@ -182,7 +182,7 @@ def report(record: Record, page: Page) -> None:
     )
     page.claim(
         "With average pooling the activation should come first.",
-        True if gained.sign > 0 else False if gained.sign < 0 else None,
+        gained.is_more,
         f"test accuracy with ReLU first less that with pooling first: {gained.say()}",
     )
     page.claim(

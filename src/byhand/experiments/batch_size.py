@@ -17,7 +17,6 @@ from byhand.experiments.lab import Lab, studies
 from byhand.experiments.lab.experiment import Experiment, Record
 from byhand.experiments.lab.statistics import NBSP, difference, mean, say
 from byhand.experiments.lab.train import Trained, as_plain, from_plain
-from byhand.experiments.lab.ways import verdict
 from byhand.experiments.parts.gradients import gradient_noise, slope
 from byhand.plots import Page
 
@@ -141,7 +140,7 @@ def _claims(record: Record, page: Page, rates: Sequence[float]) -> None:
     less = difference(noise[:, -1], noise[:, 0])
     page.claim(
         "A batch's gradient is noisy, and the smaller the batch the more.",
-        verdict(less),
+        less.is_more,
         f"noise with {sizes[0]} pictures less that with {sizes[-1]:,}: {less.say(2, False)} times "
         "the gradient's length",
     )
@@ -149,7 +148,7 @@ def _claims(record: Record, page: Page, rates: Sequence[float]) -> None:
     worse = difference(accuracy[SAME][i], accuracy[SAME][0])
     page.claim(
         "Too much noise keeps training from converging.",
-        None if i == 0 else verdict(worse, -1),
+        None if i == 0 else worse.is_less,
         f"at the same rate, validation accuracy with {sizes[0]} pictures less that with "
         f"{sizes[i]:,}, the best: {worse.say()}",
     )

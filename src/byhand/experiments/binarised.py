@@ -178,7 +178,7 @@ def report(record: Record, page: Page) -> None:
     )
     page.claim(
         "In a network of few parameters rounding costs accuracy.",
-        True if rounded.sign < 0 else False if rounded.sign > 0 else None,
+        rounded.is_less,
         f"all kernels rounded and scaled, against real ones: {rounded.say()}; with the last layer "
         f"trained on in both: {again.say()}",
     )

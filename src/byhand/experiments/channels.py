@@ -45,7 +45,7 @@ def report(record: Record, page: Page) -> None:
     more = difference(accuracy[2], accuracy[8])
     page.claim(
         "The more kernels, the higher the accuracy: 8 read better than 2.",
-        True if more.sign > 0 else False if more.sign < 0 else None,
+        more.is_more,
         f"accuracy with 8 less that with 2: {more.say()}",
     )
     slow = difference(accuracy[8], accuracy[24])
@@ -59,13 +59,13 @@ def report(record: Record, page: Page) -> None:
         worse = difference(accuracy[24], accuracy[many])
         page.claim(
             f"More than 24 kernels make it worse: {many} read less well than 24.",
-            True if worse.sign < 0 else False if worse.sign > 0 else None,
+            worse.is_less,
             f"accuracy with {many} less that with 24: {worse.say()}",
         )
         grown = difference(loss[24], loss[many])
         page.claim(
             f"The loss grows when there are too many: {many} against 24.",
-            True if grown.sign > 0 else False if grown.sign < 0 else None,
+            grown.is_more,
             f"loss with {many} less that with 24: {grown.say(4, percent=False)}",
         )
     sweep.curves(record, page, "number of kernels", STUDY_ACCURACY, STUDY_LOSS, log_x=True)

@@ -120,7 +120,7 @@ def _judge(
         f"{_said(pair)} is "
         + ("the most frequent mistake" if place == 1 else f"among the {place} most frequent")
         + f" ({times} times).",
-        True if ahead.sign > 0 else False if ahead.sign < 0 else None,
+        ahead.is_more,
         f"{say(counts[pair], 1, percent=False)} times, place {order.index(pair) + 1} of "
         f"{len(order)}; less {_said(rival)}: {ahead.say(1, percent=False)}",
     )

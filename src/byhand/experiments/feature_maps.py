@@ -101,14 +101,14 @@ def report(record: Record, page: Page) -> None:
     half = difference([each / 2] * len(directed), directed)
     page.claim(
         f"Most kernels take edges or outlines in one direction ({STUDY_EDGES} of 8).",
-        True if half.sign > 0 else False if half.sign < 0 else None,
+        half.is_more,
         f"edges and lines: {say(directed, 1, percent=False)} of {each}; more than half of them: "
         f"{half.say(1, percent=False)}",
     )
     page.claim(
         "What a kernel has learnt to look for can be seen in it: it is more like one thing than "
         "chance makes it.",
-        True if more.sign > 0 else False if more.sign < 0 else None,
+        more.is_more,
         f"share of a kernel's energy that the best word explains, less that of kernels of chance: "
         f"{more.say(0)}",
     )

@@ -147,7 +147,7 @@ def _claims(record: Record, page: Page, never: Mapping[str, int]) -> None:
         page.claim(
             f"With ReLU, He's start keeps the scale of {said} steadier than other starts.",
             ways.all_of(
-                ways.verdict(difference(np.abs(drifts[HE]), np.abs(drifts[way]))) for way in others
+                difference(np.abs(drifts[HE]), np.abs(drifts[way])).is_more for way in others
             ),
             f"{where} change by a factor of "
             + ", ".join(f"{2 ** (sign * mean(d)):.2g} ({way})" for way, d in drifts.items()),

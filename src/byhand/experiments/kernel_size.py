@@ -39,7 +39,7 @@ def report(record: Record, page: Page) -> None:
         more = difference(accuracy[a], accuracy[b])
         page.claim(
             f"{b}×{b} kernels read better than {a}×{a}.",
-            True if more.sign > 0 else False if more.sign < 0 else None,
+            more.is_more,
             f"accuracy {more.say()}; loss {difference(loss[a], loss[b]).say(4, percent=False)}",
         )
     sweep.curves(record, page, "side of the kernel, in pixels", STUDY_ACCURACY, STUDY_LOSS)

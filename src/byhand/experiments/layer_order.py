@@ -108,7 +108,7 @@ def _claims(record: Record, page: Page) -> None:
         found = ways.pair(record, less, more)
         page.claim(
             said,
-            ways.verdict(found),
+            found.is_more,
             f"“{more}” {say(accuracy[more])}, “{less}” {say(accuracy[less])}: {found.say()}",
         )
 
@@ -119,7 +119,7 @@ def _claims(record: Record, page: Page) -> None:
     faster = difference(first[PLAIN], first[NORM])
     page.claim(
         "Batch norm makes training converge faster.",
-        ways.verdict(faster, -1),
+        faster.is_less,
         f"validation loss after the first epoch, with it less without: {faster.say(3, False)}",
     )
     claim("Batch norm helps against overfitting.", PLAIN, NORM)
@@ -136,7 +136,7 @@ def _claims(record: Record, page: Page) -> None:
     more_than = {way: ways.pair(record, way, BOTH) for way in OTHERS}
     page.claim(
         f"Where they are, the order is {BOTH}.",
-        ways.all_of(ways.verdict(more) for more in more_than.values()),
+        ways.all_of(more.is_more for more in more_than.values()),
         f"{say(accuracy[BOTH])}; "
         + "; ".join(f"“{w}” {say(accuracy[w])}: {m.say()}" for w, m in more_than.items()),
     )

@@ -21,7 +21,6 @@ from byhand.experiments.lab import Lab, studies
 from byhand.experiments.lab.experiment import Experiment, Record
 from byhand.experiments.lab.statistics import difference, mean, say
 from byhand.experiments.lab.train import as_plain, from_plain
-from byhand.experiments.lab.ways import verdict
 from byhand.plots import Page
 
 LOW, HIGH = 1e-6, 10.0  # the rates gone through
@@ -139,7 +138,7 @@ def report(record: Record, page: Page) -> None:
     slow = difference(accuracy[0], accuracy[1])
     page.claim(
         "With too small a rate training is slow.",
-        verdict(slow),
+        slow.is_more,
         f"after {epochs}, validation accuracy at {tried[1]:g} less that at {tried[0]:g}, a tenth: "
         f"{slow.say()}",
     )

@@ -95,7 +95,7 @@ def report(record: Record, page: Page) -> None:
     again = difference(record["anyway"], record["again"])
     page.claim(
         "What it misreads are hard pictures, a real test of a network.",
-        True if again.sign > 0 else False if again.sign < 0 else None,
+        again.is_more,
         f"a picture that one seed misreads another misreads with {say(record['again'], 1)}, any "
         f"picture with {say(record['anyway'])}: {again.say(1)}",
     )

@@ -123,7 +123,7 @@ def _claims(record: Record, page: Page) -> None:
     faster = difference(first["SGD"], first["momentum"])
     page.claim(
         "Momentum speeds plain SGD up.",
-        ways.verdict(faster, -1),
+        faster.is_less,
         f"training loss of the first epoch, with momentum less without: "
         f"{faster.say(3, percent=False)}",
     )
@@ -132,7 +132,7 @@ def _claims(record: Record, page: Page) -> None:
     more = difference(between, within[1])
     page.claim(
         "Of all settings the learning rate matters most.",
-        ways.verdict(more),
+        more.is_more,
         f"among the rates tried for {within[0]}, which minds them least, validation accuracy "
         f"differs by {say(within[1], 1)}, among {len(choosing)} optimisers at their best rates by "
         f"{say(between, 1)}: {more.say(1)}",

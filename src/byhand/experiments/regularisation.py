@@ -112,7 +112,7 @@ def _claims(record: Record, page: Page) -> None:
         better, less = ways.pair(record, NOTHING, way), difference(gap[NOTHING], gap[way])
         page.claim(
             f"{way.capitalize()} lessens overfitting: it narrows the gap and reads better.",
-            ways.all_of((ways.verdict(less, -1), ways.verdict(better))),
+            ways.all_of((less.is_less, better.is_more)),
             f"the gap changes by {less.say()}; test accuracy {say(accuracy[way])} instead of "
             f"{say(accuracy[NOTHING])}: {better.say()}",
         )
@@ -120,7 +120,7 @@ def _claims(record: Record, page: Page) -> None:
     faster = difference(first[NOTHING], first[NORM])
     page.claim(
         "Batch norm makes training converge faster.",
-        ways.verdict(faster, -1),
+        faster.is_less,
         f"validation loss after the first epoch, with it less without: {faster.say(3, False)}",
     )
 

@@ -85,7 +85,7 @@ def _claims(record: Record, page: Page) -> None:
         found = ways.pair(record, less, more)
         page.claim(
             said,
-            ways.verdict(found),
+            found.is_more,
             f"{say(accuracy[more])} against {say(accuracy[less])}: {found.say()}",
         )
 

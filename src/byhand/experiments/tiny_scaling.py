@@ -130,7 +130,7 @@ def report(record: Record, page: Page) -> None:
 def _judge(page: Page, said: str, before: list[float], after: list[float], how: str) -> None:
     """A claim that something raises the accuracy."""
     more = difference(before, after)
-    holds = True if more.sign > 0 else False if more.sign < 0 else None
+    holds = more.is_more
     page.claim(said, holds, f"{how}: {more.say(1)}")
 
 

@@ -171,7 +171,7 @@ def report(record: Record, page: Page) -> None:
         ("Two layers of eight 3×3 kernels read better than one of eight 5×5.",
          wide, "that of eight 5×5"),
     ):  # fmt: skip
-        holds = True if more.sign > 0 else False if more.sign < 0 else None
+        holds = more.is_more
         page.claim(said, holds, f"test accuracy less {against}: {more.say()}")
     _picture(record, page)
     _kernels(record, page)

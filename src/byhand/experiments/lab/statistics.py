@@ -61,6 +61,16 @@ class Difference:
             return 0
         return (self.low > 0) - (self.high < 0)
 
+    @property
+    def is_more(self) -> bool | None:
+        """Whether b is more than a; None where the seeds do not tell."""
+        return None if self.sign == 0 else self.sign > 0
+
+    @property
+    def is_less(self) -> bool | None:
+        """Whether b is less than a; None where the seeds do not tell."""
+        return None if self.sign == 0 else self.sign < 0
+
     def say(self, digits: int = 2, percent: bool = True) -> str:
         """The difference with its interval: "+0.12 points (95 % interval +0.03 to +0.21)"."""
         scale, unit = (100.0, " points") if percent else (1.0, "")

@@ -83,11 +83,6 @@ def pair(record: Record, less: str, more: str, what: str = "test_accuracy") -> D
     return difference(record[what][less], record[what][more])
 
 
-def verdict(found: Difference, sign: int = 1) -> bool | None:
-    """Whether the difference has this sign; None where the seeds do not tell."""
-    return None if found.sign == 0 else found.sign == sign
-
-
 def all_of(verdicts: Iterable[bool | None]) -> bool | None:
     """True where all are, False where one is false, None where it cannot be told."""
     found = list(verdicts)
