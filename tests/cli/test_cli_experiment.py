@@ -140,6 +140,42 @@ def replace_name(page, name):
     return replace(page, name=str(name))
 
 
+def test_where_one_of_all_fails_the_others_are_done_and_told(
+    blob_data, tmp_path, capsys, monkeypatch, mine
+):
+    from dataclasses import replace
+
+    from byhand.errors import InputError
+
+    def broken(lab):
+        raise InputError("this one needs something")
+
+    page = experiments.get(mine)
+    pages = {"broken": replace(page, name="broken", measure=broken), "mine": page}
+    monkeypatch.setattr("byhand.experiments.names", lambda: tuple(pages))
+    monkeypatch.setattr("byhand.experiments.get", lambda name: pages[name])
+    assert run("all", "--smoke", "--data", blob_data) == 1
+    said = capsys.readouterr()
+    assert "broken: this one needs something" in said.err
+    text = (tmp_path / "runs/experiments/smoke/report.html").read_text()
+    assert 'id="mine"' in text
+    assert 'id="broken"' not in text
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_a_sentence(mine, blob_data, tmp_path, capsys):
+    (tmp_path / "runs").write_text("a file")
+    assert run(mine, "--smoke", "--data", blob_data) == 1
+    said = capsys.readouterr().err
+    assert "cannot make a folder in runs/experiments/trainings" in said
+    assert "--out" in said
+
+
+def test_the_page_says_the_command_that_was_given(mine, blob_data, tmp_path):
+    assert run(mine, "--smoke", "--data", blob_data) == 0
+    text = (tmp_path / "runs/experiments/smoke/mine/report.html").read_text()
+    assert f"byhand experiment {mine} --smoke --data {blob_data}" in text
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from byhand import nn
+from byhand.errors import ByhandError
 from byhand.evaluation import inspect
 
 
@@ -68,3 +69,19 @@ def test_weights_that_are_not_finite_are_not_described():
     model = convolutional()
     model.parameters()["0.weight"][0] = np.nan
     assert inspect(model).kernels == ()
+
+
+def test_a_picture_goes_through_the_model_once(monkeypatch):
+    traced = []
+    trace = nn.trace
+    monkeypatch.setattr(nn, "trace", lambda *given: traced.append(trace(*given)) or traced[-1])
+    inspect(convolutional(), PICTURE, 3)
+    assert len(traced) == 1
+
+
+@pytest.mark.parametrize("weight", [np.nan, np.inf, 1e38])
+def test_a_model_whose_outputs_are_not_finite_is_told_of(weight):
+    model = made(nn.Flatten(), nn.Linear(144, 10))
+    model.flat[:] = weight
+    with pytest.raises(ByhandError, match="not finite"):
+        inspect(model, np.ones((12, 12), np.float32), 3)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+import blobs
 from byhand.data import Dataset
 from byhand.evaluation import mean_cross_entropy
-from byhand.experiments import classification_report, confusion, many_views, mistakes
+from byhand.experiments import Workers, classification_report, confusion, many_views, mistakes
 from byhand.experiments.parts import readings, views
 from experiments.telling import Unsaved, verdict
 
@@ -242,6 +244,16 @@ def test_a_view_that_is_certain_and_wrong_has_a_finite_loss():
 def test_the_amount_is_the_one_of_least_validation_loss_over_the_seeds_and_never_none():
     losses = [[0.01, 0.3, 0.2, 0.5], [0.01, 0.1, 0.15, 0.5]]
     assert views.best_amount(losses, [0.0, 0.5, 1.0, 2.0]) == 1.0
+
+
+def test_readings_are_found_again_where_the_folder_was_moved(lab, tmp_path):
+    splits = blobs.splits(120, 40, size=28)  # lenet5 needs pictures of MNIST's size
+    here, there = tmp_path / "here", tmp_path / "there"
+    many_views.measure(replace(lab, splits=splits, workers=Workers(splits, here, jobs=1)))
+    here.rename(there)
+    again = Workers(splits, there, jobs=1)
+    many_views.measure(replace(lab, splits=splits, workers=again))
+    assert again.done == set()
 
 
 def test_what_views_gain_is_said_by_the_seeds(tmp_path):

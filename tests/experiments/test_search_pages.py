@@ -51,24 +51,23 @@ def test_the_suggested_rate_is_a_tenth_of_that_of_the_least_loss():
 
 @pytest.fixture
 def swept(splits, tmp_path):
-    def sweep(**changes):
+    def sweep(high, **changes):
         recipe = plain("one_conv", epochs=None, optimiser=optim.SGD(), **changes)
-        return lr_range.sweep_rates(splits, tmp_path, recipe, seed=0)
+        return lr_range.sweep_rates(splits, tmp_path, recipe, seed=0, low=1e-6, high=high)
 
     return sweep
 
 
-def test_the_range_test_stops_where_the_loss_is_blown_up(swept, monkeypatch):
-    monkeypatch.setattr(lr_range, "HIGH", 1e6)  # blobs bear a rate of 10
-    found = swept(steps=120, batch_size=20)
+def test_the_range_test_stops_where_the_loss_is_blown_up(swept):
+    found = swept(high=1e6, steps=120, batch_size=20)  # blobs bear a rate of 10
     assert found["blown"]
     assert 40 < len(found["losses"]) < 110
     assert min(found["losses"]) < 0.5 * found["losses"][0]
+    assert found["rates"] == pytest.approx(np.geomspace(1e-6, 1e6, 120))  # of all steps
 
 
-def test_the_range_test_stops_nowhere_while_the_rate_is_small(swept, monkeypatch):
-    monkeypatch.setattr(lr_range, "HIGH", 1e-4)
-    found = swept(steps=30, batch_size=20)
+def test_the_range_test_stops_nowhere_while_the_rate_is_small(swept):
+    found = swept(high=1e-4, steps=30, batch_size=20)
     assert not found["blown"]
     assert len(found["losses"]) == 30
 
@@ -99,6 +98,15 @@ def range_record(slow=0.5, blown=(True, True, True)):
 def test_the_figures_decide_what_is_said_of_rates(tmp_path, change, verdicts):
     page = told(get("lr_range"), range_record(**change), tmp_path)
     assert [claim.holds for claim in page.claims] == verdicts
+
+
+def test_one_seed_settles_nothing_of_rates(tmp_path):
+    record = range_record(blown=(True,))
+    record |= {"seeds": [0], "smoothed": record["smoothed"][:1]}
+    record["accuracy"] = [row[:1] for row in record["accuracy"]]
+    page = told(get("lr_range"), record, tmp_path)
+    assert [claim.holds for claim in page.claims] == [None, None]
+    assert "over 1 seed)" in page.conclusions[0]
 
 
 def test_the_conclusion_says_whether_the_suggested_rate_was_the_best(tmp_path):
@@ -175,7 +183,7 @@ def shared_record(two=(0.01, 0.011, 0.012), loss=1.0):
     found = [way([0.02, 0.021, 0.022], [2.0, 1.0, 0.5], [1.0, 2.0]),
              way(list(two), [2.0, loss, 0.75], [1.0, 2.5])]  # fmt: skip
     return {"cases": [["lenet5", 64, 3]], "ways": [[1, 1], [2, 1]], "cores": 2, "repeats": 3,
-            "problem": "", **data_parallel.compared(found, [64])}  # fmt: skip
+            "problem": "", "missing": [], **data_parallel.compared(found, [64])}  # fmt: skip
 
 
 def test_ways_are_compared_with_one_thread():
@@ -214,15 +222,24 @@ def test_a_difference_is_called_rounding_only_where_it_is_small(tmp_path, loss, 
     assert said in page.conclusions[1]
 
 
+def test_the_largest_difference_is_that_of_any_step(tmp_path):
+    record = shared_record()
+    record["loss_apart"] = [[np.zeros(3), np.array([0, 0.5, 0.25])]]
+    assert "at any step it is within 5.0e-01" in told(
+        get("data_parallel"), record, tmp_path
+    ).conclusions[1]  # fmt: skip
+
+
 def test_the_same_bits_are_called_so(tmp_path):
     record = {**shared_record(), "last_apart": [[0.0, 0.0]]}
     assert "same bits" in told(get("data_parallel"), record, tmp_path).conclusions[1]
 
 
 def test_the_page_says_where_ranks_could_not_be_measured(tmp_path):
-    record = {**shared_record(), "problem": "there is no mpiexec; pip install byhand[mpi]"}
-    page = told(get("data_parallel"), record, tmp_path)
-    assert any("there is no mpiexec" in said for said in page.conclusions)
+    record = {**shared_record(), "ways": [[1, 1], [1, 2]], "problem": "4 ranks did not train"}
+    for missing, said in (([4], "4 MPI ranks were"), ([2, 4], "2 and 4 MPI ranks were")):
+        page = told(get("data_parallel"), {**record, "missing": missing}, tmp_path)
+        assert f"{said} not measured: 4 ranks did not train." in page.conclusions
 
 
 def test_without_mpiexec_only_threads_are_measured(lab, tmp_path, monkeypatch):
@@ -237,6 +254,7 @@ def test_without_mpiexec_only_threads_are_measured(lab, tmp_path, monkeypatch):
     found = data_parallel.measure(lab)
     assert all(ranks == 1 for _, ranks in found["ways"])
     assert found["problem"] == "there is no mpiexec"
+    assert found["missing"] == [2]
 
 
 def test_ranks_train_as_one_thread_does(tmp_path):
@@ -262,3 +280,9 @@ def test_processes_that_fail_are_told_of(tmp_path, splits):
     job["model"] = "nonsense"
     with pytest.raises(ByhandError, match=r"1 process of 1 thread .*nonsense"):
         shared_steps.train_apart(splits, tmp_path, [job], 0, 1, 1, 1)
+
+
+def test_what_failed_processes_said_last_is_a_line_of_words():
+    said = "Traceback\nOSError: no room.\n-------\n\n"
+    assert shared_steps.last_words(said) == "OSError: no room"
+    assert shared_steps.last_words("---\n") == shared_steps.last_words("") == "it said nothing"

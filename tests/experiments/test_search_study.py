@@ -8,10 +8,11 @@ import pytest
 
 from byhand import optim, recipes
 from byhand.errors import InputError
-from byhand.experiments import Experiment, get, search
-from byhand.experiments.lab import run
+from byhand.experiments import Experiment, get, run, search
+from byhand.experiments.lab.secrets import masked
 from byhand.experiments.lab.train import as_plain
-from byhand.experiments.parts.search_study import Study, masked
+from byhand.experiments.parts.search_study import Study
+from experiments.telling import Unsaved
 
 SPACE = {"rate": (1e-4, 0.1), "kernels": [4, 8]}
 
@@ -119,6 +120,44 @@ def test_the_best_trial_is_the_first_of_the_highest_whole_ones():
     assert search.best_of(trials)["number"] == 2
     with pytest.raises(InputError, match="no trial"):
         search.best_of(trials[1:2])
+
+
+def search_record(n_seeds=3):
+    """Three trials, of which the first was stopped early and the last is the best."""
+    trials = [
+        {"number": i, "pruned": i == 0, "values": values, "ours": True, "diverged": False,
+         "settings": {"rate": 0.01, "batch_size": 32, "kernels": 8}}
+        for i, values in enumerate(([0.99], [0.8, 0.9], [0.9, 0.98]))
+    ]  # fmt: skip
+    accuracy = {"found": [0.98] * n_seeds, "own": [0.97] * n_seeds}
+    return {"study": "s", "storage": "study.db", "trials": trials, "unfinished": 0,
+            "importance": {}, "best": trials[2], "epochs": {"trial": 1, "end": 2}, "together": 2,
+            "seeds": list(range(n_seeds)), "test_accuracy": accuracy,
+            "parameters": {"found": 9, "own": 9}, "own": "its own"}  # fmt: skip
+
+
+def test_trials_are_numbered_alike_all_over_the_page_and_whole_ones_come_first(
+    tmp_path, monkeypatch
+):
+    drawn = []
+    xy = search.plots.xy
+    monkeypatch.setattr(search.plots, "xy", lambda series, *a, **k: drawn.append(series) or
+                        xy(series, *a, **k))  # fmt: skip
+    page = Unsaved(tmp_path)
+    search.report(search_record(), page)
+    assert "Of 3 trials, 1 of them stopped early, the best is number 3:" in page.conclusions[0]
+    assert list(drawn[0]["best so far"][0]) == [1, 2, 3]
+    tables = [block.values for block in page.blocks if block.kind == "table"]
+    assert [row[0] for row in tables[-1]["rows"]] == ["3", "2", "1"]
+    assert tables[-1]["caption"] == "The best 3 trials, those that were stopped early last."
+
+
+def test_one_seed_is_not_called_seeds(tmp_path):
+    page = Unsaved(tmp_path)
+    search.report(search_record(1), page)
+    assert "after 1 epoch." in page.conclusions[0]
+    (note,) = [block.values["text"] for block in page.blocks if block.kind == "note"]
+    assert "over 1 seed." in note
 
 
 def test_the_command_trains_with_the_settings_of_the_trial():

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from byhand.experiments import difference, say
-from byhand.experiments.lab.statistics import deviation, mean
+from byhand.experiments.lab.statistics import counted, deviation, mean
 
 
 def test_mean_and_deviation_leave_out_what_is_no_number():
@@ -60,3 +60,21 @@ def test_a_difference_is_said_in_points_with_a_true_minus():
     said = difference([0.99, 0.98], [0.98, 0.96]).say()
     assert said.startswith("−1.50 points (95\u00a0% interval ")
     assert "-" not in said
+
+
+def test_two_seeds_that_agree_by_chance_tell_nothing():
+    assert difference([0.5, 0.6], [0.75, 0.85]).sign == 0
+    three = difference([0.5, 0.25, 0.5], [0.75, 0.5, 0.75])
+    assert (three.is_more, three.is_less) == (True, False)
+    assert difference([0.75, 0.5, 0.75], [0.5, 0.25, 0.5]).is_less is True
+    assert difference([0.5], [0.25]).is_less is None
+
+
+def test_where_no_pair_is_left_that_is_said():
+    assert difference([None], [0.5]).say() == "no two runs to compare"
+
+
+def test_things_are_counted():
+    assert (counted(1, "seed"), counted(0, "seed"), counted(1024, "picture")) == (
+        "1 seed", "0 seeds", "1,024 pictures",
+    )  # fmt: skip

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -11,144 +9,14 @@ import pytest
 
 from byhand import kernels, models, nn
 from byhand.experiments import initialisers, layer_order, optimisers, regularisation, schedules
-from byhand.experiments.lab import train, ways
+from byhand.experiments.lab import train
 from byhand.experiments.lab.statistics import Difference
-from experiments.telling import Unsaved, verdict, verdicts
+from experiments.by_hand import record, told
+from experiments.telling import verdict, verdicts
 
 UP = Difference(0.1, 0.05, 0.15, 5)
 DOWN = Difference(-0.1, -0.15, -0.05, 5)
 UNCLEAR = Difference(0.0, -0.1, 0.1, 5)
-
-
-@dataclass
-class Run:
-    """As much of a training's result as a record is made of."""
-
-    seed: int
-    losses: list[float]
-    test_accuracy: float = 0.9
-    test_loss: float = 0.3
-    diverged: str = ""
-    parameters: int = 10
-    epochs: list[int] = field(init=False)
-
-    def __post_init__(self):
-        self.epochs = list(range(len(self.losses)))
-
-    def curve(self, name):
-        return self.losses
-
-
-def record(accuracy, first=None, seeds=3, **more):
-    """A record of three epochs: means by way, and the losses of its first epoch (1 if not given).
-
-    Seed s has s thousandths more, so that differences between ways are the same in all seeds.
-    """
-    first = first or {}
-    runs = {
-        way: [Run(s, [first.get(way, 1.0), 0.5, 0.25], value + s / 1000) for s in range(seeds)]
-        for way, value in accuracy.items()
-    }
-    return {**ways.measured(runs, 10, 900), **more}
-
-
-def told(page_of, values, tmp_path):
-    page = Unsaved(tmp_path)
-    page_of.report(values, page)
-    return page
-
-
-# ways
-
-
-def test_a_run_that_diverged_counts_as_a_guess_and_ends_the_curve_early():
-    found = ways.measured(
-        {
-            "good": [Run(0, [0.5, 0.4]), Run(1, [0.6, 0.5])],
-            "bad": [Run(0, [0.9], math.nan, math.nan, "NaN"), Run(1, [0.7, 0.6], 0.8)],
-        },
-        classes=4,
-        pictures=900,
-    )
-    assert found["test_accuracy"] == {"good": [0.9, 0.9], "bad": [0.25, 0.8]}
-    assert found["diverged"] == {"good": 0, "bad": 1}
-    assert found["epochs"] == [1, 2]
-    assert ways.at_epoch(found, "train_loss", "bad", 1) == [0.9, 0.7]
-    assert np.isnan(ways.at_epoch(found, "train_loss", "bad", 2)).tolist() == [True, False]
-    assert ways.at_epoch(found, "train_loss", "bad", -1) == [0.9, 0.6]  # as far as each came
-    assert ways.ended(found, "bad") == "1 of 2 diverged"
-    assert ways.ended(found, "good") == "none"
-
-
-def test_a_record_of_runs_that_all_diverged_at_once_can_be_told(tmp_path):
-    broken = Run(0, [], math.nan, math.nan, "NaN")
-    found = ways.measured({"a": [broken], "b": [broken]}, classes=10, pictures=9)
-    page = Unsaved(tmp_path)
-    ways.conclude(found, page)
-    ways.table(found, page, "way")
-    ways.curves(found, page, "train_loss")
-    ways.compared(found, page)
-    ways.against(found, page, "a")
-    assert [name for name, _ in page.figures] == ["test_accuracy"]
-    assert ways.ended(found, "a") == "1 of 1 diverged"
-
-
-def test_a_run_that_reads_no_better_than_a_guess_is_at_chance():
-    found = ways.measured({"a": [Run(0, [2.3], 0.11), Run(1, [0.1], 0.97)]}, 10, 900)
-    assert ways.ended(found, "a") == "1 of 2 at chance"
-
-
-def test_a_verdict_needs_a_difference_that_the_seeds_tell():
-    assert [ways.verdict(d) for d in (UP, DOWN, UNCLEAR)] == [True, False, None]
-    assert [ways.verdict(d, -1) for d in (UP, DOWN, UNCLEAR)] == [False, True, None]
-
-
-@pytest.mark.parametrize(
-    ("verdicts", "together"),
-    [([True, True], True), ([True, None], None), ([None, False], False), ([True, False], False)],
-)
-def test_all_of_several_verdicts_hold_or_one_does_not(verdicts, together):
-    assert ways.all_of(verdicts) is together
-
-
-@pytest.mark.parametrize(
-    ("accuracy", "said"),
-    [
-        ({"a": [0.9, 0.91, 0.92], "b": [0.8, 0.81, 0.821]}, "tell it from every other"),
-        ({"a": [0.9, 0.92, 0.91], "b": [0.92, 0.9, 0.9]}, "tell it from none of the others"),
-        (
-            {"a": [0.9, 0.92, 0.91], "b": [0.92, 0.9, 0.9], "c": [0.1, 0.12, 0.11]},
-            "do not tell it from b.",
-        ),
-        (
-            {"a": [0.9, 0.92, 0.91], "b": [0.92, 0.9, 0.9], "c": [0.92, 0.9, 0.89],
-             "d": [0.1, 0.12, 0.11]},
-            "tell it only from d.",
-        ),
-    ],
-)  # fmt: skip
-def test_the_conclusion_names_the_ways_that_the_seeds_do_not_tell_apart(accuracy, said, tmp_path):
-    found = {"ways": list(reversed(accuracy)), "seeds": [0, 1, 2], "test_accuracy": accuracy}
-    page = Unsaved(tmp_path)
-    ways.conclude(found, page)
-    (text,) = page.conclusions
-    assert said in text
-    assert text.startswith("The highest mean test accuracy is that of a, ")
-    assert f"The lowest is that of {list(accuracy)[-1]}, " in text
-
-
-def test_the_table_against_a_way_has_a_row_for_each_other_and_says_what_the_seeds_tell(tmp_path):
-    found = {
-        "ways": ["base", "more", "less", "same"],
-        "test_accuracy": {"base": [0.5, 0.6, 0.7], "more": [0.6, 0.7, 0.81],
-                          "less": [0.4, 0.5, 0.61], "same": [0.6, 0.5, 0.7]},
-    }  # fmt: skip
-    page = Unsaved(tmp_path)
-    ways.against(found, page, "base")
-    rows = page.blocks[-1].values["rows"]
-    assert [(row[0], row[-1]) for row in rows] == [
-        ("more", "more"), ("less", "less"), ("same", "cannot be told"),
-    ]  # fmt: skip
 
 
 # optimisers
@@ -400,9 +268,29 @@ def test_the_advice_is_judged_by_who_reads_better(tmp_path):
     assert verdict(page, "begins with a convolution") is False
     assert verdict(page, "converge") is True
     assert verdict(page, "before ReLU") is True
-    assert verdict(page, "overfitting", "Batch norm") is True
-    assert verdict(page, "overfitting", "Dropout") is None
+    assert verdict(page, "With batch norm") is True
+    assert verdict(page, "With dropout") is None
     assert verdict(page, "among the convolutions") is True
     assert verdict(page, "not used together") is False
     assert verdict(page, "Where they are") is False
     assert "bear out 4, contradict 3 and do not settle 1" in page.conclusions[-1]
+
+
+@pytest.mark.parametrize(
+    ("among", "drop", "holds"), [(0.8, 0.9, True), (0.93, 0.95, False), (0.9, 0.95, None)]
+)
+def test_dropout_among_convolutions_must_read_worse_than_none_too(among, drop, holds, tmp_path):
+    accuracy = dict.fromkeys(layer_order.LAYERS, 0.9)
+    accuracy |= {layer_order.DROP: drop, layer_order.DROP_CONV: among}
+    page = told(layer_order, record(accuracy), tmp_path)
+    assert verdict(page, "among the convolutions") is holds
+
+
+def test_every_difference_of_orders_says_which_is_taken_from_which(tmp_path):
+    accuracy = dict.fromkeys(layer_order.LAYERS, 0.9)
+    accuracy |= {layer_order.BOTH: 0.93, layer_order.DROP: 0.95}
+    page = told(layer_order, record(accuracy), tmp_path)
+    (together,) = [c.evidence for c in page.claims if "not used together" in c.said]
+    (order,) = [c.evidence for c in page.claims if "Where they are" in c.said]
+    assert f"“{layer_order.DROP}” less “{layer_order.BOTH}”: +2.00 points" in together
+    assert f"“{layer_order.BOTH}” less “{layer_order.OTHERS[0]}”: +3.00 points" in order

@@ -7,6 +7,7 @@ import pytest
 
 import blobs
 from byhand import kernels
+from byhand.errors import InputError
 from byhand.experiments import Workers
 from byhand.experiments.lab import record
 from byhand.experiments.lab.workers import Task
@@ -110,18 +111,46 @@ def test_a_task_alone_may_use_all_threads_and_leaves_them_as_they_were(tmp_path,
     before = kernels.threads()
     with Workers(splits, tmp_path, jobs=1) as workers:
         workers.threads = 2
-        alone, beside = (
-            Task(threads_in_use, {"alone": True}),
-            Task(threads_in_use, {"alone": False}),
-        )
-        list(workers.run([alone], alone=True))
-        list(workers.run([beside]))
+        alone, beside = (Task(threads_in_use, {}, alone) for alone in (True, False))
+        assert sorted(workers.run([alone, beside])) == [0, 1]
         assert workers.result(alone)["threads"] == 2
         assert workers.result(beside)["threads"] == 1
     assert kernels.threads() == before
 
 
-def threads_in_use(splits, folder, alone):
+def test_what_is_timed_is_kept_for_one_machine_and_number_of_threads(splits, monkeypatch):
+    timed, other = Task(threads_in_use, {}, alone=True), Task(threads_in_use, {})
+    keys = timed.key(splits), other.key(splits)
+    monkeypatch.setenv("BYHAND_THREADS", "7")
+    assert timed.key(splits) != keys[0]
+    assert other.key(splits) == keys[1]
+    monkeypatch.undo()
+    monkeypatch.setattr("byhand.experiments.lab.workers.machine", lambda: {"cores": 512})
+    assert timed.key(splits) != keys[0]
+    assert other.key(splits) == keys[1]
+
+
+def test_a_changed_constant_beside_the_function_is_another_task(tmp_path, splits):
+    from byhand.experiments.lab.experiment import load_file
+
+    keys = set()
+    for number in (1, 2):
+        path = tmp_path / f"mine{number}.py"
+        path.write_text(
+            f"FACTOR = {number}\n\n\ndef f(splits, folder):\n    return {{'x': FACTOR}}\n"
+        )
+        keys.add(Task(load_file(path).f, {}).key(splits))
+    assert len(keys) == 2
+
+
+def test_the_same_task_twice_is_done_once(tmp_path, splits, twice):
+    task = Task(twice, {"number": 4})
+    with Workers(splits, tmp_path, jobs=2) as workers:
+        assert sorted(workers.run([task, Task(twice, {"number": 5}), task])) == [0, 1, 2]
+    assert calls(tmp_path) == [4, 5]
+
+
+def threads_in_use(splits, folder):
     return {"threads": kernels.threads()}
 
 
@@ -137,3 +166,8 @@ def test_a_record_comes_back_as_it_went(tmp_path):
         assert back[name] == values[name]
     np.testing.assert_array_equal(back["array"], values["array"])
     assert back["words"].tolist() == ["a", "bc"]
+
+
+def test_a_record_of_objects_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"'wrong'.*objects"):
+        record.save(tmp_path, {"wrong": np.array([{}])})

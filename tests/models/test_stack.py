@@ -74,6 +74,8 @@ def test_the_initialiser_draws_all_weights_and_leaves_biases_at_zero(initialiser
         ("maxpool", "maxpool takes one number"),
         ("linear x", "linear takes one number"),
         ("dropout 1.5", "1.5"),
+        ("conv inf 5", "takes two numbers"),
+        ("conv nan 5", "takes two numbers"),
         ("relux", r"'relux' is no layer.*conv, maxpool"),
     ],
 )
@@ -82,7 +84,10 @@ def test_a_wrong_word_is_named(line, said):
         built(line)
 
 
-@pytest.mark.parametrize("initialiser", ["", "zeros", "normal", "normal x", "he 1", "uniform 1"])
+@pytest.mark.parametrize(
+    "initialiser",
+    ["", "zeros", "normal", "normal x", "he 1", "uniform 1", "normal -1", "uniform 1 -1"],
+)
 def test_a_wrong_initialiser_is_named(initialiser):
     with pytest.raises(InputError, match=r"initialiser|takes"):
         built("relu", initialiser=initialiser)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -64,6 +66,25 @@ def test_without_a_convolution_filters_have_no_words(drawn, tmp_path):
     assert list(drawn) == ["filters", "feature_maps", "gradients", "norms"]
     figure, _ = drawn["filters"]
     assert figure.axes[9].get_title(loc="center") == "9"
+
+
+def test_of_many_filters_the_first_are_drawn_and_their_number_is_said(drawn, tmp_path):
+    found = evaluation.inspect(made(nn.Conv2d(1, 70, 3), nn.Flatten(), nn.Linear(7000, 10)))
+    plots.write_inspection(found, tmp_path, "mine")
+    figure, alt = drawn["filters"]
+    assert alt.startswith("The first 64 of 70 filters of layer 0: 0 ")
+    assert alt.count("; ") == 63
+    assert sum(bool(ax.images) for ax in figure.axes) == 64
+
+
+def test_a_layer_that_is_used_twice_has_a_bar_for_each_use(drawn, tmp_path):
+    found = evaluation.inspect(made(nn.Flatten(), nn.Linear(144, 10)), PICTURE, 0)
+    plots.write_inspection(replace(found, passes=found.passes * 2), tmp_path, "mine")
+    figure, alt = drawn["gradients"]
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == [
+        "0 Flatten", "1 Linear", "0 Flatten (2)", "1 Linear (2)",
+    ]  # fmt: skip
+    assert "1 Linear (2) " in alt
 
 
 def test_bars_have_plain_numbers_and_the_names_that_are_asked_for():

@@ -61,8 +61,8 @@ def experiment(
 ) -> None:
     """Redo a study's table or figure; its record, pictures and report go into a folder."""
     from byhand import experiments, kernels
-    from byhand.errors import InputError
-    from byhand.experiments.lab.run import KEPT, REPORT
+    from byhand.errors import ByhandError, InputError
+    from byhand.experiments.lab.run import KEPT
 
     if name == LIST:
         _list(json)
@@ -75,32 +75,62 @@ def experiment(
     chosen = [experiments.get(n) for n in (experiments.names() if name == ALL else (name,))]
     home = Path("runs") / "experiments" if out is None else out
     place = home if scale is experiments.FULL else home / scale.name
+    done: list[Any] = []
+    failed: dict[str, str] = {}
+
+    def each(work: Callable[[Any], Any]) -> None:
+        for e in chosen:
+            began = time.monotonic()
+            try:
+                done.append(work(e))
+            except ByhandError as error:
+                if name != ALL:
+                    raise
+                failed[e.name] = str(error)  # the others are worth having
+                note(f"{e.name}: {error}")
+                continue
+            if name == ALL:
+                note(f"{e.name}: done in {time.monotonic() - began:.0f} s")
+
     if redraw:
-        done = [experiments.redrawn(e, place / e.name) for e in chosen]
+        each(lambda e: experiments.redrawn(e, place / e.name))
     else:
         kernels.set_threads(jobs)
         splits = open_splits(data, allow_bundled=data is None)
-        done = []
+        called = "" if name == ALL else name
         with experiments.Workers(splits, home / KEPT, jobs, fresh) as workers:
-            for e in chosen:
-                began = time.monotonic()
+
+            def do(e: Any) -> Any:
                 with _Progress(e.name) as progress:
-                    finished = experiments.run(
+                    return experiments.run(
                         e, splits, workers, place / e.name, scale=scale, seeds=seeds,
-                        settings=settings or (), progress=progress,
+                        settings=settings or (), called=called,
+                        data=None if data is None else str(data), progress=progress,
                     )  # fmt: skip
-                done.append(finished)
-                if name == ALL:
-                    note(f"{e.name}: done in {time.monotonic() - began:.0f} s")
-    report = done[0].report if name != ALL else experiments.write_all(done, place / REPORT)
+
+            each(do)
+    _tell(done, failed, place, name == ALL, json)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _tell(done: list[Any], failed: dict[str, str], place: Path, together: bool, json: bool) -> None:
+    """What came out, for people or programs, and where the report is."""
+    from byhand import experiments
+    from byhand.experiments.lab.run import REPORT
+
+    report = experiments.write_all(done, place / REPORT) if together else done[0].report
     if json:
-        print_json(_plain(done[0]) if name != ALL else {
-            "report": report, "folder": place,
+        several = {
+            "report": report,
+            "folder": place,
             "experiments": {f.experiment.name: _plain(f) for f in done},
-        })  # fmt: skip
+            "failed": failed,
+        }
+        print_json(several if together else _plain(done[0]))
         return
     for finished in done:
-        print(finished.experiment.name if name == ALL else finished.experiment.question)
+        print(finished.experiment.name if together else finished.experiment.question)
         for said in finished.page.conclusions:
             print(f"  {said}")
     print(f"report  {report}")
@@ -152,7 +182,6 @@ class _Progress:
         self._bars: Any = None
         self._task: Any = None
         self._said = self._began = time.monotonic()
-        self._first = 0
 
     def __enter__(self) -> Callable[[str, int, int], None]:
         if sys.stderr.isatty():

@@ -37,6 +37,7 @@ def inspect(
     facts = [("model", str(path))]
     try:
         splits = open_splits(data, model=loaded)
+        evaluation.check_fits(loaded, splits.test)
     except ByhandError as error:
         if data is not None:
             raise

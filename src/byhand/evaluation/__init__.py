@@ -27,7 +27,7 @@ from byhand.evaluation.metrics import (
     wilson_interval,
 )
 from byhand.evaluation.predict import as_pictures, logits, predict
-from byhand.evaluation.record import Evaluation, Mistake, evaluate
+from byhand.evaluation.record import Evaluation, Mistake, check_fits, evaluate
 
 __all__ = [
     "KINDS",
@@ -43,6 +43,7 @@ __all__ = [
     "Reliability",
     "accuracy",
     "as_pictures",
+    "check_fits",
     "classification_report",
     "confusion_matrix",
     "describe_kernel",

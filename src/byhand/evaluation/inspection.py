@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from byhand import nn
-from byhand.data import Standardisation
 from byhand.evaluation.describe import KernelDescription, describe_kernel
-from byhand.evaluation.look import Look, first_weights, look
-from byhand.evaluation.predict import Pictures, as_pictures
+from byhand.evaluation.look import Look, first_weights, look_at, traced
+from byhand.evaluation.predict import Pictures
 
 
 @dataclass(frozen=True)
@@ -83,15 +82,13 @@ def inspect(model: nn.Layer, image: Pictures | None = None, label: int | None = 
     kernels: tuple[KernelDescription, ...] = ()
     if filters is not None and isinstance(layers[name], nn.Conv2d) and np.isfinite(filters).all():
         kernels = tuple(describe_kernel(kernel) for kernel in filters.mean(axis=1))
-    seen = None if image is None else look(model, image)
-    known = label is not None and 0 <= label < len(card.classes)
-    loss, passes = math.nan, tuple[LayerPass, ...]()
-    if image is not None and label is not None and known:
-        unit = Standardisation.unit(card.image_shape[0])
-        x = (card.standardisation or unit).apply(as_pictures(image, card.image_shape))
-        trace = nn.trace(model, x, np.array([label]))
-        loss = math.nan if trace.loss is None else trace.loss
-        passes = tuple(_pass(layer) for layer in trace)
+    known = label if label is not None and 0 <= label < len(card.classes) else None
+    seen, loss, passes = None, math.nan, tuple[LayerPass, ...]()
+    if image is not None:
+        picture, trace = traced(model, image, known)
+        seen = look_at(model, picture, trace)
+        if trace.loss is not None:
+            loss, passes = trace.loss, tuple(_pass(layer) for layer in trace)
     return Inspection(
         table=nn.summary(model, card.image_shape),
         remarks=nn.remarks(model),
@@ -100,7 +97,7 @@ def inspect(model: nn.Layer, image: Pictures | None = None, label: int | None = 
         filters_name=name,
         kernels=kernels,
         seen=seen,
-        label=label if known else None,
+        label=known,
         loss=loss,
         passes=passes,
     )

@@ -95,7 +95,7 @@ class Look:
         Raises:
             FileWriteError: it cannot be written.
         """
-        values: dict[str, NDArray[Any]] = {
+        values: dict[str, Any] = {
             "picture": self.picture,
             "probabilities": self.probabilities,
             "classes": np.array(self.classes, dtype=np.str_),
@@ -109,7 +109,7 @@ class Look:
             values[f"output_{i}"] = layer.output
             values[f"shape_{i}"] = np.array(layer.shape, np.int64)
         with atomic_write(_file(path)) as file:
-            np.savez_compressed(file, allow_pickle=False, **values)
+            np.savez_compressed(file, **values)
 
     @staticmethod
     def load(path: str | Path) -> Look:
@@ -152,13 +152,38 @@ def look(model: nn.Layer, image: Pictures, max_channels: int = 16) -> Look:
         ShapeError: not one picture, or not the model's size.
         InputError: values outside 0..1, or NaN.
     """
+    picture, trace = traced(model, image)
+    return look_at(model, picture, trace, max_channels)
+
+
+def traced(
+    model: nn.Layer, image: Pictures, label: int | None = None
+) -> tuple[NDArray[np.float32], nn.Trace]:
+    """One picture (C, H, W) in 0..1, and its pass through the model; with a label also back.
+
+    Raises:
+        ShapeError, InputError: as `look`.
+    """
     card = model.card
     pictures = as_pictures(image, card.image_shape)
     if len(pictures) != 1:
         raise ShapeError(f"{len(pictures)} pictures were given to look at: give one")
     unit = Standardisation.unit(card.image_shape[0])
     x = (card.standardisation or unit).apply(pictures)
-    trace = nn.trace(model, x)
+    with np.errstate(over="ignore", invalid="ignore"):  # `look_at` tells of what is not finite
+        trace = nn.trace(model, x, None if label is None else np.array([label]))
+    return unit.apply(pictures)[0], trace
+
+
+def look_at(
+    model: nn.Layer, picture: NDArray[np.float32], trace: nn.Trace, max_channels: int = 16
+) -> Look:
+    """The look at a picture that `traced` sent through the model.
+
+    Raises:
+        ByhandError: the model's outputs are not finite.
+    """
+    card = model.card
     layers = []
     for seen in trace:
         y = np.asarray(kernels.as_numpy(seen.output)[0], np.float32)
@@ -167,7 +192,7 @@ def look(model: nn.Layer, image: Pictures, max_channels: int = 16) -> Look:
         )
     filters, name = first_weights(model, card.image_shape)
     return Look(
-        picture=unit.apply(pictures)[0],
+        picture=picture,
         layers=tuple(layers),
         probabilities=probabilities_of(np.asarray(kernels.as_numpy(trace.output), np.float32))[0],
         classes=card.classes,

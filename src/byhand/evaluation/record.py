@@ -16,7 +16,7 @@ from byhand.data import Dataset
 from byhand.errors import DataError, ShapeError
 from byhand.evaluation import metrics
 from byhand.evaluation.metrics import ClassFigures, Confusion, Reliability
-from byhand.evaluation.predict import logits, probabilities_of
+from byhand.evaluation.predict import as_pictures, logits, probabilities_of
 from byhand.evaluation.reading import read_arrays, reading
 from byhand.files import atomic_write, write_json
 from byhand.nn import Layer
@@ -181,12 +181,7 @@ def evaluate(
     """
     if len(dataset) == 0:
         raise DataError("there are no pictures to evaluate: give a data set with at least one")
-    if dataset.classes != model.card.classes:
-        raise ShapeError(
-            f"the data set has the {len(dataset.classes)} classes {_some(dataset.classes)} and the "
-            f"model {len(model.card.classes)}, {_some(model.card.classes)}: give the data that the "
-            "model was trained for"
-        )
+    check_fits(model, dataset)
     outputs = logits(model, dataset.images, batch_size, layout)
     probabilities = probabilities_of(outputs)
     labels, predictions = dataset.labels, probabilities.argmax(axis=1)
@@ -206,6 +201,21 @@ def evaluate(
         mistake_indices=wrong,
         mistake_images=dataset.images[wrong],
     )
+
+
+def check_fits(model: Layer, dataset: Dataset) -> None:
+    """See that the model is one for such pictures and classes.
+
+    Raises:
+        ShapeError: it is not.
+    """
+    if dataset.classes != model.card.classes:
+        raise ShapeError(
+            f"the data set has the {len(dataset.classes)} classes {_some(dataset.classes)} and the "
+            f"model {len(model.card.classes)}, {_some(model.card.classes)}: give the data that the "
+            "model was trained for"
+        )
+    as_pictures(dataset.images, model.card.image_shape)
 
 
 def _figures(values: dict[str, Any]) -> dict[str, Any]:

@@ -9,17 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from byhand import evaluation, nn, plots
+from byhand import evaluation, plots
 from byhand.data import Splits
 from byhand.experiments.lab import Lab, studies
 from byhand.experiments.lab.experiment import Experiment, Record
-from byhand.experiments.lab.statistics import NBSP, difference, mean, say
-from byhand.experiments.lab.train import MODEL
+from byhand.experiments.lab.statistics import NBSP, counted, difference, mean, say
+from byhand.experiments.lab.train import from_plain, kept_model
 from byhand.experiments.parts import first_kernels
 from byhand.experiments.parts.first_kernels import contributions, rank_correlation
 from byhand.plots import Page
-from byhand.recipes import Network, get, prepare
-from byhand.recipes import settings as recipe_settings
+from byhand.recipes import Network, prepare
 
 STUDY_WITH, STUDY_WITHOUT = (
     0.9823,
@@ -34,14 +33,7 @@ def measure(lab: Lab) -> Record:
     runs = first_kernels.trained(lab)
     fewer = lab.recipe("one_conv", model=Network("one_conv", {"kernels": LEFT}))
     trained = [run for run in lab.train(fewer, seeds=5)[0] if run.seed in {r.seed for r in runs}]
-    found = lab.each(
-        without,
-        [
-            {"recipe": dict(run.recipe), "seed": run.seed, "model": str(run.folder / MODEL)}
-            for run in runs
-        ],
-        what="networks",
-    )
+    found = lab.each(without, [run.as_argument() for run in runs], what="networks")
     return {
         "seeds": [run.seed for run in runs],
         "kernels": np.stack([first_kernels.weights(run.model()) for run in runs]),
@@ -52,15 +44,15 @@ def measure(lab: Lab) -> Record:
 
 
 def without(
-    splits: Splits, folder: Path, recipe: Mapping[str, Any], seed: int, model: str
+    splits: Splits, folder: Path, recipe: Mapping[str, Any], seed: int, training: str
 ) -> dict[str, Any]:
     """Test accuracy with each kernel and each pair of kernels taken away.
 
     "zero" takes what a kernel says to the last layer away; "mean" puts what it says of the training
     pictures on average in its place.
     """
-    net = nn.load(model)
-    prepared = prepare(recipe_settings.from_dict(get("one_conv"), recipe), splits, seed)
+    net = kept_model(folder, training)
+    prepared = prepare(from_plain(recipe), splits, seed)
     said, bias = contributions(net, prepared.test)
     usual = contributions(net, prepared.train)[0].mean(axis=1, keepdims=True)  # (F, 1, K)
     whole = said.sum(axis=0) + bias  # (N, K)
@@ -151,10 +143,10 @@ def report(record: Record, page: Page) -> None:
         f"with {LEFT}: {say(of['six'])}, {already}",
     )
     page.claim(
-        "The network needs the kernels that people cannot explain.",
-        costs.is_less,
-        f"without the two hardest to explain, less with all: {costs.say()}; less without two "
-        f"others: {against.say()}",
+        "The network needs the kernels that people cannot explain more than the others.",
+        against.is_less,
+        f"accuracy without the two hardest to explain less that without two others: "
+        f"{against.say()}; less that with all: {costs.say()}",
     )
     ways = {
         f"all {each} kernels": of["all"],
@@ -209,7 +201,10 @@ def _dots(record: Record, page: Page) -> None:
         ),
         "Each kernel of each seed: accuracy lost without it, by how well it is explained. On "
         "average: "
-        + "; ".join(f"{k} {mean(series[k][1]):.2%} ({len(series[k][1])} kernels)" for k in kinds)
+        + "; ".join(
+            f"{kind} {mean(lost):.2%} ({counted(len(lost), 'kernel')})"
+            for kind, (_, lost) in ((kind, series[kind]) for kind in kinds)
+        )
         + ".",
         "A dot is a kernel. Half of the energy is where a kernel is called mixed.",
     )  # fmt: skip

@@ -15,7 +15,7 @@ from byhand import kernels, nn, plots
 from byhand.data import Splits
 from byhand.experiments.lab import Lab, studies, sweep
 from byhand.experiments.lab.experiment import Experiment, Record
-from byhand.experiments.lab.statistics import difference, say
+from byhand.experiments.lab.statistics import counted, difference, say
 from byhand.experiments.lab.timing import in_turns
 from byhand.plots import Page
 from byhand.recipes import Network
@@ -107,7 +107,7 @@ def measure(lab: Lab) -> Record:
     digit = maps["average"][:1]
     first, second = models["ReLU, max pooling"], models["max pooling, ReLU"]
     return {
-        **sweep.measured(list(DESIGNS), runs),
+        **sweep.measured(list(DESIGNS), runs, len(lab.splits.train.classes)),
         "compared": rows,
         "weights_apart": [
             float(np.abs(a.flat - b.flat).max()) for a, b in zip(first, second, strict=True)
@@ -172,7 +172,7 @@ def report(record: Record, page: Page) -> None:
         agree,
         f"outputs equal in {sum(y for y, _ in same['max'])} and gradients in "
         f"{sum(g for _, g in same['max'])} of {len(same['max'])} comparisons; weights after "
-        f"training {weights}, over {len(record['seeds'])} seeds",
+        f"training {weights}, over {counted(len(record['seeds']), 'seed')}",
     )
     page.claim(
         "With average pooling the result is not the same.",

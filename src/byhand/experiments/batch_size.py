@@ -15,7 +15,7 @@ from byhand import optim, plots, recipes
 from byhand.data import Splits
 from byhand.experiments.lab import Lab, studies
 from byhand.experiments.lab.experiment import Experiment, Record
-from byhand.experiments.lab.statistics import NBSP, difference, mean, say
+from byhand.experiments.lab.statistics import NBSP, counted, difference, mean, say
 from byhand.experiments.lab.train import Trained, as_plain, from_plain
 from byhand.experiments.parts.gradients import gradient_noise, slope
 from byhand.plots import Page
@@ -97,7 +97,7 @@ def report(record: Record, page: Page) -> None:
     )
     rates = [size / s for size, s in zip(sizes, record["seconds"], strict=True)]
     page.conclude(
-        f"On {record['threads']} thread{'s' if record['threads'] > 1 else ''} a step takes "
+        f"On {counted(record['threads'], 'thread')} a step takes "
         f"{_time(record['seconds'][0])} with {sizes[0]} and {_time(record['seconds'][-1])} with "
         f"{sizes[-1]:,} pictures: {rates[0]:,.0f} and {rates[-1]:,.0f} pictures a second."
     )
@@ -203,8 +203,8 @@ def _figures(record: Record, page: Page, rates: Sequence[float]) -> None:
         ],
     )  # fmt: skip
     page.note(
-        f"Mean ± standard deviation over {len(record['seeds'])} seeds. Diverged are so many of "
-        "them for each rule in turn; they count as reading no better than a guess."
+        f"Mean ± standard deviation over {counted(len(record['seeds']), 'seed')}. Diverged are so "
+        "many of them for each rule in turn; they count as reading no better than a guess."
     )
     page.say(
         "The network is one_conv with SGD and momentum 0.9 at a constant rate, "
@@ -234,7 +234,7 @@ def _time(seconds: float) -> str:
 
 
 def _epochs(record: Record) -> str:
-    return f"{record['epochs']} epoch{'s' if record['epochs'] > 1 else ''}"
+    return counted(record["epochs"], "epoch")
 
 
 EXPERIMENT = Experiment(

@@ -19,14 +19,14 @@ STUDY_LOSS = dict(zip(
     strict=True,
 ))  # fmt: skip
 
-LITTLE = 0.005  # of accuracy
+ENOUGH, LITTLE = 0.98, 0.005  # of accuracy: from where on more brings little, and how little
 
 
 def measure(lab: Lab) -> Record:
     """Train each number of kernels with each seed."""
     kernels = lab.pick(KERNELS, KERNELS, (2, 8, 24, 32))
     recipes = [lab.recipe("one_conv", model=Network("one_conv", {"kernels": k})) for k in kernels]
-    return sweep.measured(kernels, lab.train(recipes, seeds=5))
+    return sweep.measured(kernels, lab.train(recipes, seeds=5), len(lab.splits.train.classes))
 
 
 def report(record: Record, page: Page) -> None:
@@ -49,11 +49,12 @@ def report(record: Record, page: Page) -> None:
         f"accuracy with 8 less that with 2: {more.say()}",
     )
     slow = difference(accuracy[8], accuracy[24])
+    told = True if slow.high < LITTLE else False if slow.low > LITTLE else None
     page.claim(
-        "Once at 98 %, more kernels bring little for their cost: 24 instead of 8, three times the "
-        f"work, gain less than {100 * LITTLE:g} points.",
-        True if slow.high < LITTLE else False if slow.low > LITTLE else None,
-        f"accuracy with 24 less that with 8: {slow.say()}",
+        f"Once at {say(ENOUGH, 0)}, more kernels bring little for their cost: 24 instead of 8, "
+        f"three times the work, gain less than {100 * LITTLE:g} points.",
+        told if mean(accuracy[8]) >= ENOUGH else None,  # where it is not there yet
+        f"accuracy with 8 {say(accuracy[8])}; with 24 less that with 8: {slow.say()}",
     )
     for many in (k for k in (32, 64) if k in accuracy):
         worse = difference(accuracy[24], accuracy[many])
@@ -79,7 +80,8 @@ def report(record: Record, page: Page) -> None:
     page.say(
         "The study trained each setting once, on a split and a start of its own; ours are other "
         "splits and He's initialisation. A difference between two of its figures that is smaller "
-        "than about twice our deviation may be chance."
+        "than about three times our deviation may be chance: two single runs lie up to 1.96·√2 "
+        "deviations apart in 19 of 20 cases."
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from byhand import plots
 from byhand.experiments.lab import Lab, outcomes, studies
 from byhand.experiments.lab.experiment import Experiment, Record
-from byhand.experiments.lab.statistics import say
+from byhand.experiments.lab.statistics import counted, say
 from byhand.experiments.lab.train import Trained
 from byhand.experiments.parts import readings
 from byhand.plots import Page
@@ -59,7 +59,7 @@ def _measured(lab: Lab, run: Trained) -> dict[str, Any]:
     return {
         "seed": run.seed,
         # By the training pictures: the test set chooses nothing, not even what is shown.
-        "left": outcomes.left_chance(found["train"]["accuracy"])[0],
+        "left": outcomes.left_chance(found["train"]["accuracy"], len(lab.splits.train.classes))[0],
         **found,
         "curves": {part: run.curve(f"{part}_loss") for part in PARTS},
     }
@@ -70,7 +70,7 @@ def report(record: Record, page: Page) -> None:
     first, last = record["runs"][0], record["runs"][-1]
     chance = "leaves chance" if first["left"] else "does not leave chance"
     page.conclude(
-        f"Seed {SEED} {chance} in {len(first['curves']['train'])} epochs: it reads "
+        f"Seed {SEED} {chance} in {counted(len(first['curves']['train']), 'epoch')}: it reads "
         f"{_told(first)}; the study's run {_study()}."
     )
     if last is not first:

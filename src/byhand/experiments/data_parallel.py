@@ -13,7 +13,7 @@ from byhand import kernels, plots
 from byhand.errors import ByhandError
 from byhand.experiments.lab import Lab, studies
 from byhand.experiments.lab.experiment import Experiment, Record
-from byhand.experiments.lab.statistics import say
+from byhand.experiments.lab.statistics import counted, say
 from byhand.experiments.lab.train import as_plain
 from byhand.experiments.parts.shared_steps import WARM, mpiexec, train_apart
 from byhand.plots import Page
@@ -39,6 +39,7 @@ def measure(lab: Lab) -> Record:
     cores = lab.workers.threads
     threads = sorted({1, 2, *(n for n in (4, 8, 16, 32) if n <= cores), cores})
     ways = [(n, 1) for n in threads]
+    several = lab.pick(RANKS, RANKS, RANKS[:1])
     problem = ""
     found = lab.each(
         train_apart, [{**given, "threads": n, "ranks": 1} for n in threads],
@@ -46,7 +47,7 @@ def measure(lab: Lab) -> Record:
     )  # fmt: skip
     try:
         mpiexec()
-        for ranks in lab.pick(RANKS, RANKS, RANKS[:1]):
+        for ranks in several:
             found += lab.each(
                 train_apart, [{**given, "threads": 1, "ranks": ranks}], what="timings", alone=True
             )
@@ -58,7 +59,8 @@ def measure(lab: Lab) -> Record:
         "ways": [list(way) for way in ways],  # (threads, ranks)
         "cores": kernels.cores(),
         "repeats": given["repeats"],
-        "problem": problem,
+        "problem": problem,  # why these numbers of ranks are missing among the ways
+        "missing": [ranks for ranks in several if (1, ranks) not in ways],
         **compared(found, [batch for _, batch, _ in cases]),
     }
 
@@ -121,16 +123,18 @@ def report(record: Record, page: Page) -> None:
             f"{name}, batches of {batch}, in times the speed of one thread "
             f"({np.median(record['rates'][i][0]):,.0f} pictures a second): {others}."
         )
-    second, last = _loss_apart(record, 1), _loss_apart(record, -1)
+    second = _loss_apart(record, 1)
+    most = max(max(of) for case in record["loss_apart"] for of in case)
     rounding = "a difference that rounding makes" if agrees(record) else "more than rounding makes"
     page.conclude(
         "Every way ends with the same bits."
         if max(map(max, record["last_apart"])) == 0
         else f"The loss after one step is within {second:.1e} of one thread's, whichever way it "
-        f"was made: {rounding}; after all of them it is within {last:.1e}."
+        f"was made: {rounding}; at any step it is within {most:.1e}."
     )
     if record["problem"]:
-        page.conclude(f"MPI ranks were not measured: {record['problem']}.")
+        missing = " and ".join(map(str, record["missing"]))
+        page.conclude(f"{missing} MPI ranks were not measured: {record['problem']}.")
     _claims(record, page)
     _figures(record, page, names)
     rows: list[list[object]] = []
@@ -153,9 +157,9 @@ def report(record: Record, page: Page) -> None:
     )  # fmt: skip
     page.say(
         f"Each way trained {_steps(cases)} steps, after {WARM + 1} that are not timed, "
-        f"{record['repeats']} times, in processes that had the machine to themselves; a step's "
-        "time is the median from one to the next. Ranks have one thread each. This machine lets "
-        f"byhand use {cores} core{'s' if cores > 1 else ''}: more threads or ranks than that "
+        f"{counted(record['repeats'], 'time')}, in processes that had the machine to themselves; a "
+        "step's time is the median from one to the next. Ranks have one thread each. This machine "
+        f"lets byhand use {counted(cores, 'core')}: more threads or ranks than that "
         "cannot be faster, and ranks that wait for each other keep a core busy. Threads divide the "
         "work inside each "
         "operation; ranks divide the batch, and add up the gradient after each step, so that they "
@@ -181,7 +185,7 @@ def _claims(record: Record, page: Page) -> None:
             faster(rates[i][j], rates[i][0]),
             f"{speed_ups(record, i)[j]:.2f} times as fast; pictures a second "
             f"{say(rates[i][j], 0, False)} against {say(rates[i][0], 0, False)} in "
-            f"{record['repeats']} repetitions",
+            f"{counted(record['repeats'], 'repetition')}",
         )
 
 
@@ -206,7 +210,10 @@ def _figures(record: Record, page: Page, names: Sequence[str]) -> None:
         series[f"{name}, {batch}"] = np.arange(2, len(apart) + 2), apart
     ax = plots.xy(series, plots.new_axes(8.0, 4.6), xlabel="step",
                   ylabel="largest difference of the loss", log_y=True)  # fmt: skip
-    said = "; ".join(f"{name}: {y[0]:.1e} to {y[-1]:.1e}" for name, (_, y) in series.items())
+    said = "; ".join(
+        f"{name}: {y[0]:.1e} to {y[-1]:.1e}, at most {y.max():.1e}"
+        for name, (_, y) in series.items()
+    )
     page.figure("apart", ax, "Largest difference of a step's loss from that of one thread, from "
                 f"the second step to the last. {said}.")  # fmt: skip
 
@@ -219,7 +226,7 @@ def _loss_apart(record: Record, step: int) -> float:
 def _way(threads: int, ranks: int) -> str:
     if ranks > 1:
         return f"{ranks} ranks"
-    return f"{threads} thread{'s' if threads > 1 else ''}"
+    return counted(threads, "thread")
 
 
 def _steps(cases: Sequence[Sequence[Any]]) -> str:

@@ -14,11 +14,11 @@ from byhand import nn, plots
 from byhand.data import Splits
 from byhand.experiments.lab import Lab, studies, ways
 from byhand.experiments.lab.experiment import Experiment, Record
-from byhand.experiments.lab.statistics import difference, mean
+from byhand.experiments.lab.statistics import counted, difference, mean
+from byhand.experiments.lab.train import from_plain
 from byhand.optim import SGD, Constant
 from byhand.plots import Page
-from byhand.recipes import Network, Recipe, get, prepare
-from byhand.recipes.settings import from_dict
+from byhand.recipes import Network, Recipe, prepare
 
 LAYERS = (
     "conv 8 3 same, relu, maxpool 2, conv 8 3 same, relu, maxpool 2, conv 16 3 same, relu, "
@@ -62,7 +62,7 @@ def before(splits: Splits, folder: Path, recipe: Mapping[str, Any], seed: int) -
     By layer with weights: "sizes", the root mean square of what it gives (before ReLU);
     "gradients", the norm of the gradient that comes back to it; "counts", the histogram.
     """
-    prepared = prepare(from_dict(get("one_conv"), recipe), splits, seed)
+    prepared = prepare(from_plain(recipe), splits, seed)
     batch = prepared.train.first(PICTURES)
     standardisation = prepared.model.card.standardisation
     assert standardisation is not None
@@ -128,8 +128,8 @@ def report(record: Record, page: Page) -> None:
     ways.against(record, page, HE)
     page.say(
         "Five hidden layers (four convolutions and a linear one) and the output, biases from 0, "
-        f"{record['pictures']:,} training pictures, {len(record['epochs'])} epochs, SGD with "
-        f"momentum 0.9 at a rate of {record['rate']:g}, the same for all: a start that is too "
+        f"{record['pictures']:,} training pictures, {counted(len(record['epochs']), 'epoch')}, SGD "
+        f"with momentum 0.9 at a rate of {record['rate']:g}, the same for all: a start that is too "
         "small or too large might train at another rate. A number after “normal” is the deviation. "
         "The studies' own networks are shallower: the one that starts at 0.01 has one convolution, "
         "the one that starts between −1 and 1 has two (see tiny_scaling and seeds)."

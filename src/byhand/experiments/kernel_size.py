@@ -21,7 +21,7 @@ def measure(lab: Lab) -> Record:
     sizes = lab.pick(SIZES, SIZES, (3, 5, 11))
     models = [Network("one_conv", {"kernel_size": size}) for size in sizes]
     recipes = [lab.recipe("one_conv", model=model) for model in models]
-    return sweep.measured(sizes, lab.train(recipes, seeds=5))
+    return sweep.measured(sizes, lab.train(recipes, seeds=5), len(lab.splits.train.classes))
 
 
 def report(record: Record, page: Page) -> None:
@@ -40,7 +40,8 @@ def report(record: Record, page: Page) -> None:
         page.claim(
             f"{b}×{b} kernels read better than {a}×{a}.",
             more.is_more,
-            f"accuracy {more.say()}; loss {difference(loss[a], loss[b]).say(4, percent=False)}",
+            f"accuracy at {b}×{b} less that at {a}×{a}: {more.say()}; loss: "
+            f"{difference(loss[a], loss[b]).say(4, percent=False)}",
         )
     sweep.curves(record, page, "side of the kernel, in pixels", STUDY_ACCURACY, STUDY_LOSS)
     sweep.table(

@@ -17,9 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from byhand import optim, plots, recipes, training
 from byhand.data import Splits
-from byhand.experiments.lab import Lab, studies
+from byhand.experiments.lab import Lab, outcomes, studies
 from byhand.experiments.lab.experiment import Experiment, Record
-from byhand.experiments.lab.statistics import difference, mean, say
+from byhand.experiments.lab.statistics import counted, difference, mean, say
 from byhand.experiments.lab.train import as_plain, from_plain
 from byhand.plots import Page
 
@@ -35,15 +35,15 @@ def measure(lab: Lab) -> Record:
     steps = lab.pick(400, 200, 20)
     swept = as_plain(replace(base, epochs=None, steps=steps))
     seeds = lab.seeds(5)
-    given = [{"recipe": swept, "seed": seed} for seed in seeds]
+    given = [{"recipe": swept, "seed": seed, "low": LOW, "high": HIGH} for seed in seeds]
     found = lab.each(sweep_rates, given, what="range tests")
-    rates = np.geomspace(LOW, HIGH, steps)
+    rates = np.asarray(found[0]["rates"])
     smoothed = np.array([smooth(_padded(of["losses"], steps)) for of in found])
     suggested = [suggest(rates, row) for row in smoothed]
     middle = float(f"{math.exp(mean(np.log(suggested))):.2g}")
     tried = [float(f"{middle * times:.2g}") for times in TIMES]
     runs = lab.train([replace(base, schedule=optim.Constant(rate)) for rate in tried], seeds)
-    chance = 1 / len(lab.splits.train.classes)
+    classes = len(lab.splits.train.classes)
     return {
         "recipe": base.name,
         "optimiser": _said(base.optimiser),
@@ -57,24 +57,24 @@ def measure(lab: Lab) -> Record:
         "suggested": suggested,
         "middle": middle,
         "tried": tried,
-        # What diverged reads no better than a guess.
-        "accuracy": [[chance if r.diverged else r.validation_accuracy for r in of] for of in runs],
+        "accuracy": [outcomes.accuracies(of, classes, "validation_accuracy") for of in runs],
         "diverged": [sum(bool(r.diverged) for r in of) for of in runs],
     }
 
 
 def sweep_rates(
-    splits: Splits, folder: Path, recipe: Mapping[str, Any], seed: int
+    splits: Splits, folder: Path, recipe: Mapping[str, Any], seed: int, low: float, high: float
 ) -> dict[str, Any]:
-    """Train with a rate that grows from LOW to HIGH; the loss of each step, until it is blown up.
+    """Train with a rate that grows from low to high; the loss of each step, until it is blown up.
 
-    `blown` says whether the loss, or its mean over the latest steps, went beyond BLOWN times the
-    least such mean.
+    `rates` are those of all steps. `blown` says whether the loss was no number, or its mean over
+    the latest steps went beyond BLOWN times the least such mean.
     """
     page = from_plain(recipe)
     steps = page.steps or 1
-    factor = (HIGH / LOW) ** (1 / max(1, steps - 1))
-    page = replace(page, schedule=optim.Exponential(LOW, factor))
+    factor = (high / low) ** (1 / max(1, steps - 1))
+    page = replace(page, schedule=optim.Exponential(low, factor))
+    rates = [page.schedule(step) for step in range(steps)]
     losses: list[float] = []
     latest = _reach(steps) + 1
     least = math.inf
@@ -85,10 +85,10 @@ def sweep_rates(
                 now = float(np.mean(losses[-latest:]))
                 least = min(least, now)
                 if now > BLOWN * least:
-                    return {"losses": losses, "blown": True}
+                    return {"rates": rates, "losses": losses, "blown": True}
     except training.Diverged:
-        return {"losses": losses, "blown": True}
-    return {"losses": losses, "blown": False}
+        return {"rates": rates, "losses": losses, "blown": True}
+    return {"rates": rates, "losses": losses, "blown": False}
 
 
 def smooth(losses: ArrayLike) -> NDArray[np.float64]:
@@ -114,7 +114,7 @@ def report(record: Record, page: Page) -> None:
     """The loss against the rate, the suggestion, and how trainings around it end."""
     tried, accuracy = record["tried"], record["accuracy"]
     n, middle = len(record["seeds"]), record["middle"]
-    seeds = f"{n} seed{'s' if n > 1 else ''}"
+    seeds, rates = counted(n, "seed"), record["rates"]
     first, least = _first_and_least(record)
     low, high = min(record["suggested"]), max(record["suggested"])
     best = max(range(len(tried)), key=lambda i: (mean(accuracy[i]), i == 1))
@@ -125,7 +125,7 @@ def report(record: Record, page: Page) -> None:
         f"{middle:g} ({low:.2g} to {high:.2g} over {seeds}); the recipe itself has "
         f"{record['schedule']}."
     )
-    epochs = f"{record['epochs']} epoch{'s' if record['epochs'] > 1 else ''}"
+    epochs = counted(record["epochs"], "epoch")
     page.conclude(
         f"Trained for {epochs} at {_listed(tried)}, the validation accuracy is highest at "
         f"{tried[best]:g}, {say(accuracy[best])}"
@@ -144,11 +144,13 @@ def report(record: Record, page: Page) -> None:
     )
     blown = sum(record["blown"])
     page.claim(
-        "With too large a rate it diverges.",
-        True if blown == n else False if blown == 0 else None,
-        f"in the range test the loss went beyond {BLOWN:g} times its least, or was no number, with "
-        f"{blown} of {seeds} before the rate was {HIGH:g}; of the trainings at {tried[-1]:g}, "
-        f"{record['diverged'][-1]} of {n} diverged",
+        # Less than the study says, which speaks of divergence: a network whose units are all dead
+        # stays at chance, and its loss may be less than the first.
+        "With too large a rate the loss rises again.",
+        None if n < 2 or 0 < blown < n else blown == n,
+        f"in the range test to {BLOWN:g} times its least, or it was no number, with {blown} of "
+        f"{seeds} before the rate was {rates[-1]:g}; the constant rates of the check go no higher "
+        f"than {tried[-1]:g}, where {record['diverged'][-1]} of {n} trainings broke off",
     )
     _figures(record, page)
     page.table(
@@ -161,14 +163,15 @@ def report(record: Record, page: Page) -> None:
         ],
     )
     page.say(
-        f"In {record['rates'].size} steps of {record['batch_size']} pictures the rate grows from "
-        f"{LOW:g} to {HIGH:g}, by the same factor each step. The loss of a step is that of its "
-        "batch before the update, so it is smoothed, by the mean over a fortieth of the steps to "
-        f"either side; where the mean of the latest losses is {BLOWN:g} times the least, the test "
-        f"stops. The suggestion is a {BELOW:g}th of the rate of the least loss, the geometric mean "
-        "over the seeds. It is a rule of thumb for a rate that stays the same: a schedule that "
-        "rises and falls bears a higher peak. The check trains anew at constant rates, and reads "
-        "the validation set; the test set is not read."
+        f"In {rates.size} steps of {record['batch_size']} pictures the rate grows from "
+        f"{rates[0]:g} to {rates[-1]:g}, by the same factor each step. The loss of a step is that "
+        "of its batch before the update, so it is smoothed, by the mean over a fortieth of the "
+        f"steps to either side; where the mean of the latest losses is {BLOWN:g} times the least, "
+        "or a loss is no number, the test stops. The study says that too large a rate makes "
+        f"training diverge. The suggestion is a {BELOW:g}th of the rate of the least loss, the "
+        "geometric mean over the seeds. It is a rule of thumb for a rate that stays the same: a "
+        "schedule that rises and falls bears a higher peak. The check trains anew at constant "
+        "rates, and reads the validation set; the test set is not used."
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,8 +9,7 @@ from byhand import plots
 from byhand.data import Augmentation
 from byhand.experiments.lab import Lab
 from byhand.experiments.lab.experiment import Experiment, Record
-from byhand.experiments.lab.statistics import difference, more_or_less, say
-from byhand.experiments.lab.train import MODEL, Trained
+from byhand.experiments.lab.statistics import counted, difference, more_or_less, say
 from byhand.experiments.parts.views import AVERAGES, best_amount, by_amount, by_views, views_of
 from byhand.plots import Page
 
@@ -31,7 +28,7 @@ def measure(lab: Lab) -> Record:
     trained = lab.train(recipes, seeds=4)
     chosen_by = lab.each(
         by_amount,
-        [{**_model(r), "amounts": list(amounts), "views": min(TRIED, views[-1])}
+        [{**r.as_argument(), "amounts": list(amounts), "views": min(TRIED, views[-1])}
          for of in trained for r in of],
         what="choices",
     )  # fmt: skip
@@ -43,7 +40,7 @@ def measure(lab: Lab) -> Record:
     chosen = {name: best_amount(losses, amounts) for name, losses in validation.items()}
     read = lab.each(
         by_views,
-        [{**_model(r), "amount": chosen[name], "views": list(views)}
+        [{**r.as_argument(), "amount": chosen[name], "views": list(views)}
          for name, of in zip((PLAIN, MOVED), trained, strict=True) for r in of],
         what="readings",
     )  # fmt: skip
@@ -61,10 +58,6 @@ def measure(lab: Lab) -> Record:
             for amount in SHOWN_AMOUNTS
         ]),
     }  # fmt: skip
-
-
-def _model(run: Trained) -> dict[str, Any]:
-    return {"recipe": dict(run.recipe), "seed": run.seed, "model": str(run.folder / MODEL)}
 
 
 def report(record: Record, page: Page) -> None:
@@ -105,7 +98,7 @@ def report(record: Record, page: Page) -> None:
         plots.new_axes(), xlabel="amount of movement (1: as in training)",
         ylabel="validation loss (mean cross-entropy)", title=f"{record['tried']} views by amount",
     )  # fmt: skip
-    said = "; ".join(f"{name}: least at {a:g}" for name, a in chosen.items())
+    said = "; ".join(f"{name}: chosen {a:g}" for name, a in chosen.items())
     page.figure("amount", ax, f"Validation loss of {record['tried']} views by amount. {said}.",
                 "Chosen is the least above 0; at 0 there is only the picture itself.")  # fmt: skip
     for what, ylabel, percent in (
@@ -123,7 +116,8 @@ def report(record: Record, page: Page) -> None:
             f"with {last}" for name, v in runs.items()
         )  # fmt: skip
         page.figure(what, ax, f"{ylabel.capitalize()} by number of views. {said}.",
-                    f"Probabilities averaged; mean and deviation over {n} seeds.")  # fmt: skip
+                    "Probabilities averaged; mean and deviation over "
+                    f"{counted(n, 'seed')}.")  # fmt: skip
     _table(record, page)
     full = Augmentation()
     page.say(
@@ -150,8 +144,9 @@ def _table(record: Record, page: Page) -> None:
          "loss, logits", "accuracy, logits less probabilities"),
         rows,
         caption="The mean of the views' probabilities, and softmax of the mean of their logits "
-        f"(their geometric mean): mean ± standard deviation over {len(record['seeds'])} seeds, "
-        "amounts " + ", ".join(f"{a:g} ({name})" for name, a in record["chosen"].items()) + ".",
+        "(their geometric mean): mean ± standard deviation over "
+        f"{counted(len(record['seeds']), 'seed')}, amounts "
+        + ", ".join(f"{a:g} ({name})" for name, a in record["chosen"].items()) + ".",
     )  # fmt: skip
 
 

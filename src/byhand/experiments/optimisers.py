@@ -8,10 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from byhand import optim, plots
-from byhand.experiments.lab import Lab, studies, ways
+from byhand.experiments.lab import Lab, outcomes, studies, ways
 from byhand.experiments.lab.experiment import Experiment, Record
 from byhand.experiments.lab.statistics import difference, mean, say
-from byhand.experiments.lab.train import Trained
 from byhand.plots import Page
 from byhand.recipes import Recipe, prepare
 
@@ -38,9 +37,10 @@ def measure(lab: Lab) -> Record:
         replace(_recipe(lab, name, rate, epochs=2, train_limit=10_000), test_limit=100)
         for name, rate in tried
     ]
-    chance = 1 / len(lab.splits.train.classes)
+    classes = len(lab.splits.train.classes)
     runs = lab.train(short, lab.pick(CHOOSING, CHOOSING[:1]))
-    found = dict(zip(tried, (_validation(of, chance) for of in runs), strict=True))
+    read = [outcomes.accuracies(of, classes, "validation_accuracy") for of in runs]
+    found = dict(zip(tried, read, strict=True))
     choosing = {n: [found[n, rate] for rate in rates] for n, rates in grids.items()}
     chosen = {name: best(grids[name], choosing[name]) for name in grids}
     _, record = ways.train(
@@ -157,10 +157,6 @@ def _recipe(lab: Lab, name: str, rate: float, **changes: int) -> Recipe:
     """LeNet-5 with this optimiser at a constant rate, ending with the last epoch's weights."""
     return lab.recipe("lenet5", optimiser=OPTIMISERS[name][0], schedule=optim.Constant(rate),
                       keep_best=False, **changes)  # fmt: skip
-
-
-def _validation(runs: Sequence[Trained], chance: float) -> list[float]:
-    return [chance if run.diverged else run.validation_accuracy for run in runs]
 
 
 EXPERIMENT = Experiment(

@@ -86,7 +86,7 @@ def _claims(record: Record, page: Page) -> None:
         page.claim(
             said,
             found.is_more,
-            f"{say(accuracy[more])} against {say(accuracy[less])}: {found.say()}",
+            f"{more} less {less}: {found.say()} ({say(accuracy[more])} and {say(accuracy[less])})",
         )
 
     claim("The rate is lowered by a tenth now and then: it reads better than constant.",

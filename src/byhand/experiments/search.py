@@ -25,9 +25,10 @@ from byhand.data import Splits
 from byhand.errors import InputError
 from byhand.experiments.lab import Lab
 from byhand.experiments.lab.experiment import Experiment, Record
-from byhand.experiments.lab.statistics import difference, say
+from byhand.experiments.lab.secrets import masked
+from byhand.experiments.lab.statistics import counted, difference, say
 from byhand.experiments.lab.train import as_plain, from_plain
-from byhand.experiments.parts.search_study import Study, masked
+from byhand.experiments.parts.search_study import Study
 from byhand.plots import Page
 from byhand.recipes import Network, Recipe
 
@@ -146,13 +147,13 @@ def report(record: Record, page: Page) -> None:
     trials, best, accuracy = record["trials"], record["best"], record["test_accuracy"]
     pruned = sum(trial["pruned"] for trial in trials)
     page.conclude(
-        f"Of {len(trials)} trials, {pruned} of them stopped early, the best is number "
-        f"{best['number']}: {_said(best['settings'])}, with a validation accuracy of "
-        f"{say([best['values'][-1]])} after {_epochs(record['epochs']['trial'])}."
+        f"Of {counted(len(trials), 'trial')}, {pruned} of them stopped early, the best is number "
+        f"{_number(best)}: {_said(best['settings'])}, with a validation accuracy of "
+        f"{say([best['values'][-1]])} after {counted(record['epochs']['trial'], 'epoch')}."
     )
     more = difference(accuracy["own"], accuracy["found"])
     page.conclude(
-        f"Trained for {_epochs(record['epochs']['end'])}, these settings read "
+        f"Trained for {counted(record['epochs']['end'], 'epoch')}, these settings read "
         f"{say(accuracy['found'])} of the test set, the recipe's own {say(accuracy['own'])}: "
         f"{more.say()}" + ("." if more.sign else ", which the seeds do not tell from none.")
     )
@@ -164,9 +165,10 @@ def report(record: Record, page: Page) -> None:
           say(accuracy["own"])]],
     )  # fmt: skip
     page.note(
-        f"Mean ± standard deviation over {len(record['seeds'])} seeds. The test set was read once, "
-        "at the end; every choice was made on validation pictures. The best of many trials owes "
-        "part of its validation accuracy to chance, so what it gains on the test set may be less."
+        f"Mean ± standard deviation over {counted(len(record['seeds']), 'seed')}. The test set was "
+        "read once, at the end; every choice was made on validation pictures. The best of many "
+        "trials owes part of its validation accuracy to chance, so what it gains on the test set "
+        "may be less."
     )
     page.heading("How the search went")
     _history(record, page)
@@ -183,16 +185,16 @@ def report(record: Record, page: Page) -> None:
     ranked = sorted(trials, key=lambda t: (t["pruned"], -t["values"][-1]))[:10]
     page.table(
         ["trial", "rate", "batch", "kernels", "validation accuracy", "epochs"],
-        [[str(t["number"]), f"{t['settings']['rate']:.3g}", t["settings"]["batch_size"],
+        [[str(_number(t)), f"{t['settings']['rate']:.3g}", t["settings"]["batch_size"],
           t["settings"]["kernels"], say([t["values"][-1]]), len(t["values"])] for t in ranked],
-        "The ten best trials.",
+        f"The best {counted(len(ranked), 'trial')}, those that were stopped early last.",
     )  # fmt: skip
-    _exas_plain(record, page)
+    _explained(record, page)
 
 
 def _history(record: Record, page: Page) -> None:
     trials = record["trials"]
-    number = np.array([trial["number"] + 1 for trial in trials], np.float64)
+    number = np.array([_number(trial) for trial in trials], np.float64)
     error = np.array([1 - trial["values"][-1] for trial in trials])
     pruned = np.array([trial["pruned"] for trial in trials])
     least = np.minimum.accumulate(np.where(pruned, 1.0, error))
@@ -205,8 +207,8 @@ def _history(record: Record, page: Page) -> None:
     )  # fmt: skip
     page.figure(
         "history", ax,
-        f"Validation error of {len(trials)} trials in turn; the least goes from {say([least[0]])} "
-        f"with the first to {say([least[-1]])}.",
+        f"Validation error of {counted(len(trials), 'trial')} in turn; the least goes from "
+        f"{say([least[0]])} with the first to {say([least[-1]])}.",
     )  # fmt: skip
 
 
@@ -233,7 +235,7 @@ def _tried(record: Record, page: Page) -> None:
         )  # fmt: skip
 
 
-def _exas_plain(record: Record, page: Page) -> None:
+def _explained(record: Record, page: Page) -> None:
     theirs = sum(not trial["ours"] for trial in record["trials"])
     diverged = sum(trial["diverged"] for trial in record["trials"])
     page.say(
@@ -244,8 +246,8 @@ def _exas_plain(record: Record, page: Page) -> None:
         "stopped where after an epoch its best validation accuracy is below the median of the "
         "whole trials at that epoch. Every trial has the same split and start. "
         f"{diverged} diverged, and count as reading nothing. The study is {record['study']!r} in "
-        f"{record['storage']}; {theirs} of its trials were made elsewhere, and "
-        f"{record['unfinished']} are not finished."
+        f"{record['storage']}; trials made elsewhere: {theirs}; not finished: "
+        f"{record['unfinished']}."
     )
 
 
@@ -261,8 +263,9 @@ def _said(settings: Mapping[str, Any]) -> str:
     )
 
 
-def _epochs(n: int) -> str:
-    return f"{n} epoch{'s' if n > 1 else ''}"
+def _number(trial: Mapping[str, Any]) -> int:
+    """A trial's number on the page, from 1; Optuna counts from 0."""
+    return int(trial["number"]) + 1
 
 
 EXPERIMENT = Experiment(

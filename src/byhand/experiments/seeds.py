@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from byhand import plots
 from byhand.experiments.lab import Lab, outcomes, studies
 from byhand.experiments.lab.experiment import Experiment, Record
-from byhand.experiments.lab.statistics import deviation, difference, mean, say
+from byhand.experiments.lab.statistics import counted, deviation, difference, mean, say
 from byhand.experiments.lab.train import Trained
 from byhand.experiments.parts import readings
 from byhand.plots import Page
@@ -59,7 +59,7 @@ def report(record: Record, page: Page) -> None:
     left = {start: outcomes.left_chance(accuracy[start]) for start in starts}
     for start in starts:
         n, well = len(left[start]), sum(left[start])
-        text = f"Start {start}: {n - well} of {n} seeds never left chance"
+        text = f"Start {start}: {n - well} of {counted(n, 'seed')} never left chance"
         if well:
             text += (
                 f"; those that did read {say(accuracy[start][left[start]])} of the test pictures"
@@ -107,13 +107,13 @@ def _claims(
         "Other seeds end at about the same loss.",
         outcomes.about_the_same(loss),
         f"test loss at the end {say(loss, 4, percent=False)}, from {np.nanmin(loss):.4f} to "
-        f"{np.nanmax(loss):.4f}; {n - well} of {n} seeds never left chance "
+        f"{np.nanmax(loss):.4f}; {n - well} of {counted(n, 'seed')} never left chance "
         f"(about the same: a deviation of at most {say(outcomes.SMALL, 0)} of the mean)",
     )
     page.claim(
         "The seeds that leave chance end at about the same loss.",
         outcomes.about_the_same(loss[left]),
-        f"{say(loss[left], 4, percent=False)} over {well} seeds: a deviation of "
+        f"{say(loss[left], 4, percent=False)} over {counted(well, 'seed')}: a deviation of "
         f"{say(deviation(loss[left]) / mean(loss[left]), 0)} of the mean",
     )
     half = [_epoch_of_half(curve) for curve in found["curves"]["train_accuracy"]]
@@ -150,8 +150,8 @@ def _claims(
             None if change.n < 2 or change.low <= -outcomes.SMALL <= change.high
             else change.low > -outcomes.SMALL,
             f"from there to epoch {curves.shape[1]} it falls by {say(1 - end / before, 0)}, over "
-            f"{len(end)} seeds that had left chance by then (at its bottom: by no more than "
-            f"{say(outcomes.SMALL, 0)})",
+            f"{counted(len(end), 'seed')} that had left chance by then (at its bottom: by no more "
+            f"than {say(outcomes.SMALL, 0)})",
         )  # fmt: skip
 
 
@@ -181,7 +181,7 @@ def _figures(
         alt = f"{name.capitalize()} loss by epoch, a line a seed. {said}."
         page.figure(f"{part}_loss", ax, alt, "A line a seed.")
     rows = {
-        f"{start}, {sum(left[start])} of {len(a)} seeds": a[left[start]].tolist()
+        f"{start}, {sum(left[start])} of {counted(len(a), 'seed')}": a[left[start]].tolist()
         for start, a in accuracy.items()
         if any(left[start])
     }

@@ -9,7 +9,7 @@ import numpy as np
 from byhand import plots
 from byhand.experiments.lab import Lab, outcomes, studies
 from byhand.experiments.lab.experiment import Experiment, Record
-from byhand.experiments.lab.statistics import difference, mean, say
+from byhand.experiments.lab.statistics import counted, difference, mean, say
 from byhand.plots import Page
 from byhand.recipes import Network
 
@@ -106,7 +106,7 @@ def report(record: Record, page: Page) -> None:
         "chance", ax,
         f"Share of runs at chance from {few:,} to {most:,} steps. {said}.",
         f"At chance are runs that read at most {say(outcomes.CHANCE, 0)} of the test pictures; "
-        f"{n} seeds.",
+        f"{counted(n, 'seed')}.",
     )  # fmt: skip
     page.table(
         ("recipe", "kernels", "steps", "test accuracy", "validation accuracy", "at chance"),
@@ -115,7 +115,7 @@ def report(record: Record, page: Page) -> None:
              say(run["validation_accuracy"]), say(_stuck(run["test_accuracy"]), 0)]
             for run in record["runs"]
         ],
-        caption=f"Mean ± standard deviation over {n} seeds. The study, one run of "
+        caption=f"Mean ± standard deviation over {counted(n, 'seed')}. The study, one run of "
         f"{STUDY_SETTING[1]:,} steps with {_kernels(STUDY_SETTING[0])}: {say(STUDY_TEST)} of the "
         f"test and {say(STUDY_VALIDATION, 1)} of the validation pictures.",
     )  # fmt: skip
@@ -143,7 +143,7 @@ def _single_run(page: Page, run: dict[str, Any]) -> None:
         f"{say(STUDY_VALIDATION, 1)} of the validation pictures ({run['recipe']}).",
         outcomes.is_like(left, STUDY_TEST) if len(left) else False,
         f"ours: {say(test)} and {say(run['validation_accuracy'])}, at best {say(max(test))} "
-        f"of the test pictures; {len(left)} of {len(test)} seeds left chance"
+        f"of the test pictures; {len(left)} of {counted(len(test), 'seed')} left chance"
         + (f" and read {say(left)}" if len(left) else ""),
     )
 
@@ -179,7 +179,7 @@ def _stuck(accuracy: list[float]) -> float:
 
 
 def _kernels(number: int) -> str:
-    return f"{number} kernel" + ("s" if number != 1 else "")
+    return counted(number, "kernel")
 
 
 EXPERIMENT = Experiment(

@@ -16,6 +16,7 @@ last linear layer with an output for each class is added.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Literal
 
@@ -111,15 +112,23 @@ def _initialiser(text: str) -> nn.Initialiser:
     word, *given = text.split() or [""]
     if word not in INITIALISERS:
         raise InputError(f"initialiser is {text!r}, but it begins with {', '.join(INITIALISERS)}")
-    return INITIALISERS[word](*_numbers(text, given, {"normal": 1, "uniform": 2}.get(word, 0)))
+    numbers = _numbers(text, given, {"normal": 1, "uniform": 2}.get(word, 0))
+    if (word == "normal" and not numbers[0] >= 0) or (
+        word == "uniform" and not numbers[0] <= numbers[1]
+    ):
+        raise InputError(
+            f"initialiser is {text!r}, but normal takes a deviation of at least 0, and uniform the "
+            "lower end before the upper"
+        )
+    return INITIALISERS[word](*numbers)
 
 
 def _numbers(said: str, given: list[str], count: int) -> list[float]:
     try:
         numbers = [float(text) for text in given]
     except ValueError:
-        numbers = []
-    if len(given) != count or len(numbers) != count:
+        numbers = [math.nan]
+    if len(given) != count or not all(math.isfinite(number) for number in numbers):
         wanted = ("no number", "one number", "two numbers")[count]
         raise InputError(f"{said!r}: the word {said.split()[0]} takes {wanted} after it")
     return numbers
@@ -127,6 +136,6 @@ def _numbers(said: str, given: list[str], count: int) -> list[float]:
 
 def _whole(said: str, given: list[str], count: int) -> list[int]:
     numbers = _numbers(said, given, count)
-    if any(number != int(number) or number < 1 for number in numbers):
+    if any(not number.is_integer() or number < 1 for number in numbers):
         raise InputError(f"{said!r}: its numbers must be whole and at least 1")
     return [int(number) for number in numbers]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from byhand.plots.style import new_axes, new_figure
 
 REPORT = "report.html"
 _COLUMNS = 8  # kernels that the rows show
+_DRAWN = 64  # filters at the most
 
 
 def write_inspection(
@@ -81,16 +83,22 @@ def _layers(found: Inspection, page: Page) -> None:
 def _filters(found: Inspection, page: Page) -> list[str]:
     assert found.filters is not None
     words = [kernel.text for kernel in found.kernels]
-    short = [_lines(text) for text in words]
+    shown, all_ = found.filters[:_DRAWN], len(found.filters)
+    short = [_lines(text) for text in words[:_DRAWN]]
+    some = f"The first {len(shown)} of {all_}" if len(shown) < all_ else f"The {all_}"
     page.heading("Kernels" if words else "Filters")
-    figure = new_figure(*filters_size(len(found.filters), named=bool(words)))
+    figure = new_figure(*filters_size(len(shown), named=bool(words)))
     page.figure(
         "filters",
-        filters(found.filters, figure, smooth=bool(words), names=short or None),
-        f"The {len(found.filters)} filters of layer {found.filters_name}"
-        + (": " + "; ".join(f"{i} {text}" for i, text in enumerate(words)) if words else "")
+        filters(shown, figure, smooth=bool(words), names=short or None),
+        f"{some} filters of layer {found.filters_name}"
+        + (
+            ": " + "; ".join(f"{i} {text}" for i, text in enumerate(words[:_DRAWN]))
+            if words
+            else ""
+        )
         + ".",
-        f"Weights of layer {found.filters_name}: blue above 0, brown below"
+        f"{some} filters of layer {found.filters_name}: blue above 0, brown below"
         + ("; smoothed for the eye." if words else "."),
         wide=True,
     )
@@ -147,7 +155,8 @@ def _picture(found: Inspection, seen: Look, page: Page) -> list[str]:
 
 def _passes(found: Inspection, page: Page) -> list[str]:
     page.heading("The way back")
-    arrives = {f"{p.name} {p.kind}".strip(): p.arrives for p in found.passes}
+    names = _numbered([f"{p.name} {p.kind}".strip() for p in found.passes])
+    arrives = dict(zip(names, (p.arrives for p in found.passes), strict=True))
     ax = new_axes(7.2, _high(len(arrives)))
     said = ", ".join(f"{name} {value:.3g}" for name, value in arrives.items())
     page.figure(
@@ -160,15 +169,25 @@ def _passes(found: Inspection, page: Page) -> list[str]:
     page.table(
         ["layer", "keeps for backward", "bytes", "gradient arrives", "gradient of parameters"],
         [
-            [f"{p.name} {p.kind}".strip(),
+            [name,
              ", ".join(_kept(k.what, k.shape) for k in p.kept if k.bytes) or "nothing",
              sum(k.bytes for k in p.kept), f"{p.arrives:.3g}",
              ", ".join(f"{name} {value:.3g}" for name, value in p.gradients.items())]
-            for p in found.passes
+            for name, p in zip(names, found.passes, strict=True)
         ],
         "Norms of gradients, and what stays in memory from forward to backward for one picture.",
     )  # fmt: skip
     return ["gradients"]
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    """The names, each another: a layer that is used twice is told apart by a number."""
+    met = Counter[str]()
+    numbered = []
+    for name in names:
+        met[name] += 1
+        numbered.append(name if met[name] == 1 else f"{name} ({met[name]})")
+    return numbered
 
 
 def _lines(text: str) -> str:

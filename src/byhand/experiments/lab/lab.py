@@ -49,8 +49,8 @@ class Scale:
 FULL = Scale("full")
 QUICK = Scale(
     "quick", seeds=2, epochs=0.2, most_epochs=20, train=10_000,
-    said="A quick run: at most 2 seeds, a fifth of the epochs, 10,000 training pictures. Its "
-    "figures show what the experiment does and are too rough to conclude from.",
+    said="A quick run: a fifth of the epochs, 10,000 training pictures, and 2 seeds unless others "
+    "were asked for. Its figures show what the experiment does and are too rough to conclude from.",
 )  # fmt: skip
 SMOKE = Scale(
     "smoke", seeds=2, epochs=0.01, most_epochs=1, steps=20, train=300, test=200,
@@ -159,14 +159,10 @@ class Lab:
             what: the word for these tasks, for the progress bar.
             alone: one after the other, with all threads: for what is timed.
         """
-        return self._do(what, [Task(function, given) for given in arguments], alone=alone)
+        return self._do(what, [Task(function, given, alone) for given in arguments])
 
     def _do(
-        self,
-        what: str,
-        tasks: Sequence[Task],
-        costs: Sequence[float] | None = None,
-        alone: bool = False,
+        self, what: str, tasks: Sequence[Task], costs: Sequence[float] | None = None
     ) -> list[dict[str, Any]]:
         # The longest first, so that no core waits for one that began last.
         order = list(range(len(tasks)))
@@ -174,7 +170,7 @@ class Lab:
             order.sort(key=lambda i: -costs[i])
         self.tasks += tasks
         self.progress(what, 0, len(tasks))
-        for done, _ in enumerate(self.workers.run([tasks[i] for i in order], alone), 1):
+        for done, _ in enumerate(self.workers.run([tasks[i] for i in order]), 1):
             self.progress(what, done, len(tasks))
         return [self.workers.result(task) for task in tasks]
 

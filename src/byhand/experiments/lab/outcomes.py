@@ -1,21 +1,34 @@
-"""How runs over seeds come out: which never left chance, and whether another is like them."""
+"""How runs over seeds come out: which diverged or never left chance, and which are alike."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from byhand.experiments.lab.statistics import CONFIDENCE, deviation, mean
+from byhand.experiments.lab.train import Trained
 
-CHANCE = 0.2  # twice what guessing among ten digits gives
+GUESSES = 2  # what reads more than so many times what guessing gives has left chance
+CHANCE = GUESSES / 10  # among ten digits
 SMALL = 0.1  # a deviation up to this share of the mean is called "about the same"
 
 
-def left_chance(accuracy: ArrayLike) -> list[bool]:
-    """Whether each run reads more than `CHANCE`; a run that broke off (NaN) does not."""
-    return [bool(value > CHANCE) for value in np.asarray(accuracy, np.float64).ravel()]
+def left_chance(accuracy: ArrayLike, classes: int = 10) -> list[bool]:
+    """Whether each run reads more than `GUESSES` guesses; a run that broke off (NaN) does not."""
+    return [bool(value > GUESSES / classes) for value in np.asarray(accuracy, np.float64).ravel()]
+
+
+def accuracies(
+    runs: Sequence[Trained],
+    classes: int,
+    of: Literal["test_accuracy", "validation_accuracy"] = "test_accuracy",
+) -> list[float]:
+    """What each run reads; one that diverged reads no better than a guess among `classes`."""
+    return [1 / classes if run.diverged else getattr(run, of) for run in runs]
 
 
 def is_like(values: ArrayLike, other: float) -> bool | None:

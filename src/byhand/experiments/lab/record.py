@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from byhand.errors import DataError
+from byhand.errors import DataError, InputError
 from byhand.files import atomic_write, write_json
 
 RECORD = "record.json"
@@ -20,13 +21,19 @@ def save(folder: str | Path, values: Mapping[str, Any]) -> None:
     """Write `values` into `folder`: record.json, and arrays.npz for the arrays among them.
 
     Raises:
+        InputError: an array holds objects.
         FileWriteError: it cannot be written.
     """
     folder = Path(folder)
-    arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+    arrays: dict[str, Any] = {k: v for k, v in values.items() if isinstance(v, np.ndarray)}
+    for name, array in arrays.items():
+        if array.dtype.hasobject:
+            raise InputError(f"the array {name!r} of a record holds objects; give it numbers")
+    # The record goes first and comes last, so that a folder with a record is whole.
+    with suppress(OSError):
+        (folder / RECORD).unlink()
     with atomic_write(folder / ARRAYS) as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
-    # Last, so that a folder with a record is whole.
+        np.savez_compressed(file, **arrays)
     write_json(folder / RECORD, {k: v for k, v in values.items() if k not in arrays})
 
 

@@ -21,8 +21,9 @@ from byhand.data import Splits
 from byhand.errors import InputError
 from byhand.experiments.lab import FULL, SCALES, Lab, Scale, check_seeds, record
 from byhand.experiments.lab.experiment import Experiment
+from byhand.experiments.lab.secrets import masked
+from byhand.experiments.lab.statistics import counted
 from byhand.experiments.lab.workers import Workers
-from byhand.experiments.parts.search_study import masked
 from byhand.recipes.settings import read
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def run(
     scale: Scale = FULL,
     seeds: int | None = None,
     settings: Sequence[str] = (),
+    called: str = "",
+    data: str | None = None,
     progress: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> Finished:
     """Measure, keep the record, draw and write the page.
@@ -65,6 +68,8 @@ def run(
         scale: how much of it.
         seeds: how many, instead of as many as the experiment asks for.
         settings: `name=value` pairs that replace the experiment's.
+        called: what the user named it by, a file perhaps; for the command on the page.
+        data: the folder that the user named, for the same.
         progress: told (what, done, total) as tasks are done.
 
     Raises:
@@ -80,6 +85,8 @@ def run(
     asked = {task.key(splits): task for task in lab.tasks}
     about = {
         "experiment": experiment.name,
+        "called": called or experiment.name,
+        "data": data,
         "question": experiment.question,
         "scale": scale.name,
         "seeds": seeds,
@@ -99,7 +106,7 @@ def run(
         "seconds": time.perf_counter() - began,
         "tasks": len(asked),
         "tasks_kept": sum(key not in workers.done for key in asked),
-        "task_seconds": sum(workers.seconds(task) for task in asked.values()),
+        "task_seconds": sum(workers.seconds(t) for t in asked.values() if not t.alone),
     }
     record.save(folder, {"about": about, **found})
     return redrawn(experiment, folder)
@@ -131,6 +138,7 @@ def redrawn(experiment: Experiment, folder: str | Path) -> Finished:
     from byhand.plots.page import PICTURES
 
     folder = Path(folder)
+    record.load(folder)  # where there is none, what was drawn stays
     for drawn in (folder / PICTURES).glob("*.*g"):  # those of a run that drew others
         drawn.unlink()
     heading, page = tell(experiment, folder)
@@ -168,20 +176,23 @@ def _heading(experiment: Experiment, about: Mapping[str, Any]) -> Heading:
     from byhand.plots import Heading
     from byhand.plots.words import duration
 
-    words = ["byhand", "experiment", experiment.name]
+    words = ["byhand", "experiment", about["called"]]
     if about["scale"] != "full":
         words.append(f"--{about['scale']}")
     if about["seeds"] is not None:
         words += ["--seeds", str(about["seeds"])]
     for setting in about["settings"]:
         words += ["--set", setting]
+    if about["data"] is not None:
+        words += ["--data", about["data"]]
     dataset, machine = about["dataset"], about["machine"]
     time_said = duration(about["seconds"])
     if about["tasks"]:
         time_said += (
-            f"; its {about['tasks']:,} tasks took {duration(about['task_seconds'])} on one core "
-            f"each, and {about['tasks_kept']:,} of them were kept from before"
+            f"; {about['tasks_kept']:,} of {counted(about['tasks'], 'task')} kept from before"
         )
+    if about["task_seconds"]:
+        time_said += f"; {duration(about['task_seconds'])} of one core for all that is not timed"
     facts = [
         ("data", f"{dataset['name']}, {dataset['n_train']:,} training and {dataset['n_test']:,} "
                  f"test pictures (SHA-256 {dataset['sha256'][:16]}…)"),

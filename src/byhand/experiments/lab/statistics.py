@@ -38,6 +38,11 @@ def say(values: ArrayLike, digits: int = 2, percent: bool = True) -> str:
     return said + unit
 
 
+def counted(n: int, word: str) -> str:
+    """So many of a thing: "1 seed", "5 seeds", "1,024 pictures"."""
+    return f"{n:,} {word}" + ("" if n == 1 else "s")
+
+
 @dataclass(frozen=True)
 class Difference:
     """How much more b is than a, over the same seeds, and what can be said of it.
@@ -59,6 +64,8 @@ class Difference:
         """1 where b is more, -1 where it is less, 0 where the seeds do not tell."""
         if not math.isfinite(self.low + self.high) or self.n < 2:
             return 0
+        if self.low == self.high and self.n < 3:  # two seeds that agree by chance
+            return 0
         return (self.low > 0) - (self.high < 0)
 
     @property
@@ -75,7 +82,9 @@ class Difference:
         """The difference with its interval: "+0.12 points (95 % interval +0.03 to +0.21)"."""
         scale, unit = (100.0, " points") if percent else (1.0, "")
         said = f"{scale * self.mean:+.{digits}f}{unit}".replace("-", "−")
-        if self.n < 2:
+        if self.n == 0:
+            return "no two runs to compare"
+        if self.n == 1:
             return f"{said} (one seed, so nothing can be said)"
         low, high = (f"{scale * x:+.{digits}f}".replace("-", "−") for x in (self.low, self.high))
         return f"{said} (95{NBSP}% interval {low} to {high}, {self.n} seeds)"

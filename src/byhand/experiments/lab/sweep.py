@@ -8,20 +8,24 @@ from typing import Any
 import numpy as np
 
 from byhand import plots
-from byhand.experiments.lab import statistics
+from byhand.experiments.lab import outcomes, statistics, ways
 from byhand.experiments.lab.experiment import Record
 from byhand.experiments.lab.train import Trained
 from byhand.plots import Page
 
 
-def measured(values: Sequence[Any], runs: Sequence[Sequence[Trained]]) -> Record:
-    """The record of trainings `runs[i][seed]` at setting `values[i]`: what the reports read."""
+def measured(values: Sequence[Any], runs: Sequence[Sequence[Trained]], classes: int) -> Record:
+    """The record of trainings `runs[i][seed]` at setting `values[i]`: what the reports read.
+
+    A run that diverged reads no better than a guess among `classes`, and is counted so; its loss is
+    NaN.
+    """
     return {
         "values": list(values),
         "seeds": [run.seed for run in runs[0]],
         "parameters": [of[0].parameters for of in runs],
         "operations": [of[0].operations for of in runs],
-        "test_accuracy": [[run.test_accuracy for run in of] for of in runs],
+        "test_accuracy": [outcomes.accuracies(of, classes) for of in runs],
         "test_loss": [[run.test_loss for run in of] for of in runs],
         "train_accuracy": [[run.train_accuracy for run in of] for of in runs],
         "train_loss": [[run.train_loss for run in of] for of in runs],
@@ -49,9 +53,12 @@ def table(
         )
     page.table([*header, *study], rows)
     page.note(
-        f"Mean ± standard deviation over {len(record['seeds'])} seeds. Operations are those of one "
-        "picture's way forward; a multiply-add is two. Training accuracy is that of the last "
-        "epoch's batches as they were met."
+        f"Mean ± standard deviation over {statistics.counted(len(record['seeds']), 'seed')}. "
+        "Operations are those of one picture's way forward; a multiply-add is two. Training "
+        "accuracy is that of the last epoch's batches as they were met."
+        + ways.said_diverged(
+            [label for label, n in zip(labels, record["diverged"], strict=True) if n]
+        )
     )
 
 
@@ -78,7 +85,7 @@ def curves(
             ticks=x,
             reference=study,
             reference_name="the study, one run",
-            name=f"ours, {len(record['seeds'])} seeds",
+            name=f"ours, {statistics.counted(len(record['seeds']), 'seed')}",
         )
         digits = 2 if percent else 4
         said = "; ".join(

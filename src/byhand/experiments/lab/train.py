@@ -84,6 +84,13 @@ class Trained:
         """The model that was kept."""
         return nn.load(self.folder / MODEL)
 
+    def as_argument(self) -> dict[str, Any]:
+        """The recipe, the seed and which training it is, as arguments of another task.
+
+        The task reads the model with `kept_model(folder, training)`.
+        """
+        return {"recipe": dict(self.recipe), "seed": self.seed, "training": self.folder.name}
+
 
 def task(recipe: Recipe, seed: int, track_test: bool = False) -> Task:
     """The training of `recipe` with `seed`; `track_test` scores the test set each epoch."""
@@ -104,6 +111,11 @@ def from_plain(values: Mapping[str, Any]) -> Recipe:
     return recipe_settings.from_dict(_ANY, values)
 
 
+def kept_model(folder: Path, training: str) -> nn.Layer:
+    """In a task, whose own folder is `folder`: the model of another task, a training."""
+    return nn.load(folder.parent / training / MODEL)
+
+
 def cost(recipe: Recipe, splits: Splits) -> float:
     """About how much work its training is, to begin the longest first."""
     prepared = prepare(_shortened(recipe), splits, 0)
@@ -119,8 +131,7 @@ def train_one(
     splits: Splits, folder: Path, recipe: Mapping[str, Any], seed: int, track_test: bool
 ) -> dict[str, Any]:
     """Train, read the test set once, keep the model in `folder`."""
-    page = recipe_settings.from_dict(_ANY, recipe)
-    prepared = prepare(page, splits, seed)
+    prepared = prepare(from_plain(recipe), splits, seed)
     state = prepared.new_state()
     diverged = ""
     try:

@@ -11,7 +11,15 @@ import numpy as np
 from byhand import plots
 from byhand.experiments.lab import Lab
 from byhand.experiments.lab.experiment import Record
-from byhand.experiments.lab.statistics import Difference, difference, mean, more_or_less, say
+from byhand.experiments.lab.outcomes import accuracies, left_chance
+from byhand.experiments.lab.statistics import (
+    Difference,
+    counted,
+    difference,
+    mean,
+    more_or_less,
+    say,
+)
 from byhand.experiments.lab.train import Trained
 from byhand.plots import Page
 from byhand.recipes import Recipe, prepare
@@ -46,15 +54,11 @@ def measured(runs: Mapping[str, Sequence[Trained]], classes: int, pictures: int)
         "seeds": [run.seed for run in next(iter(runs.values()))],
         "epochs": list(range(1, longest + 1)),
         "parameters": {way: of[0].parameters for way, of in runs.items()},
-        "test_accuracy": {
-            way: [1 / classes if run.diverged else run.test_accuracy for run in of]
-            for way, of in runs.items()
-        },
+        "test_accuracy": {way: accuracies(of, classes) for way, of in runs.items()},
         "test_loss": {way: [run.test_loss for run in of] for way, of in runs.items()},
         "diverged": {way: sum(bool(run.diverged) for run in of) for way, of in runs.items()},
-        # Of the others, those that read no more than twice what guessing gives.
-        "at_chance": {
-            way: sum(not run.diverged and run.test_accuracy <= 2 / classes for run in of)
+        "at_chance": {  # of the others
+            way: left_chance([r.test_accuracy for r in of if not r.diverged], classes).count(False)
             for way, of in runs.items()
         },
         "curves": {
@@ -99,8 +103,8 @@ def conclude(record: Record, page: Page) -> None:
     best, *others = ranked(record)
     accuracy, n = record["test_accuracy"], len(record["seeds"])
     text = (
-        f"The highest mean test accuracy is that of {best}, {say(accuracy[best])} over {n} "
-        f"seed{'s' if n > 1 else ''}"
+        f"The highest mean test accuracy is that of {best}, {say(accuracy[best])} over "
+        f"{counted(n, 'seed')}"
     )
     lower = [way for way in others if pair(record, way, best).sign > 0]
     unclear = [way for way in others if way not in lower]
@@ -119,6 +123,16 @@ def listed(names: Sequence[str]) -> str:
     """The names in a sentence: "a, b and c"."""
     *before, last = names
     return f"{', '.join(before)} and {last}" if before else last
+
+
+def said_diverged(names: Sequence[str]) -> str:
+    """A sentence with a space before it that says how runs of `names` count; "" of none."""
+    if not names:
+        return ""
+    return (
+        f" Runs of {listed(names)} diverged: they count as reading no better than a guess, and "
+        "have no test loss."
+    )
 
 
 def table(
@@ -142,8 +156,9 @@ def table(
         rows.append(row)
     page.table([name, *first, *header, *more], rows)
     page.note(
-        f"Mean ± standard deviation over {len(record['seeds'])} seeds. Training loss is that of "
-        "the epoch's batches as they were met." + _said_diverged(record)
+        f"Mean ± standard deviation over {counted(len(record['seeds']), 'seed')}. Training loss is "
+        "that of the epoch's batches as they were met."
+        + said_diverged([way for way in record["ways"] if record["diverged"][way]])
     )
 
 
@@ -242,13 +257,3 @@ def _upper(text: str) -> str:
 
 def _padded(curve: Sequence[float], length: int) -> list[float]:
     return [*curve, *[math.nan] * (length - len(curve))]
-
-
-def _said_diverged(record: Record) -> str:
-    of = [way for way in record["ways"] if record["diverged"][way]]
-    if not of:
-        return ""
-    return (
-        f" Runs of {listed(of)} diverged: they count as reading no better than a guess, and have "
-        "no test loss."
-    )

@@ -1,8 +1,10 @@
 """Work side by side: each task in a process of its own with one thread, its result kept.
 
 A task is a function by its name and plain arguments, so that it can be sent to another process and
-so that its result can be found again: the key is a hash of the function's source, the arguments,
-the data and the arithmetic. One thread a task makes results independent of how many run at once.
+so that its result can be found again: the key is a hash of the source of the function's module, the
+arguments, the data and the arithmetic. (What a task calls in other modules is not in it: where that
+changes, `--fresh` does everything again.) One thread a task makes results independent of how many
+run at once.
 """
 
 from __future__ import annotations
@@ -25,10 +27,11 @@ from typing import Any
 
 from byhand import kernels
 from byhand.data import Splits
-from byhand.errors import DataError
+from byhand.errors import DataError, FileWriteError
 from byhand.experiments.lab import record
 from byhand.experiments.lab.experiment import load_file
 from byhand.files import PARTIAL, jsonable, write_json
+from byhand.training import machine
 
 # function(splits, folder, **arguments) gives plain values and arrays; the folder is the result's
 # own, for files such as a model.
@@ -41,22 +44,29 @@ _splits: Splits | None = None  # in a worker process: the data, sent once
 
 @dataclass(frozen=True)
 class Task:
-    """A function and its arguments, which JSON can say."""
+    """A function and its arguments, which JSON can say.
+
+    A task `alone` runs while nothing else does, and may use all threads: it is timed, so that its
+    result holds for one machine only.
+    """
 
     function: Function
     arguments: Mapping[str, Any]
+    alone: bool = False
 
     def key(self, splits: Splits) -> str:
         """Where the result is kept: the same for what gives the same result."""
         from byhand import __version__
 
+        module = inspect.getmodule(self.function)
         said = {
             "function": self.function.__qualname__,
-            "source": inspect.getsource(self.function),
+            "source": inspect.getsource(self.function if module is None else module),
             "arguments": jsonable(dict(self.arguments)),
             "data": splits.sha256,
             "arithmetic": [kernels.resolve_layout("auto"), kernels.instruction_set()],
             "version": __version__,
+            "alone": [machine(), kernels.available_threads()] if self.alone else [],
         }
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:24]
 
@@ -80,6 +90,7 @@ class Workers:
         self.threads = kernels.available_threads()
         self.done: set[str] = set()  # keys done by this object
         self.fresh = fresh
+        self._mark = secrets.token_hex(4)  # of the folders of what is being done
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Workers:
@@ -91,7 +102,10 @@ class Workers:
             if kind is not None:
                 for process in multiprocessing.active_children():
                     process.terminate()
+                    process.join()
             self._pool = None
+        for unfinished in self.folder.glob(f".*.{self._mark}{PARTIAL}"):
+            shutil.rmtree(unfinished, ignore_errors=True)
 
     def kept(self, task: Task) -> bool:
         """Whether the result is there already."""
@@ -104,24 +118,26 @@ class Workers:
             return False
         return True
 
-    def run(self, tasks: Sequence[Task], alone: bool = False) -> Iterator[int]:
-        """Do the tasks, in about this order; yields the number of each as its result is kept.
-
-        With `alone` nothing else runs at the same time, and a task may use all threads: for what
-        is timed.
-        """
+    def run(self, tasks: Sequence[Task]) -> Iterator[int]:
+        """Do the tasks, in about this order; yields the number of each as its result is kept."""
         waiting: dict[str, list[int]] = {}  # tasks that are the same are done once
         for i, task in enumerate(tasks):
             if self.kept(task):
                 yield i
             else:
                 waiting.setdefault(task.key(self.splits), []).append(i)
-        if alone or self.jobs == 1 or len(waiting) == 1:
-            for same in waiting.values():
-                self._here(tasks[same[0]], None if alone else 1)
-                yield from same
-            return
-        if waiting and self._pool is None:
+        beside = {key: same for key, same in waiting.items() if not tasks[same[0]].alone}
+        if self.jobs > 1 and len(beside) > 1:
+            yield from self._side_by_side(tasks, beside)
+            waiting = {key: same for key, same in waiting.items() if key not in beside}
+        for same in waiting.values():
+            self._here(tasks[same[0]])
+            yield from same
+
+    def _side_by_side(
+        self, tasks: Sequence[Task], waiting: Mapping[str, list[int]]
+    ) -> Iterator[int]:
+        if self._pool is None:
             self._pool = ProcessPoolExecutor(
                 self.jobs,
                 mp_context=multiprocessing.get_context("spawn"),  # a fork would copy our threads
@@ -130,9 +146,8 @@ class Workers:
             )
         asked = {}
         for key, (first, *_) in waiting.items():
-            assert self._pool is not None
             function, arguments = tasks[first].function, tasks[first].arguments
-            work = (_address(function), arguments, self.folder / key)
+            work = (_address(function), arguments, self.folder / key, self._mark)
             asked[self._pool.submit(_work, *work)] = key
         for future in as_completed(asked):
             future.result()
@@ -156,11 +171,11 @@ class Workers:
         said = json.loads((self.place(task) / TASK).read_text(encoding="utf-8"))
         return float(said["seconds"])
 
-    def _here(self, task: Task, threads: int | None) -> None:
+    def _here(self, task: Task) -> None:
         before = kernels.threads()
-        kernels.set_threads(self.threads if threads is None else threads)
+        kernels.set_threads(self.threads if task.alone else 1)
         try:
-            _keep(task.function, self.splits, task.arguments, self.place(task))
+            _keep(task.function, self.splits, task.arguments, self.place(task), self._mark)
         finally:
             kernels.set_threads(before)
         self.done.add(task.key(self.splits))
@@ -175,22 +190,31 @@ def _begin(splits: Splits) -> None:
     _splits = splits
 
 
-def _work(address: tuple[str, str, str], arguments: Mapping[str, Any], place: Path) -> None:
+def _work(
+    address: tuple[str, str, str], arguments: Mapping[str, Any], place: Path, mark: str
+) -> None:
     """Do a task in a worker process."""
     assert _splits is not None
     module, file, name = address
     found = importlib.import_module(module) if module.startswith("byhand.") else load_file(file)
-    _keep(getattr(found, name), _splits, arguments, place)
+    _keep(getattr(found, name), _splits, arguments, place, mark)
 
 
 def _address(function: Function) -> tuple[str, str, str]:
     return function.__module__, inspect.getfile(function), function.__qualname__
 
 
-def _keep(function: Function, splits: Splits, arguments: Mapping[str, Any], place: Path) -> None:
+def _keep(
+    function: Function, splits: Splits, arguments: Mapping[str, Any], place: Path, mark: str
+) -> None:
     """Do a task and keep its result, whole or not at all."""
-    unfinished = place.parent / f".{place.name}.{secrets.token_hex(4)}{PARTIAL}"
-    unfinished.mkdir(parents=True)
+    unfinished = place.parent / f".{place.name}.{mark}{PARTIAL}"
+    try:
+        unfinished.mkdir(parents=True)
+    except OSError as error:
+        raise FileWriteError(
+            f"cannot make a folder in {place.parent}: {error.strerror}; choose another with --out"
+        ) from error
     began = time.perf_counter()
     try:
         record.save(unfinished, function(splits, unfinished, **arguments))

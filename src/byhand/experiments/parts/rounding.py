@@ -13,16 +13,16 @@ from byhand.kernels import Key
 from byhand.nn.layer import Array
 
 
-def ternary(weight: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+def ternary(weight: NDArray[Any], threshold: float) -> tuple[NDArray[Any], NDArray[Any]]:
     """Each kernel of weight (F, C, KH, KW) rounded to −1, 0, 1, and its scale (F).
 
-    A weight is 0 where its magnitude is at most 0.7 times the mean magnitude of its kernel, and its
-    sign elsewhere; the scale is the mean magnitude of those that are not 0. For weights that are
-    normal or uniform this is about the nearest that scale times −1, 0, 1 comes to them. Li, Zhang
-    and Liu, "Ternary weight networks", 2016.
+    A weight is 0 where its magnitude is at most `threshold` times the mean magnitude of its kernel,
+    and its sign elsewhere; the scale is the mean magnitude of those that are not 0. With 0.7, for
+    weights that are normal or uniform, this is about the nearest that scale times −1, 0, 1 comes to
+    them. Li, Zhang and Liu, "Ternary weight networks", 2016.
     """
     size = np.abs(weight)
-    kept = size > 0.7 * size.mean(axis=(1, 2, 3), keepdims=True)
+    kept = size > threshold * size.mean(axis=(1, 2, 3), keepdims=True)
     codes = np.where(kept, np.sign(weight), 0).astype(weight.dtype)
     scale = (size * kept).sum(axis=(1, 2, 3)) / np.maximum(1, kept.sum(axis=(1, 2, 3)))
     return codes, scale.astype(weight.dtype)

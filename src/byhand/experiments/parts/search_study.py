@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import platform
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from byhand.errors import InputError
+from byhand.experiments.lab.secrets import masked
 
 BEFORE = 5  # so many whole trials before one is stopped early
 RANDOM = 10  # so many before the sampler has something to go by
@@ -177,9 +177,3 @@ class Study:
             self._study, evaluator=of.FanovaImportanceEvaluator(seed=self._seed)
         )
         return {name: float(found[name]) for name in self._space if name in found}
-
-
-def masked(text: str) -> str:
-    """The text with the passwords of URLs in it replaced by ***."""
-    text = re.sub(r"(://[^:/?#@\s]*):\S*@", r"\1:***@", text)
-    return re.sub(r"((?:password|passwd|pwd)=)[^&\s'\"]*", r"\1***", text, flags=re.IGNORECASE)

@@ -26,6 +26,7 @@ from byhand import kernels, recipes, training
 from byhand.data import Dataset, Splits
 from byhand.errors import ByhandError
 from byhand.experiments.lab import record
+from byhand.experiments.lab.statistics import counted
 from byhand.experiments.lab.train import from_plain
 
 JOB, PICTURES, FOUND = "job.json", "pictures.npz", "found"
@@ -93,13 +94,18 @@ def train_apart(
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ByhandError(f"{_who(ranks, threads)} did not train: {error}") from error
     if done.returncode != 0:
-        said = (done.stderr.strip() or "it said nothing").split("\n")[-1]
-        raise ByhandError(f"{_who(ranks, threads)} did not train: {said}")
+        raise ByhandError(f"{_who(ranks, threads)} did not train: {last_words(done.stderr)}")
     found = record.load(folder / FOUND)
     shutil.rmtree(folder / FOUND)
     (folder / PICTURES).unlink()
     (folder / JOB).unlink()
     return found
+
+
+def last_words(said: str) -> str:
+    """The last line of a program's errors that has a letter: some end with a rule of dashes."""
+    lines = [line.strip() for line in said.splitlines() if any(map(str.isalpha, line))]
+    return lines[-1].rstrip(".") if lines else "it said nothing"
 
 
 def run_job(folder: Path, group: training.Group) -> None:
@@ -122,7 +128,7 @@ def run_job(folder: Path, group: training.Group) -> None:
 
 def _who(ranks: int, threads: int) -> str:
     processes = "1 process" if ranks == 1 else f"{ranks} ranks"
-    return f"{processes} of {threads} thread{'s' if threads > 1 else ''}"
+    return f"{processes} of {counted(threads, 'thread')}"
 
 
 class Trained(NamedTuple):

@@ -12,31 +12,31 @@ from numpy.typing import NDArray
 from byhand import evaluation, nn
 from byhand.data import Augmentation, Dataset, Splits
 from byhand.experiments.lab.statistics import mean
-from byhand.recipes import get, prepare
-from byhand.recipes import settings as recipe_settings
+from byhand.experiments.lab.train import from_plain, kept_model
+from byhand.recipes import prepare
 
 AVERAGES = ("probabilities", "logits")
 
 
 def by_amount(
-    splits: Splits, folder: Path, recipe: Mapping[str, Any], seed: int, model: str,
+    splits: Splits, folder: Path, recipe: Mapping[str, Any], seed: int, training: str,
     amounts: Sequence[float], views: int,
 ) -> dict[str, Any]:  # fmt: skip
     """The validation loss of the mean of `views` views, for each amount of movement."""
-    prepared = prepare(recipe_settings.from_dict(get("lenet5"), recipe), splits, seed)
+    prepared = prepare(from_plain(recipe), splits, seed)
     assert prepared.validation is not None
-    net, held_out = nn.load(model), prepared.validation
+    net, held_out = kept_model(folder, training), prepared.validation
     found = [figures(net, held_out, a, [views if a else 1], seed) for a in amounts]
     return {"loss": [f["probabilities"]["loss"][-1] for f in found]}
 
 
 def by_views(
-    splits: Splits, folder: Path, recipe: Mapping[str, Any], seed: int, model: str,
+    splits: Splits, folder: Path, recipe: Mapping[str, Any], seed: int, training: str,
     amount: float, views: Sequence[int],
 ) -> dict[str, Any]:  # fmt: skip
     """How the test set is read by the mean of so many views, for each of `views`."""
-    prepared = prepare(recipe_settings.from_dict(get("lenet5"), recipe), splits, seed)
-    return figures(nn.load(model), prepared.test, amount, views, seed)
+    prepared = prepare(from_plain(recipe), splits, seed)
+    return figures(kept_model(folder, training), prepared.test, amount, views, seed)
 
 
 def views_of(

@@ -1,0 +1,46 @@
+"""Records of networks trained several ways, made by hand, and the pages they give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from byhand.experiments.lab import ways
+from experiments.telling import Unsaved
+
+
+@dataclass
+class Run:
+    """As much of a training's result as a record is made of."""
+
+    seed: int
+    losses: list[float]
+    test_accuracy: float = 0.9
+    test_loss: float = 0.3
+    diverged: str = ""
+    parameters: int = 10
+    epochs: list[int] = field(init=False)
+
+    def __post_init__(self):
+        self.epochs = list(range(len(self.losses)))
+
+    def curve(self, name):
+        return self.losses
+
+
+def record(accuracy, first=None, seeds=3, **more):
+    """A record of three epochs: means by way, and the losses of its first epoch (1 if not given).
+
+    Seed s has s thousandths more, so that differences between ways are the same in all seeds.
+    """
+    first = first or {}
+    runs = {
+        way: [Run(s, [first.get(way, 1.0), 0.5, 0.25], value + s / 1000) for s in range(seeds)]
+        for way, value in accuracy.items()
+    }
+    return {**ways.measured(runs, 10, 900), **more}
+
+
+def told(page_of, values, tmp_path):
+    page = Unsaved(tmp_path)
+    page_of.report(values, page)
+    return page
