@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -55,4 +57,12 @@ def require_mpi() -> str:
     found = str(beside) if beside.exists() else shutil.which("mpiexec")
     if found is None:
         _absent("mpi", "there is no mpiexec")
+    if not _sets_pmi_rank(str(found)):
+        _absent("mpi", f"{found} sets no PMI_RANK, by which these tests tell ranks apart")
     return str(found)
+
+
+@functools.cache
+def _sets_pmi_rank(mpiexec: str) -> bool:
+    code = "import os, sys; sys.exit('PMI_RANK' not in os.environ)"
+    return subprocess.run([mpiexec, "-n", "1", sys.executable, "-c", code]).returncode == 0

@@ -105,6 +105,15 @@ def test_a_closed_pipe_is_no_error(spawn, trained, blob_data, count):
     assert process.returncode in (0, 1)
 
 
+def test_a_training_whose_progress_nobody_reads_is_a_failure(spawn, blob_data, short):
+    """As with `byhand train 2>&1 | head -1`: it stops before the end."""
+    process = spawn("train", "one_conv", *short, "--data", blob_data, "--out", "r")
+    process.stderr.close()
+    process.stderr = None
+    process.communicate(timeout=60)
+    assert process.returncode == 1
+
+
 def test_an_error_that_nobody_foresaw_is_one_line(cli, monkeypatch):
     from byhand.cli import doctor
 

@@ -268,3 +268,22 @@ def test_what_is_resumed_is_the_plan_of_the_checkpoint(trained):
     assert plan.recipe == wanted
     assert plan.settings == ("epochs=2", "batch_size=10")
     assert (plan.seed, plan.track_test, plan.from_model) == (0, False, None)
+
+
+def test_data_that_is_named_to_resume_is_kept_by_its_whole_path(
+    cli, copied, blob_data, monkeypatch, no_report
+):
+    """So that the next resume finds it from any folder."""
+    from byhand.recipes import run
+
+    seen = []
+    begin = run.run
+
+    def watched(plan, *given, **how):
+        seen.append(plan.data)
+        return begin(plan, *given, **how)
+
+    monkeypatch.setattr(run, "run", watched)
+    monkeypatch.chdir(blob_data.parent)
+    assert cli("train", "--resume", copied, "--data", blob_data.name).status == 0
+    assert seen == [str(blob_data)]

@@ -71,6 +71,23 @@ def test_a_whole_shift_moves_pixels_and_brings_in_black():
     assert not moved[:, :, :, :2].any()
 
 
+@pytest.mark.parametrize("move", [warp, warp_in_numpy])
+@pytest.mark.parametrize("shape", [(1, 1, 70_001, 1), (1, 1, 1, 70_001)])
+def test_far_outside_a_long_picture_is_black(move, shape):
+    """Where float32 has no numbers between the border and what is behind it."""
+    away = np.array([[[1, 0, 1e6], [0, 1, 1e6]]], np.float32)
+    assert not move(np.full(shape, 255, np.uint8), away).any()
+
+
+def test_what_is_no_number_is_the_same_place_for_the_compiled_core():
+    maps = NOTHING.maps(5, nn.Key(0))
+    maps[:, 0, 2] = [math.nan, math.inf, -math.inf, 0, 0]
+    maps[:, 1, 0] = [0, 0, 0, math.inf, math.nan]
+    moved = warp_in_numpy(PICTURES, maps)
+    assert not moved[0].any()
+    assert np.array_equal(moved, warp(PICTURES, maps))
+
+
 def test_a_warp_is_that_of_scipy():
     maps = Augmentation(2, 25, 0.2, 0.3).maps(5, nn.Key(1, 2))
     moved = warp(PICTURES, maps)

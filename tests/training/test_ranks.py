@@ -46,10 +46,14 @@ def step(self, batch, state, rate):
             os._exit(3)
         if trouble == "raise":
             raise RuntimeError("broken on purpose")
+        if trouble == "pipe":
+            raise BrokenPipeError("as where standard error is closed")
     return train(self, batch, state, rate)
 
 Stepper.__call__ = step
-if trouble == "no mpi4py":
+if trouble == "no watch":
+    sys.executable = "/nowhere/python"
+if trouble == "no mpi4py" and rank in ("all", os.environ.get("PMI_RANK")):
     sys.modules["mpi4py"] = None
 if trouble == "write" and os.environ.get("PMI_RANK") == "0":
     def fail(*_):
@@ -88,6 +92,14 @@ with MPIGroup() if shared else contextlib.nullcontext(training.ALONE) as group:
                  ranks=group.size)
 """
 
+# Every rank leaves by itself.
+LEAVING = """
+import sys
+from byhand.training.mpi import MPIGroup
+with MPIGroup() as group:
+    sys.exit(int(sys.argv[1]))
+"""
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
@@ -95,6 +107,7 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ranks")
     (folder / "program.py").write_text(PROGRAM)
     (folder / "script.py").write_text(SCRIPT)
+    (folder / "leaving.py").write_text(LEAVING)
     blobs.write_idx(folder / "data", 80, 40)
     return folder
 
@@ -130,7 +143,7 @@ def done(start):
 
     def run(ranks, *arguments):
         process = start(ranks, *arguments)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=60)
         said = [line for line in err.splitlines() if line.startswith("byhand: ")]
         return SimpleNamespace(status=process.returncode, out=out, err=err, said=said)
 
@@ -152,7 +165,7 @@ def byhand(done):
 @pytest.fixture(scope="module")
 def alone(byhand, place):
     """A run by one process: what the program said, and its folder."""
-    ended = byhand(0, "one_conv", "--out", "alone", "--json")
+    ended = byhand(0, "one_conv", "--out", "alone", "--threads", "2", "--json")
     assert ended.status == 0, ended.err
     return SimpleNamespace(result=json.loads(ended.out), folder=place / "alone")
 
@@ -235,6 +248,14 @@ def test_any_number_of_ranks_goes_on_with_a_run(byhand, alone, killed, ranks, tm
     assert_close(folder, alone.folder)
 
 
+def test_ranks_that_go_on_with_a_run_do_not_take_its_threads(byhand, alone, tmp_path):
+    folder = tmp_path / "again"
+    shutil.copytree(alone.folder, folder)
+    again = byhand(2, "--resume", folder)
+    assert again.status == 0, again.err
+    assert "threads: 1 in each of 2 ranks" in again.err
+
+
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_rank_that_goes_without_a_word_is_named(byhand, rank, tmp_path):
     """As when a library calls C's exit."""
@@ -285,10 +306,40 @@ def test_what_is_wrong_for_all_ranks_is_said_once(byhand, arguments, sentence):
 
 
 def test_without_mpi4py_it_is_said_once_what_to_install(byhand, tmp_path):
-    ended = byhand(2, "one_conv", "--out", tmp_path / "run", trouble="no mpi4py")
+    ended = byhand(3, "one_conv", "--out", tmp_path / "run", trouble="no mpi4py", rank="all")
     assert ended.status == 2
     (said,) = ended.said
+    assert said.startswith("byhand: training by several ranks")
     assert "pip install 'byhand[mpi]'" in said
+
+
+@pytest.mark.parametrize(("rank", "name"), [(0, ""), (1, "rank 1 of 2: ")])
+def test_a_rank_that_lacks_mpi4py_alone_says_so_and_ends_all(byhand, tmp_path, rank, name):
+    ended = byhand(2, "one_conv", "--out", tmp_path / "run", trouble="no mpi4py", rank=rank)
+    assert ended.status != 0
+    (said,) = ended.said
+    assert said.startswith(f"byhand: {name}training by several ranks needs mpi4py")
+
+
+def test_ranks_train_unwatched_where_the_watch_does_not_start(byhand, tmp_path):
+    ended = byhand(2, "one_conv", "--out", tmp_path / "run", trouble="no watch")
+    assert ended.status == 0, ended.err
+    (said,) = ended.said
+    assert said.startswith("byhand: this run is not watched (")
+
+
+def test_a_reader_of_rank_0s_output_that_goes_ends_all(byhand, tmp_path):
+    ended = byhand(2, "one_conv", "--out", tmp_path / "run", trouble="pipe", at=9)
+    assert ended.status == 1
+    (said,) = ended.said
+    assert said.startswith("byhand: rank 0 of 2: stopped before the end")
+
+
+@pytest.mark.parametrize("status", [0, 7])
+def test_a_script_that_exits_has_its_status_and_no_traceback(done, status):
+    ended = done(2, "leaving.py", status)
+    assert (ended.status, ended.said) == (status, [])
+    assert "Traceback" not in ended.err
 
 
 def test_a_run_that_diverges_is_told_once(byhand, tmp_path):

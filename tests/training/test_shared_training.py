@@ -184,6 +184,51 @@ def test_rank_0s_weights_and_generator_count(together, train):
         assert_same(done, alone, 1e-11)
 
 
+def test_where_rank_0_stands_counts_for_ranks_that_start_anew(together, train, tmp_path):
+    how = {"schedule": optim.Constant(0.01), "dtype": np.float64}
+    straight = train(**how)
+    train(**{**how, "epochs": 1}, checkpoint=tmp_path / "first")
+
+    def resume(group):
+        model, state = network(np.float64, seed=9), None
+        if group.rank == 0:
+            state = load_checkpoint(tmp_path / "first", model, EVERYTHING["optimiser"])
+        return train(group, model=model, state=state, **how)
+
+    for run in together(2, resume):
+        run.records = run.state.records
+        wanted = [r for r in straight.records if isinstance(r, EpochRecord)]
+        assert_same(run, type(run)(**{**vars(straight), "records": wanted}), 1e-11)
+
+
+def test_a_weight_that_is_not_finite_on_rank_0_alone_stops_all(together, train):
+    """As where the ranks' processors round the last update differently."""
+
+    def run(group):
+        class Broken(optim.SGD):
+            def step(self, flat, grads, state, rate):
+                super().step(flat, grads, state, rate)
+                if group.rank == 0 and state.step == 5:
+                    flat[0] = math.inf
+
+        with pytest.raises(training.Diverged, match="a weight"):
+            train(group, optimiser=Broken(), epochs=1)
+
+    together(2, run)
+
+
+def test_all_ranks_have_the_same_score_to_the_bit(together):
+    """Also where each rounds the sum in its own way: what is best is decided by it."""
+    model, data = network(), blobs.pictures(33)
+
+    def run(group):
+        exact = group.sum
+        group.sum = lambda array: exact(array) * (1 + group.rank * 1e-12)
+        return training.score(model, data, losses.CrossEntropy(), group=group)
+
+    assert len(set(together(3, run))) == 1
+
+
 def test_scores_of_parts_make_the_score_of_the_whole(together):
     model, loss = network(), losses.CrossEntropy()
     for n in (1, 2, 33):

@@ -121,6 +121,33 @@ def test_the_watch_does_not_blame_a_rank_for_one_that_never_came(watched):
     assert watched(4, acts) == "rank 1, 2 of 4 did not come to the start, and the run is over"
 
 
+def test_where_all_had_come_a_rank_that_is_not_watched_is_not_blamed_for_another(watched):
+    def acts(connect):
+        lines = [connect(rank) for rank in (1, 2, 3)]
+        lines[0].sendall(f"{watch.STARTED}\n".encode())
+        leave(lines[0], watch.DONE)
+        lines[1].close()
+
+    assert watched(4, acts) == (
+        "rank 2 of 4 (process 102 on host) died (or rank 0, which was not watched), "
+        "and the run is over; the last checkpoint is kept"
+    )
+
+
+def test_the_watch_ends_those_that_mpiexec_leaves_running_after_a_rank_failed(watched, monkeypatch):
+    monkeypatch.setattr(watch, "GRACE", 0.05)
+    told = []
+
+    def acts(connect):
+        lines = [connect(rank) for rank in range(2)]
+        leave(lines[1], watch.FAILED)
+        lines[0].settimeout(10)
+        told.append(lines[0].recv(10))
+
+    assert watched(2, acts) is None
+    assert told == [watch.END]
+
+
 def test_the_watch_does_not_wait_for_ever(watched, monkeypatch):
     monkeypatch.setattr(watch, "PATIENCE", 0.05)
     assert watched(2, lambda connect: None) is None

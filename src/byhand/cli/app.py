@@ -78,7 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         failure = _explain(error)
         if failure.traced:
             raise
-        return _say(failure.message, failure.status)
+        ranks.say(failure, error)
+        return failure.status
 
 
 def _run(given: Sequence[str], group: Any = None) -> int:
@@ -88,8 +89,10 @@ def _run(given: Sequence[str], group: Any = None) -> int:
         status = command.main(given, prog_name="byhand", standalone_mode=False, obj=group)
         sys.stdout.flush()
     except BrokenPipeError:
+        if group is not None:  # the other ranks have to be ended
+            raise
         # The reader of our output has gone (`byhand ... | head`): nothing is wrong here.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        ranks.forget(sys.stdout)
         return 0
     if status == INTERRUPTED:  # the parser of the command line caught it
         raise KeyboardInterrupt
@@ -114,9 +117,3 @@ def _usage(error: Any, message: str) -> str:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "byhand"
     return f"{message.strip().rstrip('.')}; see {path} --help"
-
-
-def _say(message: str, status: int) -> int:
-    sys.stdout.flush()
-    print("byhand: " + " ".join(message.split()), file=sys.stderr)
-    return status

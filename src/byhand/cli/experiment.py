@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from byhand.cli.output import Data, Json, note, open_splits, print_json
+from byhand.cli.output import Data, Json, needed, note, open_splits, print_json
 
 ALL = "all"
 LIST = "list"
@@ -98,7 +98,7 @@ def experiment(
         kernels.set_threads(jobs)
         splits = open_splits(data, allow_bundled=data is None)
         called = "" if name == ALL else name
-        with experiments.Workers(splits, home / KEPT, jobs, fresh) as workers:
+        with needed(), experiments.Workers(splits, home / KEPT, jobs, fresh) as workers:
 
             def do(e: Any) -> Any:
                 with _Progress(e.name) as progress:

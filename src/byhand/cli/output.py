@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from byhand.errors import InputError
+from byhand.errors import ByhandError, InputError
 
 if TYPE_CHECKING:
     from byhand.data import Splits
@@ -39,6 +41,20 @@ def print_json(value: dict[str, Any]) -> None:
 def note(text: str) -> None:
     """A line on standard error."""
     print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def needed() -> Iterator[None]:
+    """Around work that writes progress only: whoever stops reading that stops the work.
+
+    Unlike a result's reader who has seen enough (`byhand ... | head`), that is a failure.
+    """
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise ByhandError(
+            "stopped before the end: nobody reads standard error any more; send it to a file"
+        ) from error
 
 
 def open_splits(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from byhand.errors import TrainingStopped
 
@@ -21,6 +25,8 @@ TOLD = (
     ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
     ("PMIX_RANK", "SLURM_NTASKS"),
 )
+
+ALIKE = 5.0  # seconds within which all ranks fail that cannot join for the same reason
 
 
 class Started(NamedTuple):
@@ -55,7 +61,6 @@ def run(
     explain: Callable[[BaseException], Failure],
 ) -> int:
     """Be one of the ranks: `lead` runs the command on rank 0. Gives the exit status."""
-    from byhand.recipes.run import assist
     from byhand.training.mpi import MPIGroup
 
     if here.rank > 0:
@@ -64,11 +69,44 @@ def run(
         group = MPIGroup(here.size)
     except (Exception, KeyboardInterrupt) as error:
         failure = explain(error)
-        if here.rank > 0:  # the reason is the same for all: let rank 0 tell it
-            time.sleep(1)
-        else:
-            _say(error, failure)
+        _say_once(here, failure, error)
         return failure.status
+    try:
+        return _take_part(group, lead, explain)
+    except (Exception, KeyboardInterrupt) as error:  # while the ranks take leave of each other
+        failure = explain(error)
+        say(failure, error, here)
+        group.abort(failure.status)
+
+
+def say(failure: Failure, error: BaseException, here: Started | None = None) -> None:
+    """Say on standard error, which may have lost its reader, why the program (or a rank) ends."""
+    name = "" if here is None else f"rank {here.rank} of {here.size}: "
+    try:
+        sys.stdout.flush()
+    except OSError:
+        forget(sys.stdout)
+    try:
+        if failure.traced:
+            traceback.print_exception(error)
+        message = " ".join(failure.message.split())
+        print(f"byhand: {name}{message}", file=sys.stderr, flush=True)
+    except OSError:
+        forget(sys.stderr)
+
+
+def forget(stream: TextIO) -> None:
+    """Let what is written to a stream that nobody reads be lost, also as Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _take_part(
+    group: MPIGroup,
+    lead: Callable[[MPIGroup], int],
+    explain: Callable[[BaseException], Failure],
+) -> int:
+    from byhand.recipes.run import assist
+
     status = 0
     try:
         status = lead(group) if group.rank == 0 else assist(group)
@@ -77,23 +115,47 @@ def run(
         status = failure.status if group.rank == 0 else 0
         # While the others wait to be told what to train, or stopped for the same reason.
         together = (group.rank == 0 and not group.begun) or isinstance(error, TrainingStopped)
-        if isinstance(error, KeyboardInterrupt) and not together:
-            _say(error, failure)
-            group.abort(failure.status)
         if not together:
-            if failure.traced:
-                traceback.print_exception(error)
-            group.fail(" ".join(failure.message.split()), failure.status)
+            interrupted = isinstance(error, KeyboardInterrupt)
+            say(failure, error, None if interrupted else Started(group.rank, group.size))
+            group.abort(failure.status)
         if group.rank == 0:
-            _say(error, failure)
+            say(failure, error)
     if group.rank == 0 and not group.begun:
         group.broadcast(None)  # nothing to train
     group.close()
     return status
 
 
-def _say(error: BaseException, failure: Failure) -> None:
-    sys.stdout.flush()
-    if failure.traced:
-        traceback.print_exception(error)
-    print("byhand: " + " ".join(failure.message.split()), file=sys.stderr, flush=True)
+def _say_once(here: Started, failure: Failure, error: BaseException) -> None:
+    """Say why this rank cannot join: rank 0 for all, or the rank that is not like the others.
+
+    There is no MPI to ask by, so ranks of one machine leave marks for each other, by the process
+    that started them. Ranks that can join wait in MPI for this one, and mpiexec ends them only
+    where a signal ended it.
+    """
+    marks = Path(tempfile.gettempdir()) / f"byhand-told-{os.getppid()}"
+    alike = False
+    with suppress(OSError):
+        if here.rank == 0:
+            say(failure, error)
+            marks.mkdir(mode=0o700)
+            alike = _comes(lambda: len(list(marks.iterdir())) == here.size - 1)
+            shutil.rmtree(marks)
+        elif _comes(marks.is_dir):
+            (marks / str(here.rank)).touch()
+            alike = True
+    if not alike:
+        if here.rank > 0:
+            say(failure, error, here)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _comes(true: Callable[[], bool]) -> bool:
+    """Whether `true()` comes to be while one waits for the other ranks to fail too."""
+    until = time.monotonic() + ALIKE
+    while not true():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.01)
+    return True

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from byhand.cli.output import Data, Json, find_model, open_splits, print_json
+from byhand.cli.output import Data, Json, find_model, needed, open_splits, print_json
 
 if TYPE_CHECKING:
     from byhand.recipes.run import Finished
@@ -103,6 +103,7 @@ def train(
             claim = f": {page.expect}" if page.expect else ""
             print(f"{page.name:16s} {page.summary}{claim}")
         return
+    group: training.Group = context.obj or training.ALONE
     if resume is not None:
         fixed = {"RECIPE": recipe, "--set": settings, "--seed": seed, "--from": from_model,
                  "--out": out, "--layout": layout, "--track-test": track_test or None}  # fmt: skip
@@ -112,8 +113,9 @@ def train(
         plan, _ = runs.resumed(resume)
         plan = replace(
             plan,
-            threads=threads or plan.threads,
-            data=plan.data if data is None else str(data),
+            # What the run began with need not be a rank's share of this machine.
+            threads=threads or (plan.threads if group.size == 1 else None),
+            data=plan.data if data is None else str(data.absolute()),
         )
     else:
         chosen = recipe or DEFAULT
@@ -128,14 +130,13 @@ def train(
             data=None if data is None else str(data.absolute()),
         )
     kernels.resolve_layout(plan.layout)
-    group: training.Group = context.obj or training.ALONE
     kernels.set_threads(plan.threads or kernels.available_threads(group.cores))
     folder = out if resume is None else resume
     splits = open_splits(
         None if plan.data is None else Path(plan.data), allow_bundled=plan.data is None
     )
     events = runs.run(plan, splits, folder, resume=resume is not None, group=group)
-    with closing(events):
+    with needed(), closing(events):
         finished = _follow(events, splits, plan.layout, group.size)
     if json:
         print_json(finished.result)

@@ -43,14 +43,17 @@ def warp_in_numpy(
     n, c, h, w = images.shape
     y, x = np.meshgrid(np.arange(h) - (h - 1) / 2, np.arange(w) - (w - 1) / 2, indexing="ij")
     grid = np.stack([y.ravel(), x.ravel(), np.ones(h * w)]).astype(np.float32)  # (3, H*W)
-    places = maps @ grid  # (N, 2, H*W)
+    with np.errstate(invalid="ignore", over="ignore"):  # maps may hold infinities
+        places = maps @ grid  # (N, 2, H*W)
     if field is not None:
         places += field.reshape(n, 2, h * w)
     rows, columns = places.transpose(1, 0, 2)  # each (N, H*W)
-    # A black border of one pixel; whatever is farther out is there too.
-    rows = np.clip(rows + np.float32((h - 1) / 2 + 1), 0, h + 0.999)
-    columns = np.clip(columns + np.float32((w - 1) / 2 + 1), 0, w + 0.999)
-    top, left = rows.astype(np.int32), columns.astype(np.int32)
+    # A black border of one pixel; whatever is farther out is there too, and what is no number.
+    rows = np.nan_to_num(np.clip(rows + np.float32((h - 1) / 2 + 1), 0, h + 0.999))
+    columns = np.nan_to_num(np.clip(columns + np.float32((w - 1) / 2 + 1), 0, w + 0.999))
+    # From 32,768 pixels on, float32 rounds h + 0.999 up to h + 1, where the border has ended.
+    top = np.minimum(rows.astype(np.intp), h)
+    left = np.minimum(columns.astype(np.intp), w)
     down, right = rows - top, columns - left
     padded = np.zeros((n, c, h + 2, w + 2), np.uint8)
     padded[:, :, 1:-1, 1:-1] = images

@@ -28,10 +28,10 @@ class Layer:
 
     `cache` is the least that backward needs. `arrays` are the array types that it can work on: who
     writes in plain NumPy leaves it, and containers unpack other arrays for the layer and pack again
-    behind it. Attributes of type `Param` and `Buffer` are found by
-    themselves; constructor arguments are kept under their own names, so that the layer can be
-    written to a file (`nn.register`). A layer keeps nothing of a run: it may be used by several
-    threads at once, and forward twice before backward.
+    behind it. Attributes of type `Param` and `Buffer` are found by themselves; constructor
+    arguments are kept under their own names, so that the layer can be written to a file
+    (`nn.register`). A layer keeps nothing of a run: it may be used by several threads at once, and
+    forward twice before backward.
     """
 
     arrays: tuple[type, ...] = (np.ndarray,)

@@ -55,15 +55,6 @@ class Finished:
 
 
 @dataclass(frozen=True)
-class Task:
-    """What rank 0 tells the other ranks to train along with it."""
-
-    plan: Plan
-    prepared: Prepared
-    state: training.TrainingState
-
-
-@dataclass(frozen=True)
 class Plan:
     """What to run: a recipe with its settings, a seed, and how."""
 
@@ -79,6 +70,15 @@ class Plan:
     def as_dict(self) -> dict[str, Any]:
         """As plain values, for the checkpoint."""
         return {**asdict(self), "recipe": self.recipe.as_dict(), "settings": list(self.settings)}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What rank 0 tells the other ranks to train along with it."""
+
+    plan: Plan
+    prepared: Prepared
+    state: training.TrainingState
 
 
 def new_folder(recipe: str, seed: int, parent: str | Path = "runs") -> Path:

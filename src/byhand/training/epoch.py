@@ -26,7 +26,8 @@ def score(
 ) -> tuple[float, float]:
     """Mean loss and accuracy of `model` on a data set, in evaluation mode.
 
-    Each rank of a group scores its part of the pictures, and all come to the same figures.
+    Each rank of a group scores its part of the pictures, and all are given rank 0's sum of them,
+    to the bit: they decide by it what is best and whether to stop.
     """
     n, part = len(dataset), group.part(len(dataset))
     images, labels = dataset.images[part], dataset.labels[part]
@@ -36,7 +37,7 @@ def score(
         targets = loss.targets(labels, outputs.shape[1])
         sums[0], _ = loss_forward(loss, outputs, targets, None if len(labels) == n else n)
         sums[1] = (outputs.argmax(axis=1) == labels).sum()
-    value, correct = map(float, group.sum(sums))
+    value, correct = map(float, group.broadcast(group.sum(sums)))
     return value, correct / n
 
 

@@ -93,8 +93,8 @@ def fit(
         step_records: whether to yield StepRecords.
         layout: the arithmetic, see `kernels.as_layout`.
         group: who shares the work. Every rank calls `fit` with the same arguments (the weights,
-            `state` and `rng` of rank 0 count), is yielded the same records but for the times, and
-            leaves the loop after the same one; rank 0 writes the checkpoint.
+            `state` and `rng` of rank 0 count), is yielded the same records, and leaves the
+            loop after the same one; rank 0 writes the checkpoint.
 
     Raises:
         Diverged: the loss became NaN or infinite; what the last checkpoint holds is kept.
@@ -144,9 +144,9 @@ def fit(
             save_checkpoint(checkpoint, model, state, settings or {})
         saved_at = time.monotonic()
 
+    agree(model, state, group)
     # A checkpoint may hold a finished last step whose epoch has no record yet.
     while state.step < total_steps or state.sums.images:
-        agree(model, state, group)
         rng.bit_generator.state = state.generator
         order = batches(
             train,
@@ -182,6 +182,7 @@ def fit(
                 yield StepRecord(state.step, state.epoch + 1, value, accuracy, rate, norm)
             if time.monotonic() - saved_at > CHECKPOINT_SECONDS:
                 save()
+        agree(model, state, group)  # so that all decide alike what follows
         if not np.isfinite(model.flat).all():
             # A step's loss is that before its update, so the last update is looked at here.
             rate = schedule(max(state.step - 1, 0))

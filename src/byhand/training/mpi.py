@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
@@ -32,12 +33,14 @@ class MPIGroup(Group):
     """All ranks of MPI's world; needs mpi4py.
 
         with MPIGroup() as group:
+            kernels.set_threads(group.cores)  # the ranks of a machine share its cores
             for record in training.fit(model, train, rng=rng, epochs=3, group=group):
                 if group.rank == 0:
                     print(record)
 
     What fails on one rank ends all, with a message that names the rank; only `TrainingStopped`,
-    which all ranks raise at once, goes through. A rank that is killed is told of by watch.py.
+    which all ranks raise at once, goes through, and so does `sys.exit()`, which all are to call. A
+    rank that is killed is told of by watch.py.
 
     Args:
         expected: how many processes mpiexec says it started, to be held against what MPI sees.
@@ -61,11 +64,14 @@ class MPIGroup(Group):
             )
         self._mpi, self._world = mpi, mpi.COMM_WORLD.Dup()
         self.rank, self.size = self._world.rank, self._world.size
-        self.begun = False  # whether rank 0 has broadcast anything
-        self._cores = self._share_of_cores()
+        self.begun = False  # whether rank 0 has begun to broadcast
         self._watcher: subprocess.Popen[str] | None = None
         self._line: socket.socket | None = None
-        self._be_watched()
+        try:
+            self._cores = self._share_of_cores()
+            self._be_watched()
+        except BaseException as error:  # the others wait for this rank by now
+            self._end_for(error)
 
     @property
     def cores(self) -> int:
@@ -79,8 +85,8 @@ class MPIGroup(Group):
 
     def broadcast(self, value: T) -> T:
         """What rank 0 gives as `value`; it goes through pickle, between our own processes."""
+        self.begun = True  # before the wait: an interrupt in it is no longer one before the start
         self._meet()
-        self.begun = True
         given: T = self._world.bcast(value if self.rank == 0 else None)
         return given
 
@@ -97,14 +103,16 @@ class MPIGroup(Group):
     def abort(self, status: int) -> NoReturn:
         """End all ranks now; mpiexec's exit status becomes `status`."""
         self._last_word(watch.FAILED)
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):  # nobody reads it, or it is closed
+                stream.flush()
         self._mpi.COMM_WORLD.Abort(status)
         os._exit(status)  # MPICH's Abort comes back before mpiexec has ended this rank
 
     def fail(self, message: str, status: int = 1) -> NoReturn:
         """Say which rank it is that cannot go on, and why, and end all."""
-        print(f"byhand: rank {self.rank} of {self.size}: {message}", file=sys.stderr, flush=True)
+        with suppress(OSError, ValueError):
+            print(f"byhand: {self._name}: {message}", file=sys.stderr, flush=True)
         self.abort(status)
 
     def __enter__(self) -> Self:
@@ -116,10 +124,26 @@ class MPIGroup(Group):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is None or isinstance(error, TrainingStopped):
+        left = isinstance(error, SystemExit) and not error.code
+        if error is None or left or isinstance(error, TrainingStopped):
             self.close()
             return
-        traceback.print_exception(error)
+        self._end_for(error)
+
+    @property
+    def _name(self) -> str:
+        return f"rank {self.rank} of {self.size}"
+
+    def _end_for(self, error: BaseException) -> NoReturn:
+        """End all ranks for what was raised on this one, with the status that it asks for."""
+        if isinstance(error, SystemExit):
+            if isinstance(error.code, int):
+                self.abort(error.code)
+            self.fail(str(error.code))
+        if isinstance(error, KeyboardInterrupt):
+            self.fail("interrupted", 130)
+        with suppress(OSError, ValueError):
+            traceback.print_exception(error)
         self.fail(f"{type(error).__name__}: {error}")
 
     def _meet(self) -> None:
@@ -148,8 +172,16 @@ class MPIGroup(Group):
         """Connect to the watch, which rank 0 starts. Without it only mpiexec tells of a death."""
         hosts = self._world.allgather(socket.gethostname())
         one_machine = len(set(hosts)) == 1
-        started = self._start_watch("127.0.0.1" if one_machine else "") if self.rank == 0 else None
-        port, word = self._world.bcast(started)
+        started = None
+        if self.rank == 0:
+            try:
+                started = self._start_watch("127.0.0.1" if one_machine else "")
+            except OSError as error:
+                self._unwatched("this run", error)
+        started = self._world.bcast(started)
+        if started is None:
+            return
+        port, word = started
         host = hosts[self.rank]
         try:
             address = "127.0.0.1" if host == hosts[0] else hosts[0]
@@ -157,19 +189,28 @@ class MPIGroup(Group):
             self._line.sendall(f"{word} {self.rank} {os.getpid()} {host}\n".encode())
             self._line.recv(len(watch.WELCOME))
             self._line.settimeout(None)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a host's name that is none
             self._line = None
-            print(
-                f"byhand: rank {self.rank} of {self.size} is not watched ({error}): should it die, "
-                "mpiexec alone will tell",
-                file=sys.stderr,
-            )
+            self._unwatched(self._name, error)
         else:
             threading.Thread(target=_end_with, args=(self._line,), daemon=True).start()
         self._meet()  # so that whoever dies from here on is known
+        self._tell(watch.STARTED)
+
+    def _unwatched(self, who: str, error: Exception) -> None:
+        with suppress(OSError, ValueError):
+            print(
+                f"byhand: {who} is not watched ({error}): of a death mpiexec alone will tell",
+                file=sys.stderr,
+                flush=True,
+            )
 
     def _start_watch(self, host: str) -> tuple[int, str]:
-        """Start it, out of reach of what mpiexec ends; gives its port and the word for it."""
+        """Start it, out of reach of what mpiexec ends; gives its port and the word for it.
+
+        Raises:
+            OSError: it does not start.
+        """
         word = secrets.token_hex(16)
         self._watcher = subprocess.Popen(
             # Isolated: the folder that the file is in would hide modules of the standard library.
@@ -184,15 +225,21 @@ class MPIGroup(Group):
         with self._watcher.stdin as words, self._watcher.stdout as said:
             words.write(word + "\n")
             words.flush()
-            return int(said.readline()), word
+            port = said.readline().strip()
+        if not port.isdecimal():
+            raise OSError(f"{watch.__file__} ended without a word")
+        return int(port), word
+
+    def _tell(self, word: str) -> None:
+        if self._line is not None:
+            with suppress(OSError):  # the watch has gone
+                self._line.sendall(f"{word}\n".encode())
 
     def _last_word(self, word: str) -> None:
+        self._tell(word)
         if self._line is not None:
-            try:
-                self._line.sendall(f"{word}\n".encode())
+            with suppress(OSError):
                 self._line.shutdown(socket.SHUT_RDWR)
-            except OSError:  # the watch has gone
-                pass
             self._line.close()
             self._line = None
 

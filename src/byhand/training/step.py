@@ -27,7 +27,11 @@ class Step(NamedTuple):
 
 @dataclass
 class Stepper:
-    """What all steps of a run have in common. Each rank of the group has its shard of a batch."""
+    """What all steps of a run have in common. Each rank of the group has its shard of a batch.
+
+    Batch norm needs statistics of the whole batch. `_across` is the model that adds them up over
+    the ranks; `_alone` is the same model with the same weights for a batch that one rank has whole.
+    """
 
     model: nn.Layer
     loss: Loss
@@ -43,13 +47,14 @@ class Stepper:
             self._across = self.model.across(self.group.sum)
 
     def __call__(self, batch: Batch, state: TrainingState, rate: float) -> Step:
-        """One update of the model and of `state`, which is to have the step counted by the caller.
+        """Updates the model and the state's optimiser and sums; the caller counts the step.
 
         A loss or a gradient that is not finite updates nothing; the loss given is then not finite.
         """
         group, grads, mine = self.group, self.grads, len(batch.labels) > 0
         whole = len(batch.indices)
-        # A batch smaller than the group is rank 0's alone, and so are its statistics.
+        # A batch smaller than the group is rank 0's alone (`Group.part`): the others have no
+        # picture, add zeros to the sums, and are given rank 0's running statistics.
         lone = whole < group.size
         model = self._alone if lone else self._across
         sums = np.zeros(2)  # the loss and how many are right
@@ -86,18 +91,17 @@ class Stepper:
 
 
 def agree(model: nn.Layer, state: TrainingState, group: Group) -> None:
-    """Let every rank go on from where rank 0 stands.
+    """Let every rank go on from where rank 0 stands: its weights, statistics and whole state.
 
-    They stand there already, to the bit, where the ranks' processors are alike; where they are not,
-    updates may round differently, and that is not to add up. Statistics that a layer of one's own
-    keeps of its shard become rank 0's.
+    After the start they stand there already, to the bit, where the ranks' processors are alike;
+    where they are not, updates may round differently, and that is neither to add up nor to let one
+    rank end the training and another go on. Statistics that a layer of one's own keeps of its
+    shard become rank 0's.
     """
     if group.size == 1:
         return
-    arrays = [model.flat, model.flat_buffers, *state.optimiser.arrays.values()]
-    arrays += [] if state.average is None else [state.average]
-    copy_from_first(group, *arrays)
-    state.generator = group.broadcast(state.generator)
+    copy_from_first(group, model.flat, model.flat_buffers)
+    vars(state).update(vars(group.broadcast(state)))
 
 
 def copy_from_first(group: Group, *arrays: Any) -> None:

@@ -3,7 +3,8 @@
 mpiexec ends all ranks within a millisecond of one's death, and names only a process number. So each
 rank holds a connection to this process, tells it its rank, and says a word before it leaves: a
 connection that ends without one is a rank that died. The first to end is told of, as those after it
-were ended by mpiexec; where that does not end them, the word that the watch sends does.
+were ended by mpiexec; where that does not end them, the word that the watch sends does. So it is
+after a rank that ends all by itself, and says so.
 
 mpi.py starts this file by itself, so that it imports the standard library only:
 
@@ -17,9 +18,11 @@ import socket
 import sys
 from contextlib import ExitStack, suppress
 
+STARTED = "started"  # from a rank that knows that all have come
 DONE, FAILED = "done", "failed"  # a rank that leaves well, or has said itself why it does not
 WELCOME, END = b"!", b"end"  # to a rank that has come; to those that are left
 PATIENCE = 60.0  # seconds without any rank, after which nobody will come
+GRACE = 5.0  # seconds in which mpiexec is to end the others of a rank that failed
 
 
 def watch(server: socket.socket, size: int, word: str) -> str | None:
@@ -32,11 +35,13 @@ def watch(server: socket.socket, size: int, word: str) -> str | None:
     heard: dict[socket.socket, str] = {}  # what came over each connection
     ranks: dict[socket.socket, tuple[int, str]] = {}  # whose it is: the rank, and where it runs
     here: set[socket.socket] = set()  # the ranks' that are open
+    started = failed = False  # whether any rank has said so
     with ExitStack() as lines:
         lines.enter_context(selector)
         while here or not ranks:
-            events = selector.select(None if ranks else PATIENCE)
+            events = selector.select(GRACE if failed else None if ranks else PATIENCE)
             if not events:
+                end(here)
                 return None
             # Linux and macOS give events in the order in which they happened.
             for key, _ in events:
@@ -57,17 +62,23 @@ def watch(server: socket.socket, size: int, word: str) -> str | None:
                     ranks[line] = (int(said[1]), f"process {said[2]} on {said[3]}")
                     here.add(line)
                     send(line, WELCOME)
-                if line in ranks and FAILED in later:
-                    return None
+                if line in ranks:
+                    started |= STARTED in later
+                    failed |= FAILED in later  # its status is the run's: mpiexec is to end it first
                 if data:
                     continue
                 selector.unregister(line)
                 here.discard(line)
-                if line in ranks and DONE not in later:
-                    for other in here:
-                        send(other, END)
-                    return died(ranks[line], {rank for rank, _ in ranks.values()}, size)
+                if line in ranks and DONE not in later and not failed:
+                    end(here)
+                    return died(ranks[line], {rank for rank, _ in ranks.values()}, size, started)
     return None
+
+
+def end(lines: set[socket.socket]) -> None:
+    """Tell the ranks that are left to end."""
+    for line in lines:
+        send(line, END)
 
 
 def send(line: socket.socket, said: bytes) -> None:
@@ -76,15 +87,17 @@ def send(line: socket.socket, said: bytes) -> None:
         line.sendall(said)
 
 
-def died(rank: tuple[int, str], known: set[int], size: int) -> str:
+def died(rank: tuple[int, str], known: set[int], size: int, started: bool) -> str:
     """What to say of a rank whose connection ended, when `known` ones had come."""
-    missing = sorted(set(range(size)) - known)
-    if missing:  # one of these died first, before it could be watched
-        said = ", ".join(map(str, missing))
-        return f"rank {said} of {size} did not come to the start, and the run is over"
+    missing = ", ".join(map(str, sorted(set(range(size)) - known)))
+    if missing and not started:  # one of these died first, before it could be watched
+        return f"rank {missing} of {size} did not come to the start, and the run is over"
     number, where = rank
+    # All had come, but those that the watch does not see may have died before this one.
+    said = f" (or rank {missing}, which was not watched)" if missing else ""
     return (
-        f"rank {number} of {size} ({where}) died, and the run is over; the last checkpoint is kept"
+        f"rank {number} of {size} ({where}) died{said}, and the run is over; "
+        "the last checkpoint is kept"
     )
 
 

@@ -28,7 +28,8 @@ void warp_plane(long H, long W, const uint8_t* in, const float* m, const float* 
             // may hold infinities) becomes 0, unlike with std::clamp.
             const float row = std::max(0.0f, std::min(from_y + (cy + 1), static_cast<float>(H) + 0.999f));
             const float column = std::max(0.0f, std::min(from_x + (cx + 1), static_cast<float>(W) + 0.999f));
-            const long top = static_cast<long>(row), left = static_cast<long>(column);
+            // From 32,768 pixels on, float rounds H + 0.999 up to H + 1, where the border has ended.
+            const long top = std::min(static_cast<long>(row), H), left = std::min(static_cast<long>(column), W);
             const float down = row - static_cast<float>(top), right = column - static_cast<float>(left);
             const float* at = padded + top * wide + left;
             const float above = at[0] * (1 - right) + at[1] * right;
