@@ -39,7 +39,7 @@ SPACE: dict[str, tuple[float, float] | list[int]] = {
     "kernels": [4, 8, 16, 24, 32],
 }
 SEED = 0  # of the sampler and of every trial: settings are compared on the same pictures
-FILE = "study.db"
+FILE = "study-{data}.db"  # a file for each set of data
 
 
 def measure(lab: Lab) -> Record:
@@ -51,7 +51,7 @@ def measure(lab: Lab) -> Record:
     trials = min(given["trials"], lab.pick(given["trials"], 12, 4))
     whole = lab.recipe(RECIPE)
     short = replace(whole, epochs=min(given["epochs"], lab.pick(given["epochs"], 2, 1)))
-    file = lab.folder / FILE
+    file = lab.folder / FILE.format(data=lab.splits.sha256[:8])
     if lab.workers.fresh and not given["storage"]:
         file.unlink(missing_ok=True)
     alike = {"recipe": as_plain(short), "data": lab.splits.sha256}
@@ -71,7 +71,7 @@ def measure(lab: Lab) -> Record:
     found_best, own = lab.train([chosen(whole, best["settings"]), whole], seeds=3)
     return {
         "study": given["study"],
-        "storage": masked(given["storage"]) or FILE,
+        "storage": masked(given["storage"]) or file.name,
         "trials": told,
         "unfinished": unfinished,
         "importance": importance,

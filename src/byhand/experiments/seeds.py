@@ -149,9 +149,9 @@ def _claims(
             f"From about epoch {STUDY_SETTLED} on the test loss is about at its bottom.",
             None if change.n < 2 or change.low <= -outcomes.SMALL <= change.high
             else change.low > -outcomes.SMALL,
-            f"from there to epoch {curves.shape[1]} it falls by {say(1 - end / before, 0)}, over "
-            f"{counted(len(end), 'seed')} that had left chance by then (at its bottom: by no more "
-            f"than {say(outcomes.SMALL, 0)})",
+            f"from there to epoch {curves.shape[1]} it changes by {say(end / before - 1, 0)}, over "
+            f"{counted(len(end), 'seed')} that had left chance by then (at its bottom: it falls by "
+            f"no more than {say(outcomes.SMALL, 0)})",
         )  # fmt: skip
 
 

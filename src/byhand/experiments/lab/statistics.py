@@ -35,7 +35,7 @@ def say(values: ArrayLike, digits: int = 2, percent: bool = True) -> str:
     said = f"{scale * mean(finite):.{digits}f}"
     if finite.size > 1:
         said += f"{NBSP}±{NBSP}{scale * deviation(finite):.{digits}f}"
-    return said + unit
+    return said.replace("-", "−") + unit
 
 
 def counted(n: int, word: str) -> str:
