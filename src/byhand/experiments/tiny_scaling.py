@@ -66,7 +66,7 @@ def _model(name: str, kernels: int) -> Network:
 
 
 def report(record: Record, page: Page) -> None:
-    """Accuracy by steps and by kernels, the share that never left chance, the study's claims."""
+    """Accuracy by steps and by kernels, the share that end at chance, the study's claims."""
     steps, kernels, n = record["steps"], record["kernels"], len(record["seeds"])
     accuracy = {(run["recipe"], run["kernels"], run["steps"]): run["test_accuracy"]
                 for run in record["runs"]}  # fmt: skip
@@ -99,7 +99,7 @@ def report(record: Record, page: Page) -> None:
     ax = plots.xy(
         {name: (steps, share) for name, share in stuck.items()}, plots.new_axes(),
         xlabel="steps of two pictures", ylabel="runs at chance",
-        title=f"Runs that never left chance, {_kernels(one)}", log_x=True, percent=True,
+        title=f"Runs at chance at the end, {_kernels(one)}", log_x=True, percent=True,
     )  # fmt: skip
     said = "; ".join(f"{name} {say(s[0], 0)} to {say(s[-1], 0)}" for name, s in stuck.items())
     page.figure(
@@ -120,7 +120,7 @@ def report(record: Record, page: Page) -> None:
         f"test and {say(STUDY_VALIDATION, 1)} of the validation pictures.",
     )  # fmt: skip
     page.say(
-        "The mean over runs of which some never left chance describes no run; the share at chance "
+        "The mean over runs of which some are at chance describes no run; the share at chance "
         "says how many they are. A run of more steps is a run of its own, not a shorter one "
         "carried on, though with the same seed it meets the same pictures first. The study's text "
         "names no momentum, but the optimiser it uses may have one of 0.9, so both are run."
@@ -174,7 +174,7 @@ def _by_kernels(page: Page, kernels: list[int], values: dict[str, Any], steps: i
 
 
 def _stuck(accuracy: list[float]) -> float:
-    """The share of runs that never left chance."""
+    """The share of runs that ended at chance."""
     return 1 - mean(outcomes.left_chance(accuracy))
 
 
