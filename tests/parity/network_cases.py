@@ -61,6 +61,27 @@ NETWORKS = {
         8,
         {},
     ),
+    "stack": (
+        lambda t: t.Sequential(
+            t.BatchNorm2d(1),
+            t.Conv2d(1, 6, 3, padding="same"),
+            t.ReLU(),
+            t.AvgPool2d(2),
+            t.Conv2d(6, 8, 3),
+            t.LeakyReLU(),
+            t.MaxPool2d(2),
+            t.Flatten(),
+            t.Linear(288, 32),
+            t.Tanh(),
+            t.Dropout(0),
+            t.Linear(32, 10),
+        ),
+        8,
+        {
+            "layers": "batchnorm, conv 6 3 same, relu, avgpool 2, conv 8 3, leakyrelu, maxpool 2, "
+            "linear 32, tanh, dropout 0"
+        },
+    ),
     "deep_convnet": (_deep_convnet, 4, {"dropout": 0.0}),
     "lenet5": (
         lambda t: t.Sequential(
