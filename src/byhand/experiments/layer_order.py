@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from byhand.experiments.lab import Lab, studies, ways
 from byhand.experiments.lab.experiment import Experiment, Record
-from byhand.experiments.lab.statistics import Difference, counted, difference, say
+from byhand.experiments.lab.statistics import Difference, counted, say
 from byhand.optim import Adam, Constant
 from byhand.plots import Page
 from byhand.recipes import Network
@@ -117,13 +117,7 @@ def _claims(record: Record, page: Page) -> None:
     claim("A network begins with a convolution; nothing (here: batch norm) may change the picture "
           "before it.",
           NORM_FIRST, PLAIN)  # fmt: skip
-    first = {way: ways.at_epoch(record, "validation_loss", way, 1) for way in (PLAIN, NORM)}
-    faster = difference(first[PLAIN], first[NORM])
-    page.claim(
-        "Batch norm makes training converge faster.",
-        faster.is_less,
-        f"validation loss after the first epoch, with it less without: {faster.say(3, False)}",
-    )
+    ways.norm_speeds(record, page, PLAIN, NORM)
     claim("With batch norm a network reads better.", PLAIN, NORM)
     claim("Batch norm stands before ReLU, not after it.", NORM_AFTER, NORM)
     claim("With dropout at the linear layer a network reads better.", PLAIN, DROP)

@@ -116,13 +116,7 @@ def _claims(record: Record, page: Page) -> None:
             f"the gap changes by {less.say()}; test accuracy {say(accuracy[way])} instead of "
             f"{say(accuracy[NOTHING])}: {better.say()}",
         )
-    first = {way: ways.at_epoch(record, "validation_loss", way, 1) for way in (NOTHING, NORM)}
-    faster = difference(first[NOTHING], first[NORM])
-    page.claim(
-        "Batch norm makes training converge faster.",
-        faster.is_less,
-        f"validation loss after the first epoch, with it less without: {faster.say(3, False)}",
-    )
+    ways.norm_speeds(record, page, NOTHING, NORM)
 
 
 def _recipe(lab: Lab, way: str) -> Recipe:

@@ -92,10 +92,13 @@ def report(record: Record, page: Page) -> None:
     for run in record["runs"]:
         if run["recipe"] in STUDY_S and (run["kernels"], run["steps"]) == STUDY_SETTING:
             _single_run(page, run)
-    _by_steps(page, steps, {name: [accuracy[name, one, s] for s in steps] for name in names}, one)
+    by_steps = {name: [accuracy[name, one, s] for s in steps] for name in names}
+    _by(page, "steps", steps, by_steps, "steps of two pictures", f"steps, {_kernels(one)}",
+        f"from {few:,} to {most:,} steps")  # fmt: skip
     for s in (few, most):
         by_kernels = {name: [accuracy[name, k, s] for k in kernels] for name in names}
-        _by_kernels(page, kernels, by_kernels, s)
+        _by(page, f"kernels_{s}", kernels, by_kernels, "kernels", f"kernels, {s:,} steps",
+            f"after {s:,} steps, {one} to {many} kernels")  # fmt: skip
     ax = plots.xy(
         {name: (steps, share) for name, share in stuck.items()}, plots.new_axes(),
         xlabel="steps of two pictures", ylabel="runs at chance",
@@ -148,29 +151,16 @@ def _single_run(page: Page, run: dict[str, Any]) -> None:
     )
 
 
-def _by_steps(page: Page, steps: list[int], values: dict[str, Any], kernels: int) -> None:
-    runs = {name: np.asarray(of, np.float64).T for name, of in values.items()}  # (seeds, steps)
+def _by(
+    page: Page, file: str, x: list[int], values: dict[str, Any], xlabel: str, title: str, span: str
+) -> None:
+    runs = {name: np.asarray(of, np.float64).T for name, of in values.items()}  # (seeds, len(x))
     ax = plots.curves_over_runs(
-        steps, runs, plots.new_axes(), xlabel="steps of two pictures", ylabel="test accuracy",
-        title=f"Accuracy by steps, {_kernels(kernels)}", percent=True, log_x=True,
+        x, runs, plots.new_axes(), xlabel=xlabel, ylabel="test accuracy",
+        title=f"Accuracy by {title}", percent=True, log_x=True,
     )  # fmt: skip
     said = "; ".join(f"{name} {say(of[0])} to {say(of[-1])}" for name, of in values.items())
-    page.figure("steps", ax, f"Test accuracy from {steps[0]:,} to {steps[-1]:,} steps. {said}.",
-                "Mean and deviation over the seeds.")  # fmt: skip
-
-
-def _by_kernels(page: Page, kernels: list[int], values: dict[str, Any], steps: int) -> None:
-    runs = {name: np.asarray(of, np.float64).T for name, of in values.items()}  # (seeds, kernels)
-    ax = plots.curves_over_runs(
-        kernels, runs, plots.new_axes(), xlabel="kernels", ylabel="test accuracy",
-        title=f"Accuracy by kernels, {steps:,} steps", percent=True, log_x=True,
-    )  # fmt: skip
-    said = "; ".join(f"{name} {say(of[0])} to {say(of[-1])}" for name, of in values.items())
-    page.figure(
-        f"kernels_{steps}", ax,
-        f"Test accuracy after {steps:,} steps, {kernels[0]} to {kernels[-1]} kernels. {said}.",
-        "Mean and deviation over the seeds.",
-    )  # fmt: skip
+    page.figure(file, ax, f"Test accuracy {span}. {said}.", "Mean and deviation over the seeds.")
 
 
 def _stuck(accuracy: list[float]) -> float:

@@ -133,8 +133,8 @@ class Lab:
         wanted = [recipes] if isinstance(recipes, Recipe) else list(recipes)
         chosen = self.seeds(seeds) if isinstance(seeds, int) else seeds
         tasks = [training_task.task(r, seed, track_test) for r in wanted for seed in chosen]
-        costs = [training_task.cost(r, self.splits) for r in wanted for _ in chosen]
-        done = self._do("trainings", tasks, costs)
+        costs = [training_task.cost(r, self.splits) for r in wanted]
+        done = self._do("trainings", tasks, [cost for cost in costs for _ in chosen])
         found = [
             training_task.trained(task, values, self.workers.place(task))
             for task, values in zip(tasks, done, strict=True)

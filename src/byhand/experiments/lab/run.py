@@ -112,38 +112,23 @@ def run(
     return redrawn(experiment, folder)
 
 
-def tell(experiment: Experiment, folder: str | Path) -> tuple[Heading, Page]:
-    """Draw the record in `folder` again, without measuring.
-
-    Raises:
-        DataError: there is no whole record.
-    """
-    from byhand.plots import Page  # matplotlib only when there is something to draw
-
-    folder = Path(folder)
-    kept = record.load(folder)
-    about = kept.pop("about")
-    page = Page(folder)
-    experiment.report(kept, page)
-    return _heading(experiment, about), page
-
-
 def redrawn(experiment: Experiment, folder: str | Path) -> Finished:
-    """The experiment as its record in `folder` has it, drawn again.
+    """The experiment as its record in `folder` has it, drawn again without measuring.
 
     Raises:
-        DataError: there is no whole record.
+        DataError: there is no whole record; what was drawn stays.
     """
-    from byhand.plots import write_pages
+    from byhand.plots import Page, write_pages  # matplotlib only when there is something to draw
     from byhand.plots.page import PICTURES
 
     folder = Path(folder)
-    record.load(folder)  # where there is none, what was drawn stays
+    kept = record.load(folder)
     for drawn in (folder / PICTURES).glob("*.*g"):  # those of a run that drew others
         drawn.unlink()
-    heading, page = tell(experiment, folder)
+    heading, page = _heading(experiment, kept["about"]), Page(folder)
+    experiment.report({name: value for name, value in kept.items() if name != "about"}, page)
     report = write_pages(folder / REPORT, [(heading, page)])
-    return Finished(experiment, folder, report, record.load(folder), heading, page)
+    return Finished(experiment, folder, report, kept, heading, page)
 
 
 def write_all(finished: Sequence[Finished], path: str | Path) -> Path:

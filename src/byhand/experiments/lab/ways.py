@@ -87,6 +87,17 @@ def pair(record: Record, less: str, more: str, what: str = "test_accuracy") -> D
     return difference(record[what][less], record[what][more])
 
 
+def norm_speeds(record: Record, page: Page, without: str, norm: str) -> None:
+    """The claim that batch norm makes training converge faster."""
+    first = [at_epoch(record, "validation_loss", way, 1) for way in (without, norm)]
+    faster = difference(*first)
+    page.claim(
+        "Batch norm makes training converge faster.",
+        faster.is_less,
+        f"validation loss after the first epoch, with it less without: {faster.say(3, False)}",
+    )
+
+
 def all_of(verdicts: Iterable[bool | None]) -> bool | None:
     """True where all are, False where one is false, None where it cannot be told."""
     found = list(verdicts)
