@@ -2,13 +2,14 @@
 # make test   runs the tests
 # make check  looks at style and types
 # make core-test  compiles and tests the C++ kernels without Python, plain and under sanitizers
+# make fonts  fetches the fonts that the reader learns from (Debian and its kin, 100 MB)
 # The first three set up what they need in .venv first. Arguments: make run ARGS="one_conv --set epochs=3"
 
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check core-test clean
+.PHONY: run test check core-test fonts clean
 
 run: .venv/installed
 	$(BIN)/byhand train $(ARGS)
@@ -27,6 +28,10 @@ core-test:
 	sh $(CORE)/test.sh build/core "-O3"
 	sh $(CORE)/test.sh build/core-asan "-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
 	sh $(CORE)/test.sh build/core-tsan "-O1 -g -fsanitize=thread"
+
+# The free fonts from Debian's packages that the reader learns printed digits and letters from.
+fonts: .venv/installed
+	$(BIN)/python -m byhand.reader.examples
 
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

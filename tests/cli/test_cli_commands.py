@@ -143,10 +143,6 @@ def test_read_wants_a_count(refused, trained, blob_data, count):
     refused("read", "--random", *count.split(" "), "--model", trained, "--data", blob_data)
 
 
-def test_read_of_files_is_for_later(refused, trained):
-    refused("read", "photo.jpg", "--model", trained, names=["--random"])
-
-
 def test_inspect_says_what_a_model_is_made_of(cli, trained, blob_data):
     values = cli("inspect", trained, "--data", blob_data, "--out", "p", "--json").json()
     assert set(values) >= {"layers", "parameters", "operations", "norms", "pictures"}

@@ -1,4 +1,4 @@
-"""`byhand evaluate`: how a model reads the test set."""
+"""`byhand evaluate`: how a model reads the test set, or the reader every set that is there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ GALLERY = 80  # pictures of mistakes at the most
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="A model file, or a run's folder.")],
+    model: Annotated[
+        Path | None,
+        typer.Argument(
+            help="A model file, or a run's folder. With --reader: a reader's model file "
+            "(default: the one in the package).",
+            show_default=False,
+        ),
+    ] = None,
     data: Data = None,
     dataset: Annotated[
         str | None,
@@ -27,6 +34,17 @@ def evaluate(
         Path | None,
         typer.Option(help="Where pictures go (default: beside the model).", show_default=False),
     ] = None,
+    reader: Annotated[
+        bool,
+        typer.Option(
+            "--reader",
+            help="Measure the reader: single digits, photographs, strings, what is no digit; "
+            "--out DIR gets the curve of coverage and error.",
+        ),
+    ] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="With --reader: a tenth of the larger sets.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Accuracy, loss, the figures of each class, confusions and calibration of a model."""
@@ -34,6 +52,19 @@ def evaluate(
     from byhand import evaluation, kernels
     from byhand.errors import InputError
 
+    if reader:
+        from byhand.cli.evaluate_reader import evaluate_reader
+
+        for name, given in (("--dataset", dataset is not None), ("--part", part != "test"),
+                            ("--mistakes", mistakes)):  # fmt: skip
+            if given:
+                raise InputError(f"{name} does not go with --reader; leave one of them out")
+        evaluate_reader(model, data, out, quick, json)
+        return
+    if quick:
+        raise InputError("--quick goes with --reader only; leave it out")
+    if model is None:
+        raise InputError("name a model file or a run's folder to evaluate; or give --reader")
     if data is not None and dataset is not None:
         raise InputError("--data and --dataset both name the data; give one of them")
     path = find_model(model)

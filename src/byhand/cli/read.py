@@ -1,116 +1,342 @@
-"""`byhand read --random`: a few test pictures, and what a model reads in them."""
+"""`byhand read`: the digits in any picture, and how sure the reader is of them."""
 
 from __future__ import annotations
 
+import os
+import re
 import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from byhand.cli.output import Data, Json, find_model, open_splits, print_json
-from byhand.errors import InputError
+from byhand.cli.output import Data, Json, note, print_json
+from byhand.errors import ByhandError, InputError
 
-SHADES = " .:-=+*#%@"
+if TYPE_CHECKING:
+    from byhand.reader.picture import Picture
+    from byhand.reader.steps import Steps
+    from byhand.reader.table import Reading
+
+MOST_CELLS = 200  # rows or columns of a grid
+STDIN = "-"
 
 
 def read(
     images: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[N]", help="With --random: how many pictures (default: 1).", show_default=False
+            metavar="IMAGE...",
+            help="Pictures or PDFs; - is standard input. With --random: how many (default: 1).",
+            show_default=False,
         ),
     ] = None,
-    random: Annotated[
-        bool, typer.Option("--random", help="Read N random pictures of the test set.")
-    ] = False,
     model: Annotated[
         Path | None,
         typer.Option(
-            help="A model file or a run's folder (default: the latest run's).", show_default=False
+            help="A reader's model file (default: the one in the package). With --random: a model "
+            "file or a run's folder (default: the latest run's).",
+            show_default=False,
         ),
     ] = None,
+    grid: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RxC|auto",
+            help="Read a ruled grid of R rows and C columns cell by cell; auto: of any size.",
+            show_default=False,
+        ),
+    ] = None,
+    digits: Annotated[
+        int | None,
+        typer.Option(min=1, help="So many digits are expected in a line.", show_default=False),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, show_default=False,
+            help="Reject digits of less confidence than this (default: the model's; 0: none).",
+        ),
+    ] = None,
+    annotate: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT.png", show_default=False,
+            help="Draw boxes, digits and confidence onto the picture; for several pictures "
+            "OUT-1.png, OUT-2.png and so on, by row.",
+        ),
+    ] = None,
+    steps: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", show_default=False,
+            help="Write the picture of each step; for several pictures into DIR/1, DIR/2 and so "
+            "on, by row.",
+        ),
+    ] = None,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Print a table for spreadsheets: cells, or a row a line.")
+    ] = False,
+    choices: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=10, help="Tell the K most probable readings of each digit.",
+            show_default=False, metavar="K",
+        ),
+    ] = None,
+    random: Annotated[
+        bool, typer.Option("--random", help="Read random pictures of the test set instead.")
+    ] = False,
     data: Data = None,
     seed: Annotated[
-        int | None, typer.Option(help="Draw the same pictures again.", min=0, show_default=False)
+        int | None,
+        typer.Option(help="With --random: draw the same again.", min=0, show_default=False),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Write the pictures to this PNG instead.", show_default=False),
+        typer.Option(help="With --random: write the pictures to this PNG.", show_default=False),
     ] = None,
     json: Json = False,
-) -> None:
-    """Show random test pictures and what the model reads in them."""
-    import numpy as np
+) -> None:  # fmt: skip
+    """Read the digits in pictures: a drawing, a photograph of a page, a form, a sudoku grid.
 
-    import byhand
-    from byhand import evaluation, kernels
+    One picture gives its text, several give a row each: name, tab, text (or tab, the error).
+    """
+    if random:
+        from byhand.cli.random_pictures import read_random
 
-    if not random:
-        raise InputError(
-            "this version reads pictures of the test set only: byhand read --random [N]"
-        )
-    count = _count(images or [])
-    kernels.set_threads()
-    path = find_model(model)
-    loaded = byhand.load(path)
-    test = open_splits(data, model=loaded).test
-    chosen = np.random.default_rng(seed).choice(len(test), min(count, len(test)), replace=False)
-    pictures = test.images[chosen]
-    probabilities = evaluation.predict(loaded, pictures)
-    readings = [
-        {
-            "index": int(i),
-            "label": test.classes[test.labels[i]],
-            "value": loaded.card.classes[int(p.argmax())],
-            "confidence": float(p.max()),
-        }
-        for i, p in zip(chosen, probabilities, strict=True)
-    ]
-    if out is not None:
-        _draw(pictures, test.labels[chosen], probabilities, loaded.card.classes, out)
-    if json:
-        print_json({"model": str(path), "readings": readings})
+        _none_of("--random", {"--grid": grid, "--digits": digits, "--threshold": threshold,
+                              "--annotate": annotate, "--steps": steps, "--csv": csv or None,
+                              "--choices": choices})  # fmt: skip
+        read_random(images or [], model, data, seed, out, json)
         return
-    for picture, reading in zip(pictures, readings, strict=True):
-        if out is None:
-            print(in_terminal(picture[0], sys.stdout.isatty()))
-        print(
-            f"test picture {reading['index']}: read as {reading['value']} "
-            f"({reading['confidence']:.1%} sure), label {reading['label']}"
+    if not images:
+        raise InputError("name one or more pictures to read, or - for standard input; or --random")
+    alone = {"--data": data, "--seed": seed, "--out": out}
+    for name, value in alone.items():
+        if value is not None:
+            raise InputError(f"{name} goes with --random only; leave it out to read {images[0]}")
+    if json and csv:
+        raise InputError("--json and --csv both say what to print; give one of them")
+    if csv and choices:
+        raise InputError("--choices does not go with --csv; take --json instead of it")
+    if images.count(STDIN) > 1:
+        raise InputError("standard input (-) can be read once; name it once")
+    asked = _Asked(images, _grid(grid), digits, threshold, annotate, steps)
+    if annotate is not None:
+        asked.see_that_it_can_be_drawn(annotate)
+    _print(asked, asked.read(load_reader(model)), json, csv, choices or 0)
+
+
+def load_reader(model: Path | None) -> Any:
+    """The reader with this model, or the one in the package."""
+    from byhand import kernels
+    from byhand.reader.reader import Reader
+    from byhand.recipes.run import MODEL
+
+    kernels.set_threads()
+    return Reader.load(model / MODEL if model is not None and model.is_dir() else model)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What to read, how, and what to draw of it."""
+
+    sources: Sequence[str]
+    grid: tuple[int, int] | bool | None
+    digits: int | None
+    threshold: float | None
+    annotate: Path | None
+    steps: Path | None
+    # The reasons why pictures could not be read, as they were raised.
+    failures: list[Exception] = field(default_factory=list)
+
+    def read(self, reader: Any) -> Iterator[Reading]:
+        """Every page of every file, one after the other; a bad one does not stop the rest."""
+        from byhand.reader.table import Reading
+
+        row = 0
+        for source in self.sources:
+            for number, picture in _pages(source):
+                row += 1
+                if isinstance(picture, Exception):
+                    reading = Reading(source, number, None, self._fail(picture))
+                else:
+                    reading = self._read(reader, source, number, picture, row)
+                yield reading
+
+    def several(self, reading: Reading) -> bool:
+        """Whether this reading is one of several."""
+        return len(self.sources) > 1 or reading.number is not None
+
+    def see_that_it_can_be_drawn(self, path: Path) -> None:
+        """Refuse a name that is no picture's, or one of the pictures that are read."""
+        from byhand.reader.annotate import kind_of
+
+        kind_of(path)
+        given = [os.path.realpath(source) for source in self.sources if source != STDIN]
+        if os.path.realpath(path) in given:
+            raise InputError(f"--annotate would write over {path}, which is read; name another")
+
+    def _read(
+        self, reader: Any, source: str, number: int | None, picture: Picture, row: int
+    ) -> Reading:
+        from byhand.reader.steps import Steps
+        from byhand.reader.table import Reading
+
+        steps = None if self.steps is None else Steps()
+        extra = {} if steps is None else {"steps": steps}
+        try:
+            page = reader.read(
+                picture, grid=self.grid, threshold=self.threshold, digits=self.digits, **extra
+            )
+        except Exception as error:
+            return Reading(source, number, None, self._fail(error))
+        reading = Reading(source, number, page)
+        self._draw(reading, picture, steps, row)
+        return reading
+
+    def _draw(self, reading: Reading, picture: Picture, steps: Steps | None, row: int) -> None:
+        from byhand.reader.annotate import annotate, save_picture
+
+        if reading.page is None or (self.annotate is None and steps is None):
+            return
+        drawn = annotate(picture.pixels, reading.page)
+        if self.annotate is not None:
+            path = self.annotate
+            if self.several(reading):
+                path = path.with_stem(f"{path.stem}-{row}")
+                self.see_that_it_can_be_drawn(path)
+            note(f"drawn: {save_picture(drawn, path)}")
+        if steps is not None and self.steps is not None:
+            import numpy as np
+
+            steps.add("reading", np.asarray(drawn))
+            folder = self.steps / str(row) if self.several(reading) else self.steps
+            written = steps.write(folder)
+            note(f"steps: {len(written)} pictures in {folder}")
+
+    def _fail(self, error: Exception) -> str:
+        self.failures.append(error)
+        if isinstance(error, ByhandError):
+            return str(error)
+        if os.environ.get("BYHAND_DEBUG"):
+            raise error
+        return f"unexpected {type(error).__name__}: {error}; --debug shows the details"
+
+
+def _print(asked: _Asked, readings: Iterator[Reading], json: bool, csv: bool, choices: int) -> None:
+    """Print each reading as soon as it is there (JSON and CSV at the end), then say what failed."""
+    from byhand.reader.table import as_csv, as_row
+
+    done: list[Reading] = []
+    for reading in readings:
+        done.append(reading)
+        several = asked.several(reading)
+        if json:
+            continue
+        for said in _remarks(reading):
+            note(_printable(f"{reading.name}: {said}") if several else said)
+        if csv:
+            continue
+        if several and choices:
+            raise InputError("--choices for several pictures goes with --json; add it")
+        if several:
+            print(_printable(as_row(reading)), flush=True)
+        elif reading.page is not None:
+            _print_alone(reading, choices)
+    one = len(done) == 1 and not asked.several(done[0])
+    if json:
+        print_json({"images": [reading.as_dict(choices) for reading in done]})
+    elif csv and not (one and asked.failures):
+        print(_printable(as_csv(done)), end="")
+    if asked.failures:
+        if one:
+            raise asked.failures[0]
+        raise ByhandError(
+            f"{len(asked.failures)} of {len(done)} pictures could not be read; "
+            f"the reason stands with each of them"
         )
-    if out is not None:
-        print(out)
 
 
-def in_terminal(picture: Any, colour: bool) -> str:
-    """A grey picture (H, W) as text: half blocks in true greys, or letters where no colours go."""
-    height, width = picture.shape
-    if not colour:
-        rows = picture[::2].astype(int) * (len(SHADES) - 1) // 255
-        return "\n".join("".join(SHADES[v] for v in row).rstrip() for row in rows)
-    lines = []
-    for y in range(0, height, 2):
-        line = ""
-        for x in range(width):
-            upper, lower = int(picture[y, x]), int(picture[min(y + 1, height - 1), x])
-            line += f"\x1b[38;2;{upper};{upper};{upper}m\x1b[48;2;{lower};{lower};{lower}m▀"
-        lines.append(line + "\x1b[0m")
-    return "\n".join(lines)
+def _remarks(reading: Reading) -> list[str]:
+    """What a user should know of a reading besides its text."""
+    if reading.page is None:
+        return []
+    digits = [digit for line in reading.page.lines for digit in line.digits]
+    rejected = sum(digit.value is None for digit in digits)
+    remarks = list(reading.page.notes)
+    if not digits:
+        remarks.append("no digits were found")
+    if rejected:
+        remarks.append(
+            f"{rejected} of {len(digits)} digits left out, as the reader is not sure of them "
+            "(--annotate shows which)"
+        )
+    return remarks
 
 
-def _count(given: list[str]) -> int:
-    if not given:
-        return 1
-    if len(given) > 1 or not given[0].isdecimal() or int(given[0]) < 1:
-        raise InputError(f"--random takes one number of pictures from 1 up, not {' '.join(given)}")
-    return int(given[0])
+def _print_alone(reading: Reading, choices: int) -> None:
+    from byhand.reader.table import as_text
+
+    assert reading.page is not None
+    text = as_text(reading.page)
+    if text:
+        print(text)
+    if not choices:
+        return
+    for i, line in enumerate(reading.page.lines, 1):
+        for j, digit in enumerate(line.digits, 1):
+            told = ", ".join(f"{value} {share:.1%}" for value, share in digit.choices(choices))
+            print(f"line {i} digit {j}: {told}{'' if digit.value else ' (rejected)'}")
 
 
-def _draw(pictures: Any, labels: Any, probabilities: Any, classes: Any, out: Path) -> None:
-    from byhand import plots
+def _pages(source: str) -> Iterator[tuple[int | None, Picture | Exception]]:
+    """Each page of a file with its number (None for the only one), or why it cannot be had."""
+    from byhand.reader.picture import open_pages
 
-    figure = plots.new_figure(*plots.gallery_size(len(pictures)))
-    read_as, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    plots.gallery(pictures, labels, read_as, sure, classes, figure)
-    plots.save(figure, out)
+    number, waiting = 0, None
+    pages: Iterator[Any] = iter(())
+    try:
+        pages = iter(open_pages(source))
+    except Exception as error:
+        waiting, number = error, 1
+    while True:
+        try:
+            following = next(pages, None)
+        except Exception as error:
+            following, pages = error, iter(())
+        if waiting is not None:
+            yield (None if number == 1 and following is None else number), waiting
+        if following is None:
+            return
+        number, waiting = number + 1, following
+
+
+def _grid(given: str | None) -> tuple[int, int] | bool | None:
+    if given is None:
+        return None
+    if given.strip().lower() == "auto":
+        return True
+    match = re.fullmatch(r"\s*(\d+)\s*[xX×*]\s*(\d+)\s*", given, re.ASCII)
+    rows, columns = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not (1 <= rows <= MOST_CELLS and 1 <= columns <= MOST_CELLS):
+        raise InputError(
+            f"--grid {given} names no grid: give rows and columns from 1 to {MOST_CELLS}, "
+            "such as 9x9, or auto"
+        )
+    return rows, columns
+
+
+def _none_of(what: str, given: dict[str, Any]) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise InputError(f"{name} does not go with {what}; leave one of them out")
+
+
+def _printable(text: str) -> str:
+    """The text as standard output can say it, whatever bytes stand in a file's name."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)

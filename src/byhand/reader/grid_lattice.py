@@ -1,0 +1,242 @@
+"""Which of a picture's rules make up a grid: the ones that reach across it, and where they cross."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .grid_rules import Rule, Rules
+
+Floats = NDArray[np.float64]
+Shape = tuple[int, int]  # rows, columns
+
+# A rule of a grid has ink along this part of it; between two crossings, of `INKED`.
+REACHING, INKED = 0.55, 0.6
+# A grid that nobody asked for: each rule whole, hardly a piece missing, nothing sticking out.
+WHOLE, PIECES, OVER = 0.8, 0.96, 0.35
+MOST, NARROWEST = 50, 9  # rows or columns, and pixels (of the shrunk picture)
+
+
+@dataclass(frozen=True, eq=False)
+class Lattice:
+    """The rules of a grid.
+
+    Args:
+        crossings: (rows + 1, columns + 1, 2) x, y in the shrunk picture, a pixel's middle whole.
+        doubt: 0 for a plain grid of the shape asked for (or when none was: a plain grid), more
+            the less it is one.
+        note: what had to be guessed, a sentence; "" when nothing had.
+    """
+
+    crossings: Floats
+    doubt: float
+    note: str = ""
+
+
+def find_lattice(rules: Rules, shape: Shape | None) -> Lattice | None:
+    """The grid that these rules are; None where they are none.
+
+    Args:
+        rules: level and upright ones, with strays among them.
+        shape: the rows and columns expected, or the columns and rows (the page lies on its side);
+            None: only a plain grid counts.
+    """
+    chosen = _reaching(rules)
+    if chosen is None:
+        return None
+    rules = chosen
+    found = len(rules.level) - 1, len(rules.upright) - 1
+    if shape is None:
+        plain = min(found) >= 2 and max(found) <= MOST and _is_plain(rules)
+        return Lattice(_crossings(rules), 0.0) if plain else None
+    if found not in (shape, shape[::-1]):
+        return _forced(rules, shape, found)
+    return Lattice(_crossings(rules), 0.0 if _is_plain(rules) else 1.0)
+
+
+def _reaching(rules: Rules) -> Rules | None:
+    """Only the rules that reach across the grid; None where fewer than two do, either way."""
+    level, upright = _longest(rules.level), _longest(rules.upright)
+    for _ in range(3):
+        if min(len(level), len(upright)) < 2:
+            return None
+        level = _across(rules, rules.level, upright, False)
+        if len(level) < 2:
+            return None
+        upright = _across(rules, rules.upright, level, True)
+    level, upright = _distinct(rules, level, False), _distinct(rules, upright, True)
+    if min(len(level), len(upright)) < 2:
+        return None
+    chosen = replace(rules, level=level, upright=upright)
+    return _without_margins(chosen)
+
+
+def _longest(rules: list[Rule]) -> list[Rule]:
+    most = max((int(rule.inked.sum()) for rule in rules), default=0)
+    return [rule for rule in rules if rule.inked.sum() >= 0.5 * most]
+
+
+def _across(rules: Rules, candidates: list[Rule], others: list[Rule], upright: bool) -> list[Rule]:
+    """The candidates with ink most of the way from the first to the last of the others."""
+    kept = []
+    for rule in candidates:
+        first, last = (_meet(rules, rule, other, upright) for other in (others[0], others[-1]))
+        if rule.covered(first, last) >= REACHING:
+            kept.append(rule)
+    return _ordered(rules, kept, upright)
+
+
+def _meet(rules: Rules, rule: Rule, other: Rule, upright: bool) -> float:
+    """Where along `rule` another of the other family crosses it."""
+    point = rules.cross(other, rule) if upright else rules.cross(rule, other)
+    return float(point[int(upright)])
+
+
+def _ordered(rules: Rules, chosen: list[Rule], upright: bool) -> list[Rule]:
+    return sorted(chosen, key=lambda rule: float(_middle(rules, rule, upright)))
+
+
+def _middle(rules: Rules, rule: Rule, upright: bool) -> float:
+    return float(rules.place(rule, rules.size[int(upright)] / 2, upright))
+
+
+def _distinct(rules: Rules, chosen: list[Rule], upright: bool) -> list[Rule]:
+    """One of each two rules that lie side by side, as a double frame's do."""
+    places = [_middle(rules, rule, upright) for rule in chosen]
+    close = max(5.0, 0.2 * float(np.median(np.diff(places)))) if len(places) > 1 else 0.0
+    kept: list[Rule] = []
+    for rule in chosen:
+        if kept and _middle(rules, rule, upright) - _middle(rules, kept[-1], upright) < close:
+            kept[-1] = max(kept[-1], rule, key=lambda r: int(r.inked.sum()))
+        else:
+            kept.append(rule)
+    return kept
+
+
+def _without_margins(rules: Rules) -> Rules | None:
+    """The outermost rules left out where no other rule reaches them: a page's edge, a frame."""
+    while True:
+        across, down = _inked(rules)
+        level, upright = rules.level, rules.upright
+        # (rows + 1, columns) pieces of level rules, (rows, columns + 1) of upright ones.
+        outer = [across[:, 0], across[:, -1], down[0], down[-1]]
+        worst = int(np.argmin([part.mean() for part in outer]))
+        if outer[worst].mean() >= 0.5:
+            return rules
+        if worst < 2:
+            upright = upright[1:] if worst == 0 else upright[:-1]
+        else:
+            level = level[1:] if worst == 2 else level[:-1]
+        if min(len(level), len(upright)) < 2:
+            return None
+        rules = replace(rules, level=level, upright=upright)
+
+
+def _inked(rules: Rules) -> tuple[Floats, Floats]:
+    """How much of each piece of a rule between two crossings has ink."""
+    points = np.array([[rules.cross(a, b) for b in rules.upright] for a in rules.level])
+    across = [
+        [rule.covered(points[i, j, 0], points[i, j + 1, 0]) for j in range(points.shape[1] - 1)]
+        for i, rule in enumerate(rules.level)
+    ]
+    down = [
+        [rule.covered(points[i, j, 1], points[i + 1, j, 1]) for j, rule in enumerate(rules.upright)]
+        for i in range(points.shape[0] - 1)
+    ]
+    return np.array(across), np.array(down)
+
+
+def _is_plain(rules: Rules) -> bool:
+    """Whether it is a grid without doubt: every rule whole, and ending at the outermost ones."""
+    across, down = _inked(rules)
+    pieces = np.concatenate([across.ravel(), down.ravel()])
+    if (pieces >= INKED).mean() < PIECES:
+        return False
+    if min(across.mean(1).min(), down.mean(0).min()) < WHOLE:
+        return False
+    for upright in (False, True):
+        over, gaps = _overhang(rules, upright)
+        if min(gaps) < NARROWEST or over[0] > OVER * gaps[0] + 4 or over[1] > OVER * gaps[-1] + 4:
+            return False
+    return True
+
+
+def _overhang(rules: Rules, upright: bool) -> tuple[tuple[float, float], Floats]:
+    """How far this family's rules reach beyond the other's first and last; the other's gaps."""
+    mine, others = (rules.upright, rules.level) if upright else (rules.level, rules.upright)
+    before, after = [], []
+    for rule in mine:
+        before.append(_meet(rules, rule, others[0], upright) - rule.start)
+        after.append(rule.end - _meet(rules, rule, others[-1], upright))
+    places = [_middle(rules, rule, not upright) for rule in others]
+    return (float(np.median(before)), float(np.median(after))), np.diff(places)
+
+
+def _crossings(rules: Rules) -> Floats:
+    points = np.array([[rules.cross(a, b) for b in rules.upright] for a in rules.level])
+    seen = np.concatenate([points, np.ones((*points.shape[:2], 1))], 2) @ rules.to_picture.T
+    crossings: Floats = seen[..., :2] / seen[..., 2:]
+    return crossings
+
+
+def _forced(rules: Rules, shape: Shape, found: Shape) -> Lattice:
+    """The grid asked for, laid onto rules of another number."""
+    apart = [sum(abs(np.log(a / b)) for a, b in zip(found, s, strict=True)) for s in
+             (shape, shape[::-1])]  # fmt: skip
+    lying = apart[1] < apart[0]
+    rows, columns = shape[::-1] if lying else shape
+    level, sure_level = _fill(rules, rows, False)
+    upright, sure_upright = _fill(rules, columns, True)
+    rules = replace(rules, level=level, upright=upright)
+    note = ""
+    if not (sure_level and sure_upright):
+        note = (
+            f"The rules found make {found[0]}x{found[1]} cells, not {rows}x{columns}: "
+            "the grid was divided evenly where rules are missing."
+        )
+    return Lattice(_crossings(rules), 2.0 + min(apart), note)
+
+
+def _fill(rules: Rules, cells: int, upright: bool) -> tuple[list[Rule], bool]:
+    """So many rules as `cells` need, and whether all of them were found."""
+    chosen = list(rules.upright if upright else rules.level)
+    if len(chosen) == cells + 1:
+        return chosen, True
+    (before, after), gaps = _overhang(rules, not upright)
+    others = rules.level if upright else rules.upright
+    width = float(np.median(gaps)) if len(chosen) < cells + 1 else np.inf
+    if before > 0.4 * width:  # an open border: the other rules' ends are the grid's
+        ends = np.median([rule.start for rule in others])
+        chosen.insert(0, _moved(rules, chosen[0], float(ends), upright))
+    if after > 0.4 * width:
+        ends = np.median([rule.end for rule in others])
+        chosen.append(_moved(rules, chosen[-1], float(ends), upright))
+    if len(chosen) == cells + 1:
+        return chosen, True
+    places = np.array([_middle(rules, rule, upright) for rule in chosen])
+    if cells + 1 < len(chosen) <= cells + 4:  # the evenest neighbours
+        spreads = []
+        for first in range(len(chosen) - cells):
+            steps = np.diff(places[first : first + cells + 1])
+            spreads.append(steps.std() / steps.mean())
+        first = int(np.argmin(spreads))
+        return chosen[first : first + cells + 1], False
+    even = np.linspace(places[0], places[-1], cells + 1)
+    filled = []
+    for place in even:
+        nearest = int(np.argmin(np.abs(places - place)))
+        if abs(places[nearest] - place) < 0.2 * (even[1] - even[0]):
+            filled.append(chosen[nearest])
+            continue
+        k = int(np.clip(np.searchsorted(places, place), 1, len(places) - 1))
+        part = (place - places[k - 1]) / (places[k] - places[k - 1])
+        curve = (1 - part) * chosen[k - 1].curve + part * chosen[k].curve
+        filled.append(replace(chosen[k], curve=curve))
+    return filled, False
+
+
+def _moved(rules: Rules, rule: Rule, place: float, upright: bool) -> Rule:
+    shift = np.array([0, 0, 0, place - _middle(rules, rule, upright)])
+    return replace(rule, curve=rule.curve + shift)

@@ -1,0 +1,110 @@
+"""Pieces of ink in lines of writing, and by how much the lines are skewed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from byhand.reader.pieces import Piece, height_of
+
+# A piece at least so high, relative to the digits, says where a line runs; others join one.
+MAIN = 0.45
+# Skew is looked for so many degrees either way.
+STEEPEST = 15.0
+
+
+def find_skew(pieces: Sequence[Piece]) -> float:
+    """By how many degrees, clockwise, the lines are turned, from -15 to 15; 0 if that is unclear.
+
+    The angle at which the pieces' heights, projected along it, are the most concentrated (Postl,
+    "Detection of linear oblique structures and skew scan in digitized documents", 1986).
+    """
+    typical = height_of(pieces)
+    main = [p for p in pieces if MAIN * typical <= p.height <= 2 * typical]
+    if len(main) < 4:
+        return 0.0
+    x = np.array([p.middle[0] for p in main])
+    y = np.array([p.middle[1] for p in main])
+    x = x - x.mean()
+
+    def sharpness(angle: float) -> float:
+        down = (y - x * np.tan(np.radians(angle))) / typical
+        # Every piece is a bell a quarter of a digit wide; their overlap is what counts.
+        apart = down[:, None] - down[None, :] if len(down) <= 400 else down[:400, None] - down
+        return float(np.exp(-((apart / 0.35) ** 2)).sum())
+
+    coarse = np.arange(-STEEPEST, STEEPEST + 0.5, 1.0)
+    scores = np.array([sharpness(a) for a in coarse])
+    best = coarse[int(np.argmax(scores))]
+    fine = np.arange(best - 1, best + 1.01, 0.2)
+    values = np.array([sharpness(a) for a in fine])
+    angle = float(fine[int(np.argmax(values))])
+    gain = values.max() / sharpness(0.0)
+    return angle if gain > 1.1 and abs(angle) <= STEEPEST else 0.0
+
+
+def group_lines(pieces: Sequence[Piece]) -> list[list[Piece]]:
+    """The pieces in lines from top to bottom, each from left to right.
+
+    From left to right each piece joins the line that it is level with, as that line ran in its
+    last few pieces, so that lines may drift; how far apart pieces are does not matter. Small
+    pieces then join the line they are nearest to.
+    """
+    typical = height_of(pieces)
+    main = sorted((p for p in pieces if p.height >= MAIN * typical), key=lambda p: p.middle[0])
+    lines: list[list[Piece]] = []
+    for piece in main:
+        fits = [_level(line, piece, typical) for line in lines]
+        if fits and max(fits) > 0:
+            lines[int(np.argmax(fits))].append(piece)
+        else:
+            lines.append([piece])
+    lines = _joined(lines, typical)
+    for piece in pieces:
+        if piece.height < MAIN * typical:
+            _attach(lines, piece, typical)
+    for line in lines:
+        line.sort(key=lambda p: p.middle[0])
+    return sorted(lines, key=lambda line: float(np.mean([p.middle[1] for p in line])))
+
+
+def _band(line: Sequence[Piece], x: float) -> tuple[float, float]:
+    """Top and bottom of a line around x: medians over the nearest three pieces."""
+    near = sorted(line, key=lambda p: abs(p.middle[0] - x))[:3]
+    return (
+        float(np.median([p.y for p in near])),
+        float(np.median([p.y + p.height for p in near])),
+    )
+
+
+def _level(line: Sequence[Piece], piece: Piece, typical: float) -> float:
+    """How well a piece is level with a line: 0 not at all, 1 entirely."""
+    top, bottom = _band(line, piece.middle[0])
+    overlap = min(bottom, piece.y + piece.height) - max(top, piece.y)
+    share = overlap / min(bottom - top, piece.height)
+    return max(0.0, share) if share > 0.5 else 0.0
+
+
+def _joined(lines: list[list[Piece]], typical: float) -> list[list[Piece]]:
+    """Lines whose pieces are level with each other, or one above the other in one digit, as one."""
+    return lines
+
+
+def _attach(lines: list[list[Piece]], piece: Piece, typical: float) -> None:
+    """A small piece joins the line that it is nearest to, if it is near one at all."""
+    x, y = piece.middle
+    best, least = None, 0.75 * typical
+    for line in lines:
+        top, bottom = _band(line, x)
+        away = max(top - y, y - bottom, 0.0)
+        if away < least:
+            best, least = line, away
+    if best is not None:
+        best.append(piece)
+
+
+def boxes(pieces: Sequence[Piece]) -> NDArray[np.int64]:
+    """(n, 4) x, y, width, height."""
+    return np.array([(p.x, p.y, p.width, p.height) for p in pieces], np.int64).reshape(-1, 4)

@@ -1,0 +1,235 @@
+"""The reader: any picture in, digits with boxes and confidence out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from byhand.errors import InputError
+from byhand.reader.cut import Found, read_lines
+from byhand.reader.find import find_lines
+from byhand.reader.grid import Grid, cell_pieces, find_grid
+from byhand.reader.normalise import normalise
+from byhand.reader.page import Box, Digit, Line, Page
+from byhand.reader.picture import Picture, open_picture
+from byhand.reader.recognise import NONE, Recogniser
+from byhand.reader.single import ink_of_one
+from byhand.reader.steps import Steps
+from byhand.reader.turn import find_turn
+
+GridShape = tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """Reads digits from pictures of any kind.
+
+        reader = byhand.Reader.load()
+        page = reader.read("page.jpg")
+        print(page.text)
+
+    It holds nothing of what it has read, so threads can share one.
+
+    Args:
+        recogniser: what reads single digits.
+    """
+
+    recogniser: Recogniser
+
+    @classmethod
+    def load(cls, path: str | Path | None = None) -> Reader:
+        """The reader with the model file at `path`, or with the one that comes with the package.
+
+        Raises:
+            DataError: the file is absent or broken, or no reader's model.
+        """
+        return cls(Recogniser.load(path))
+
+    @property
+    def threshold(self) -> float:
+        """The confidence from which a digit is accepted, where no other threshold is given."""
+        return self.recogniser.threshold
+
+    def read(
+        self,
+        image: Any,
+        grid: GridShape | bool | None = None,
+        threshold: float | None = None,
+        digits: int | None = None,
+        steps: Steps | None = None,
+    ) -> Page:
+        """The digits on a page, in a drawing, or in a grid.
+
+        Args:
+            image: a file's name, "-" for standard input, bytes, an open file, an array (H, W),
+                (H, W, 3) or (H, W, 4), a PIL image, or a `Picture` that was opened before.
+            grid: (rows, columns) of the grid that it shows; True to find out; False for none.
+                None takes a grid only where the page plainly is one.
+            threshold: from 0 (nothing is rejected) to 1; None takes the reader's own.
+            digits: so many are expected in every line (in a grid: in every cell that is not empty).
+            steps: collects a picture of each step.
+
+        Raises:
+            InputError: an argument is none of these, or the picture is larger than can be read.
+            DataError: the picture cannot be opened.
+        """
+        threshold = self._checked(threshold, digits)
+        picture = image if isinstance(image, Picture) else open_picture(image)
+        if steps is not None:
+            steps.add("picture", picture.pixels)
+        found = None
+        if grid is not False:
+            shape = grid if isinstance(grid, tuple) else None
+            found = find_grid(picture.pixels, _shape(shape))
+        if found is not None:
+            return self._read_grid(picture, found, threshold, digits, steps)
+        if grid is True:
+            note = "no grid was found, so the page was read line by line"
+            return self._read_lines(picture, threshold, digits, steps, (note,))
+        return self._read_lines(picture, threshold, digits, steps)
+
+    def read_digits(self, images: Sequence[Any], threshold: float | None = None) -> list[Digit]:
+        """Pictures that hold one digit each.
+
+        Args:
+            images: a sequence of what `read` takes; an array (N, H, W) is one.
+            threshold: as for `read`; at 0 every picture gets a digit, a blank one too.
+
+        Raises:
+            InputError, DataError: as `read`.
+        """
+        threshold = self._checked(threshold)
+        pictures = [normalise(ink_of_one(open_picture(image).pixels)) for image in images]
+        if not pictures:
+            return []
+        read = self.recogniser.read(np.stack(pictures))
+        return [_digit(probabilities, threshold, None) for probabilities in read]
+
+    def _read_lines(
+        self,
+        picture: Picture,
+        threshold: float,
+        digits: int | None,
+        steps: Steps | None,
+        notes: tuple[str, ...] = (),
+    ) -> Page:
+        finding = find_lines(picture.pixels, self.recogniser, steps is not None)
+        read = read_lines(finding.lines, self.recogniser, digits)
+        lines = [
+            [
+                (found, _scaled(finding.box_back(found.box, found.ink), picture.scale))
+                for found in line
+            ]
+            for line in read
+        ]
+        if steps is not None:
+            for name, drawn in finding.steps.items():
+                steps.add(name, drawn)
+        return Page(
+            lines=_accepted(lines, threshold, steps),
+            rotation=finding.rotation,
+            size=_turned_size(picture.size, finding.rotation),
+            notes=(*picture.notes, *notes, *finding.notes),
+        )
+
+    def _read_grid(
+        self,
+        picture: Picture,
+        grid: Grid,
+        threshold: float,
+        digits: int | None,
+        steps: Steps | None,
+    ) -> Page:
+        cells = cell_pieces(grid)
+        whole = [piece for row in cells for cell in row for piece in cell]
+        quarters = find_turn(whole, self.recogniser) // 90
+        if quarters:
+            turned = grid.turned(quarters)
+            if grid.shape == turned.shape or quarters == 2:
+                grid, cells = turned, cell_pieces(turned)
+        if steps is not None:
+            steps.add("straightened", grid.pixels)
+            steps.add("ink", 1 - grid.ink)
+        flat = [cell for row in cells for cell in row]
+        read = read_lines(flat, self.recogniser, digits)
+        columns = grid.shape[1]
+        boxed = [
+            [(found, _scaled(grid.to_picture(found.box), picture.scale)) for found in cell]
+            for cell in read
+        ]
+        kept = [_kept(cell, threshold, steps) for cell in boxed]
+        texts = [Line(tuple(cell)).text or None for cell in kept]
+        rows = [kept[i : i + columns] for i in range(0, len(kept), columns)]
+        return Page(
+            lines=tuple(Line(tuple(digit for cell in row for digit in cell)) for row in rows),
+            rotation=grid.rotation,
+            size=_turned_size(picture.size, grid.rotation),
+            grid=[texts[i : i + columns] for i in range(0, len(texts), columns)],
+            notes=(*picture.notes, *grid.notes),
+        )
+
+    def _checked(self, threshold: float | None, digits: int | None = None) -> float:
+        if threshold is None:
+            threshold = self.threshold
+        if not 0 <= threshold <= 1:
+            raise InputError(f"the threshold is {threshold}, but it must be from 0 to 1")
+        if digits is not None and digits < 1:
+            raise InputError(f"{digits} digits a line are expected, but it must be 1 or more")
+        return threshold
+
+
+def _shape(shape: GridShape | None) -> GridShape | None:
+    if shape is not None and (len(shape) != 2 or min(shape) < 1):
+        raise InputError(f"a grid of {shape} is none: give rows and columns, such as (9, 9)")
+    return shape
+
+
+def _accepted(
+    lines: Sequence[Sequence[tuple[Found, Box]]], threshold: float, steps: Steps | None
+) -> tuple[Line, ...]:
+    """The lines in which a digit was accepted."""
+    kept = [Line(tuple(_kept(line, threshold, steps))) for line in lines]
+    return tuple(line for line in kept if line.text)
+
+
+def _kept(found: Sequence[tuple[Found, Box]], threshold: float, steps: Steps | None) -> list[Digit]:
+    """What may be digits; what is more likely none is left out, unless nothing is to be."""
+    digits = []
+    for one, box in found:
+        if one.probabilities[NONE] > 0.5 and threshold > 0:
+            continue
+        digit = _digit(one.probabilities, threshold, box)
+        digits.append(digit)
+        if steps is not None:
+            steps.saw(normalise(one.ink), digit)
+    return digits
+
+
+def _digit(probabilities: NDArray[np.float32], threshold: float, box: Box | None) -> Digit:
+    """A digit from the eleven probabilities."""
+    confidence = float(probabilities[:NONE].max())
+    digits = np.asarray(probabilities[:NONE], np.float64)
+    digits = (digits / digits.sum()).astype(np.float32)
+    value = str(int(digits.argmax())) if confidence >= threshold else None
+    return Digit(value, confidence, digits, box)
+
+
+def _scaled(box: Box, scale: float) -> Box:
+    """A box of the working picture in the original's pixels."""
+    x, y, width, height = box
+    left, top = round(x * scale), round(y * scale)
+    return (
+        left,
+        top,
+        max(1, round((x + width) * scale) - left),
+        max(1, round((y + height) * scale) - top),
+    )
+
+
+def _turned_size(size: tuple[int, int], rotation: int) -> tuple[int, int]:
+    return size if rotation % 180 == 0 else (size[1], size[0])

@@ -1,0 +1,146 @@
+"""Normalised pictures to calibrated probabilities: of the ten digits, and of being no digit.
+
+Each picture is read in several slightly changed views (turned, slanted, stretched, moved by the
+pixels' bilinear interpolation), whose probabilities are averaged: what all views agree on is sure.
+Averaged probabilities p become p^(1/T), normalised, with the temperature T that was fitted on
+held-out digits. Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", 2017.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from byhand import evaluation, nn
+from byhand.data.drawn import even
+from byhand.data.warp import warp
+from byhand.errors import DataError, InputError, ShapeError
+from byhand.kernels import Key
+from byhand.reader.normalise import SIDE
+
+NONE = 10  # the class of what is no digit
+CLASSES = (*"0123456789", "none")
+VIEWS = 16  # a lane of the compiled core: as quick as one picture alone
+MODEL = Path(__file__).with_name("model.safetensors")
+# What a view differs by at most: degrees, columns a row, share of width and of height, pixels.
+_TURN, _SLANT, _STRETCH, _SHIFT = 7.0, 0.2, 0.12, 1.0
+_AT_ONCE = 512  # pictures whose views are read together, which bounds the memory
+
+
+@dataclass(frozen=True, eq=False)
+class Recogniser:
+    """A trained network of eleven classes with its calibration.
+
+    Args:
+        model: reads (1, 28, 28) pictures; its card names the classes "0" to "9" and "none".
+        temperature: T of the calibration, 1 for none.
+        threshold: the confidence under which a digit is rejected, where the user names no other.
+    """
+
+    model: nn.Layer
+    temperature: float = 1.0
+    threshold: float = 0.5
+
+    @classmethod
+    def load(cls, path: str | Path | None = None) -> Recogniser:
+        """The recogniser in the file at `path`, or the one that comes with the package.
+
+        Raises:
+            DataError: the file is absent or broken, or holds another kind of network.
+        """
+        where = MODEL if path is None else Path(path)
+        model = nn.load(where)
+        if tuple(model.card.classes) != CLASSES or model.card.image_shape != (1, SIDE, SIDE):
+            raise DataError(
+                f"{where} holds {model.card.name or 'a network'} with the classes "
+                f"{', '.join(model.card.classes) or '(none named)'}, but a reader's has "
+                f"0 to 9 and none and reads {SIDE}×{SIDE}: train one with byhand train reader"
+            )
+        figures = model.card.figures.get("reader", {})
+        try:
+            calibration = float(figures.get("temperature", 1)), float(figures.get("threshold", 0.5))
+        except (AttributeError, TypeError, ValueError) as error:
+            raise DataError(f"{where} has a broken calibration ({error})") from error
+        return cls(model, *calibration)
+
+    def read(self, pictures: NDArray[np.uint8], views: int = VIEWS) -> NDArray[np.float32]:
+        """How probable each class is for each picture.
+
+        Args:
+            pictures: (N, 28, 28) uint8, as `normalise` gives them.
+            views: how many views to average; 1 is the picture as it is.
+
+        Returns:
+            (N, 11) float32: of the digits 0 to 9 and of none; each row sums to 1.
+
+        Raises:
+            ShapeError: the pictures are no such array.
+            InputError: views is below 1.
+        """
+        if pictures.ndim != 3 or pictures.shape[1:] != (SIDE, SIDE) or pictures.dtype != np.uint8:
+            raise ShapeError(
+                f"an array of {pictures.dtype} of shape {pictures.shape} cannot be read: give "
+                f"normalised pictures (N, {SIDE}, {SIDE}) of uint8"
+            )
+        if views < 1:
+            raise InputError(f"views is {views}, but it must be 1 or more")
+        parts = [
+            self._read(pictures[start : start + _AT_ONCE], views)
+            for start in range(0, len(pictures), _AT_ONCE)
+        ]
+        if not parts:
+            return np.zeros((0, len(CLASSES)), np.float32)
+        return sharpened(np.concatenate(parts), self.temperature)
+
+    def average(self, pictures: NDArray[np.uint8], views: int = VIEWS) -> NDArray[np.float32]:
+        """What `read` gives before its calibration."""
+        return Recogniser(self.model).read(pictures, views)
+
+    def _read(self, pictures: NDArray[np.uint8], views: int) -> NDArray[np.float32]:
+        n = len(pictures)
+        if views == 1:
+            return evaluation.predict(self.model, pictures[:, None])
+        repeated = np.repeat(pictures[:, None], views, axis=0)  # (n * views, 1, 28, 28)
+        moved = warp(repeated, np.tile(view_maps(views), (n, 1, 1)))
+        # The first view is the picture itself, bit for bit.
+        read = evaluation.predict(self.model, moved)
+        average: NDArray[np.float32] = read.reshape(n, views, -1).mean(axis=1)
+        return average
+
+
+def sharpened(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
+    """Probabilities (N, K) to the power of 1 / temperature, normalised by row."""
+    logs = np.log(np.maximum(probabilities, np.float32(1e-12))) / np.float32(temperature)
+    powers = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+
+
+@lru_cache(maxsize=8)
+def view_maps(views: int) -> NDArray[np.float32]:
+    """Where the pixels of each view come from, (views, 2, 3), for `data.warp`; the first stays.
+
+    Every view but the first has an opposite: turned, slanted, stretched and moved the other way.
+    """
+    drawn = even(views // 2, 6, Key(2024))
+    maps = [np.array([[1, 0, 0], [0, 1, 0]], np.float64)]
+    for amounts in (row * sign for row in drawn for sign in (1, -1)):
+        angle, slant = math.radians(_TURN) * amounts[0], _SLANT * amounts[1]
+        tall, wide = 1 + _STRETCH * amounts[2], 1 + _STRETCH * amounts[3]
+        sine, cosine = math.sin(angle), math.cos(angle)
+        maps.append(
+            np.array(
+                [
+                    [cosine / tall, -sine / wide, _SHIFT * amounts[4]],
+                    [(sine + slant * cosine) / tall, (cosine - slant * sine) / wide,
+                     _SHIFT * amounts[5]],
+                ]
+            )
+        )  # fmt: skip
+    result = np.stack(maps[:views]).astype(np.float32)
+    result.setflags(write=False)
+    return result

@@ -1,0 +1,253 @@
+"""Ruled lines taken out of the ink: long thin straight ones, and not the strokes that cross them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.bool_]
+
+# Rules are looked for in a picture at most so long, at most so many degrees askew.
+SIDE, STEEPEST = 1024, 15.0
+# A rule is at most this part of the picture's longer side thick, and its pieces between crossings
+# at least this part of it long.
+THICK, PIECE = 1 / 100, 1 / 14
+# A rule has ink over this part of the picture; a line all alone is one only over `ALONE`.
+LENGTH, ALONE = 0.3, 0.8
+# So many alike are a ruling, if they are at least `RULED` of the picture long.
+FAMILY, RULED = 4, 0.5
+# Ink so much darker than the rule is a stroke that lies on it.
+DARKER = 1.4
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """A ruled line: its place across as a cubic of its place along, in pixels.
+
+    Args:
+        curve: (4,) coefficients, highest power first.
+        start, end: where along it begins and ends.
+        length: along how many pixels there is ink.
+        thickness: in pixels.
+    """
+
+    curve: NDArray[np.float64]
+    start: float
+    end: float
+    length: float
+    thickness: float
+
+
+def without_rules(mask: Mask, faint: Mask, darkness: NDArray[np.float32], noise: float) -> Mask:
+    """The mask of ink without ruled lines.
+
+    Lines are looked for in two families, nearly level and nearly upright. A pixel near a rule goes
+    where the ink is no thicker across than the rule: a stroke that crosses it or stands on it is.
+
+    Args:
+        mask: (H, W) where there is ink.
+        faint: (H, W) where there may be, so that pale rules are there in one piece.
+        darkness: (H, W) how much darker than the paper; strokes darker than a rule stay on it.
+        noise: the standard deviation of `darkness` on paper.
+    """
+    from scipy import ndimage
+
+    short = min(mask.shape)
+    if short < 48:
+        return mask
+    scale = -(-max(mask.shape) // SIDE)
+    small = _shrunk(faint, scale)
+    families = (find_rules(small), find_rules(small.T))
+    level, upright = _believed(families[0], families[1], small.shape)
+    if not level and not upright:
+        return mask
+    bands = [np.zeros(mask.shape, bool), np.zeros(mask.shape, bool)]
+    gone, crossing = np.zeros(mask.shape, bool), np.ones(mask.shape, bool)
+    for axis, (rules, band) in enumerate(zip((level, upright), bands, strict=True)):
+        if not rules:
+            crossing[:] = False
+            continue
+        thickness = scale * float(np.median([r.thickness for r in rules]))
+        for rule in rules:
+            _paint(band if axis == 0 else band.T, rule, scale, thickness / 2 + 1.5)
+        run = int(1.5 * thickness + 3) | 1
+        shape = (run, 1) if axis == 0 else (1, run)
+        across = ndimage.maximum_filter(ndimage.minimum_filter(mask.view(np.uint8), shape), shape)
+        pale = np.float32(DARKER * _level(darkness[band & faint]) + 4 * noise)
+        gone |= band & (across == 0) & (darkness < pale)
+        crossing &= band & (darkness < pale)
+    left = mask & ~(gone | crossing)
+    # Where two rules cross under a stroke, the stroke is whole again.
+    left |= ndimage.binary_closing(left, np.ones((3, 3), bool), 2) & crossing & mask
+    return _without_scraps(left, bands[0] | bands[1])
+
+
+def _level(darkness: NDArray[np.float32]) -> float:
+    """How dark the middle of rules is, from what is near them."""
+    return float(np.percentile(darkness, 80)) if darkness.size else 0.0
+
+
+def _shrunk(mask: Mask, scale: int) -> Mask:
+    """Blocks of scale × scale pixels: ink where one of them has any."""
+    if scale == 1:
+        return mask
+    h, w = (n // scale * scale for n in mask.shape)
+    found: Mask = mask[:h, :w].reshape(h // scale, scale, w // scale, scale).any((1, 3))
+    return found
+
+
+def find_rules(mask: Mask) -> list[Rule]:
+    """The nearly level long thin lines in a mask."""
+    from scipy import ndimage
+
+    side = max(mask.shape)
+    thick, piece = max(3, int(side * THICK)), max(16, int(side * PIECE)) | 1
+    bytes_ = mask.view(np.uint8)
+    column = (2 * thick + 1, 1)
+    opened = ndimage.maximum_filter(ndimage.minimum_filter(bytes_, column), column)
+    thin = mask & (opened == 0)
+    if thin.sum() < LENGTH * side:
+        return []
+    slope = _slope(thin)
+    level, offsets = _sheared(thin, slope)
+    # Two pixels up or down do not break a line, nor does a stroke that crosses it.
+    wide = ndimage.maximum_filter(level.view(np.uint8), (3, 1))
+    wide = ndimage.minimum_filter(ndimage.maximum_filter(wide, (1, 9)), (1, 9))
+    wide = ndimage.maximum_filter(ndimage.minimum_filter(wide, (1, piece)), (1, piece))
+    labels, n = ndimage.label(wide)
+    if n == 0:
+        return []
+    labels *= level
+    segments = []
+    for label, box in enumerate(ndimage.find_objects(labels), 1):
+        if box is None or box[1].stop - box[1].start < piece:
+            continue
+        down, along = np.nonzero(labels[box] == label)
+        columns = len(np.unique(along))
+        if columns >= 0.6 * piece and len(down) <= thick * columns:
+            segments.append((down + box[0].start, along + box[1].start, columns))
+    return [
+        _rule(line, slope, offsets)
+        for line in _lines(segments, side)
+        if _length(line) > LENGTH * side
+    ]
+
+
+Segment = tuple[NDArray[np.int64], NDArray[np.int64], int]
+
+
+def _length(line: list[Segment]) -> int:
+    return sum(columns for _, _, columns in line)
+
+
+def _lines(segments: list[Segment], side: int) -> list[list[Segment]]:
+    """Segments that continue each other in one list: longest first, each near the line so far."""
+    lines: list[list[Segment]] = []
+    for segment in sorted(segments, key=lambda s: -s[2]):
+        middle = segment[1].mean()
+        for line in lines:
+            down = np.concatenate([s[0] for s in line])
+            along = np.concatenate([s[1] for s in line])
+            fit = np.polyfit(along, down, 1) if np.ptp(along) > side / 4 else [0, down.mean()]
+            away = abs(np.polyval(fit, middle) - segment[0].mean())
+            apart = max(along.min() - middle, middle - along.max(), 0)
+            if away <= 3 + 0.01 * apart:
+                line.append(segment)
+                break
+        else:
+            lines.append([segment])
+    return lines
+
+
+def _rule(line: list[Segment], slope: float, offsets: NDArray[np.int64]) -> Rule:
+    down = np.concatenate([s[0] for s in line])
+    along = np.concatenate([s[1] for s in line])
+    thickness = len(down) / _length(line)
+    curve = np.polyfit(along, down - offsets[along], 3 if np.ptp(along) > 100 else 1)
+    curve = np.concatenate([np.zeros(4 - len(curve)), curve])
+    return Rule(curve, float(along.min()), float(along.max()), _length(line), thickness)
+
+
+def _slope(thin: Mask) -> float:
+    """Down a pixel along, at which the mask's projection is sharpest."""
+    down, along = np.nonzero(thin)
+    step = max(1, len(down) // 20_000)
+    down, along = down[::step], along[::step]
+
+    def sharpness(degrees: float) -> float:
+        row = (down - along * np.tan(np.radians(degrees))).astype(np.int64)
+        counts = np.bincount(row - row.min())
+        return float((counts.astype(float) ** 2).sum())
+
+    coarse = np.arange(-STEEPEST, STEEPEST + 0.1, 0.5)
+    best = coarse[int(np.argmax([sharpness(a) for a in coarse]))]
+    fine = best + np.arange(-0.5, 0.51, 0.1)
+    return float(np.tan(np.radians(fine[int(np.argmax([sharpness(a) for a in fine]))])))
+
+
+def _sheared(mask: Mask, slope: float) -> tuple[Mask, NDArray[np.int64]]:
+    """The mask with each column moved so that lines of a slope are level, and by how much."""
+    high, wide = mask.shape
+    offsets = np.round(-slope * np.arange(wide)).astype(np.int64)
+    offsets -= offsets.min()
+    level = np.zeros((high + int(offsets.max()), wide), bool)
+    for offset in np.unique(offsets):
+        columns = np.flatnonzero(offsets == offset)
+        part = slice(columns[0], columns[-1] + 1)
+        level[offset : offset + high, part] = mask[:, part]
+    return level, offsets
+
+
+def _believed(
+    level: list[Rule], upright: list[Rule], shape: tuple[int, ...]
+) -> tuple[list[Rule], list[Rule]]:
+    """Rules that cannot be digits' strokes: right across, of a ruling, or of a table."""
+
+    def alone(rules: list[Rule], across: int) -> bool:
+        long = [r for r in rules if r.end - r.start > ALONE * across]
+        return bool(long) or sum(r.length > RULED * across for r in rules) >= FAMILY
+
+    def crossing(rules: list[Rule], others: list[Rule]) -> bool:
+        return len(rules) >= 2 and len(others) >= 2
+
+    crossed = crossing(level, upright)
+    return (
+        level if crossed or alone(level, shape[1]) else [],
+        upright if crossed or alone(upright, shape[0]) else [],
+    )
+
+
+def _paint(band: Mask, rule: Rule, scale: int, half: float) -> None:
+    """Mark the pixels nearer than `half` to a rule, found in a picture `scale` times smaller."""
+    high, wide = band.shape
+    # Straight on beyond its ends, as far as a piece of it may have been too short to be seen.
+    margin = PIECE * max(band.shape)
+    start = max(0, int(rule.start * scale - margin))
+    end = min(wide, int((rule.end + 1) * scale + margin))
+    along = np.arange(start, end)
+    place = (along + 0.5) / scale - 0.5
+    inside = np.clip(place, rule.start, rule.end)
+    middle = np.polyval(rule.curve, inside)
+    middle += np.polyval(np.polyder(rule.curve), inside) * (place - inside)
+    middle = (middle + 0.5) * scale - 0.5
+    for shift in range(int(np.ceil(2 * half)) + 1):
+        row = np.round(middle - half + shift).astype(np.int64)
+        there = (row >= 0) & (row < high)
+        band[row[there], along[there]] = True
+
+
+def _without_scraps(mask: Mask, band: Mask) -> Mask:
+    """Without pieces that lie mostly on a rule: what was left of it."""
+    from scipy import ndimage
+
+    labels, n = ndimage.label(mask, np.ones((3, 3)))
+    if n == 0:
+        return mask
+    area = np.bincount(labels.ravel(), minlength=n + 1)
+    on = np.bincount(labels[band], minlength=n + 1)
+    kept = on < 0.6 * area
+    kept[0] = False
+    found: Mask = kept[labels]
+    return found
