@@ -98,7 +98,14 @@ def test_a_grid_shows_where_its_cells_are_empty(cli, reader, write):
 
 @pytest.mark.parametrize(
     ("given", "asked"),
-    [("9x9", (9, 9)), ("2X3", (2, 3)), (" 4 × 5 ", (4, 5)), ("auto", True), ("AUTO", True)],
+    [
+        ("9x9", (9, 9)),
+        ("2X3", (2, 3)),
+        (" 4 × 5 ", (4, 5)),
+        ("auto", True),
+        ("AUTO", True),
+        ("none", False),
+    ],
 )
 def test_a_grid_is_asked_for(cli, reader, write, given, asked):
     done = cli("read", write("a.png", 10), "--grid", given, "--digits", 3, "--threshold", 0)
@@ -336,3 +343,47 @@ def test_errors_of_the_model_come_before_anything_is_read(refused, write, monkey
 
     monkeypatch.setattr("byhand.cli.read.load_reader", broken)
     refused("read", write("a.png", 10), "--model", "m", status=1, names=["m is no reader's model"])
+
+
+@pytest.fixture
+def printed(tmp_path):
+    """A picture of printed digits in two lines."""
+    from PIL import ImageDraw, ImageFont
+
+    picture = Image.new("L", (420, 260), 235)
+    font = ImageFont.load_default(80)
+    for y, text in ((20, "2 7 4"), (140, "3 5")):
+        ImageDraw.Draw(picture).text((30, y), text, font=font, fill=40)
+    picture.save(tmp_path / "printed.png")
+    return "printed.png"
+
+
+def test_the_reader_in_the_package_reads_offline_and_without_data(cli, printed, tmp_path):
+    given = ("read", printed, "--annotate", "a.png", "--steps", "s", "--choices", 2, "--json")
+    (image,) = cli(*given).json()["images"]
+    assert [line["text"] for line in image["lines"]] == ["274", "35"]
+    assert (image["rotation"], image["size"], image["error"]) == (0, [420, 260], None)
+    for line in image["lines"]:
+        for one in line["digits"]:
+            x, y, width, height = one["box"]
+            assert 0 <= x < x + width <= 420
+            assert 0 <= y < y + height <= 260
+            assert 0.5 < one["confidence"] <= 1
+            assert one["choices"][0]["value"] == one["value"]
+            assert len(one["choices"]) == 2
+    names = [p.name for p in sorted((tmp_path / "s").iterdir())]
+    assert names[0] == "01_picture.png"
+    assert names[-2:] == [f"{len(names) - 1:02d}_what_the_network_saw.png", names[-1]]
+    assert names[-1].endswith("reading.png")
+
+
+def test_a_process_reads_from_a_pipe(spawn, printed, tmp_path):
+    with (tmp_path / printed).open("rb") as picture:
+        process = spawn("read", "-", stdin=picture)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out) == (0, "274\n35\n"), err
+
+
+def test_another_network_than_a_reader_s_is_refused(refused, printed, trained):
+    refused("read", printed, "--model", trained, names=["model.safetensors"])
+    refused("read", printed, "--model", "missing.safetensors", names=["missing.safetensors"])

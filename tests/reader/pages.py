@@ -1,4 +1,4 @@
-"""Pages of digits drawn for tests: paper, pen, rules, light, noise and skew, with what stands where."""
+"""Pages of digits drawn for tests: paper, pen, rules, light, noise, skew; and what stands where."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def glyphs(font: str = "DejaVuSans.ttf", size: int = 60) -> tuple[np.ndarray, np
     return np.stack(pictures), np.arange(10)
 
 
-def draw(rng, images, labels, counts=(6, 5, 7), style=Style()) -> Drawn:  # noqa: B008
+def draw(rng, images, labels, counts=(6, 5, 7), style=Style()) -> Drawn:
     """A page with so many digits a line, drawn from `images` ((n, 28, 28), white on black)."""
     wide, high = style.size
     ink, owners = np.zeros((high, wide), np.float32), np.zeros((high, wide), np.int32)

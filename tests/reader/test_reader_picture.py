@@ -241,7 +241,9 @@ def test_whole_numbers_of_32_bits_and_with_a_sign_are_scaled():
         close(picture.pixels[..., 0], grey - (grey.min() if offset else 0), within=1)
 
 
-@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float16, np.float32, np.float64, ">f4"])
+@pytest.mark.parametrize(
+    "kind", [np.uint8, np.uint16, np.float16, np.float32, np.float64, ">f4", ">u2"]
+)
 @pytest.mark.parametrize("channels", [None, 1, 3, 4])
 def test_arrays_open_in_every_shape_and_type(kind, channels):
     pixels = scene() if channels in (3, 4) else grey_of(scene())
@@ -249,7 +251,7 @@ def test_arrays_open_in_every_shape_and_type(kind, channels):
         pixels = pixels[..., np.newaxis]
     if channels == 4:
         pixels = np.concatenate([pixels, np.full((30, 40, 1), 255, np.uint8)], axis=2)
-    full = {np.uint8: 255, np.uint16: 65535}.get(kind, 1)
+    full = {np.uint8: 255, np.uint16: 65535, ">u2": 65535}.get(kind, 1)
     array = (pixels / 255 * full + (0.5 if full > 1 else 0)).astype(kind)
     before = array.copy()
     picture = open_picture(array)

@@ -146,6 +146,15 @@ def test_a_page_of_a_tiff_that_is_cut_short_is_named():
         list(open_pages(broken))
 
 
+def test_a_tiff_of_very_many_pages_is_refused(monkeypatch):
+    pages = {"save_all": True, "append_images": [Image.fromarray(noise()) for _ in range(3)]}
+    data = encoded(noise(), "TIFF", **pages)
+    monkeypatch.setattr(picture, "MOST_PAGES", 4)
+    assert len(list(open_pages(data))) == 4
+    monkeypatch.setattr(picture, "MOST_PAGES", 3)
+    assert refused(data) == "the picture has more than 3 pages: split it"
+
+
 def test_a_broken_pdf_is_an_error():
     pytest.importorskip("pypdfium2")
     assert refused(b"%PDF-1.7\nnothing more") == (
@@ -212,6 +221,8 @@ def test_a_closed_standard_input_is_an_error(monkeypatch):
     assert "standard input is closed" in refused("-", InputError)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"words")))
     assert refused("-").startswith("standard input is no picture")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("words"))
+    assert "standard input is open as text" in refused("-", InputError)
 
 
 def test_a_file_object_that_fails_or_is_text_is_an_error():
@@ -247,6 +258,7 @@ def not_finite(value):
         (np.zeros((0, 28), np.uint8), "empty"),
         (np.zeros((28, 0, 3), np.uint8), "empty"),
         (np.zeros((5, 5), np.int64), "not int64"),
+        (np.zeros((5, 5), np.uint32), "not uint32"),
         (np.zeros((5, 5), np.complex64), "not complex64"),
         (np.zeros((5, 5), object), "not object"),
         (np.zeros((5, 5), "U3"), "not <U3"),

@@ -14,6 +14,7 @@ from byhand.errors import ByhandError
 
 HANDWRITING = "handwriting"  # the folder beside mnist/ with what else there is
 CURVE = "coverage.png"
+LEAST_COVERAGE = 0.6  # from which share of the digits on the curve is drawn
 
 
 def evaluate_reader(
@@ -62,11 +63,14 @@ def draw_coverage(record: dict[str, Any], path: Path) -> Path:
     from byhand import plots
 
     ax = plots.new_axes(8.2, 4.8)
-    # Where all are rejected there is no error; a gap stands for it.
+    # Where nearly all are rejected, what is left says little; a gap stands for it.
     curves: dict[str, tuple[list[float], list[float]]] = {
         name: (
             [100 * share for share in curve["coverage"]],
-            [math.nan if error is None else error for error in curve["error"]],
+            [
+                math.nan if error is None or share < LEAST_COVERAGE else error
+                for error, share in zip(curve["error"], curve["coverage"], strict=True)
+            ],
         )
         for name, curve in record["coverage"].items()
         if curve["error"][0]

@@ -44,8 +44,9 @@ def read(
     grid: Annotated[
         str | None,
         typer.Option(
-            metavar="RxC|auto",
-            help="Read a ruled grid of R rows and C columns cell by cell; auto: of any size.",
+            metavar="RxC|auto|none",
+            help="Read a ruled grid of R rows and C columns cell by cell; auto: of any size; none: "
+            "line by line (default: a grid only where there plainly is one).",
             show_default=False,
         ),
     ] = None,
@@ -318,14 +319,14 @@ def _pages(source: str) -> Iterator[tuple[int | None, Picture | Exception]]:
 def _grid(given: str | None) -> tuple[int, int] | bool | None:
     if given is None:
         return None
-    if given.strip().lower() == "auto":
-        return True
+    if given.strip().lower() in ("auto", "none"):
+        return given.strip().lower() == "auto"
     match = re.fullmatch(r"\s*(\d+)\s*[xX×*]\s*(\d+)\s*", given, re.ASCII)
     rows, columns = (int(match[1]), int(match[2])) if match else (0, 0)
     if not (1 <= rows <= MOST_CELLS and 1 <= columns <= MOST_CELLS):
         raise InputError(
             f"--grid {given} names no grid: give rows and columns from 1 to {MOST_CELLS}, "
-            "such as 9x9, or auto"
+            "such as 9x9, or auto or none"
         )
     return rows, columns
 

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from byhand.reader.ink import Ink, find_ink
 from byhand.reader.lines import find_skew, group_lines
-from byhand.reader.pieces import Piece, find_pieces
+from byhand.reader.pieces import MOST, Piece, find_pieces, levelled, turned
 from byhand.reader.turn import Reads, find_turn
 
 Box = tuple[int, int, int, int]
 # Lines less skewed than this, in degrees, are read as they are.
-LEVEL = 1.0
+LEVEL = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +23,7 @@ class Finding:
 
     Args:
         lines: top to bottom, of pieces left to right, in the pixels of the level page.
-        ink: of the level page.
+        ink: of the picture as it was given.
         rotation: clockwise, in degrees (0, 90, 180, 270), by which the picture was turned.
         skew: degrees, clockwise, by which its lines were turned after that, and which was undone.
         size: (width, height) of the upright picture.
@@ -72,65 +72,47 @@ def find_lines(
         steps: keep a picture of each step.
     """
     ink = find_ink(pixels)
-    amount = ink.amount
-    pieces, many = find_pieces(amount)
-    notes = ("there are more pieces of ink than digits on a page; only the largest were read",)
+    high, wide = ink.amount.shape
+    pieces, many = find_pieces(ink.amount)
     rotation = find_turn(pieces, recogniser) if recogniser is not None else 0
-    if rotation:
-        amount = np.ascontiguousarray(np.rot90(amount, -rotation // 90))
-        pieces, many = find_pieces(amount)
-    size = (amount.shape[1], amount.shape[0])
-    back = np.array([[1.0, 0, 0], [0, 1, 0]])
+    pieces = [turned(piece, rotation, (wide, high)) for piece in pieces]
+    size = (wide, high) if rotation % 180 == 0 else (high, wide)
     skew = find_skew(pieces)
     if abs(skew) < LEVEL:
         skew = 0.0
+    back, level_size = _level(size, skew)
     if skew:
-        amount, back = _level(amount, skew)
-        pieces, many = find_pieces(amount)
+        pieces = [levelled(piece, back) for piece in pieces]
     lines = group_lines(pieces)
     pictures = {}
     if steps:
-        pictures["ink"] = _drawn(ink.amount)
-        if rotation or skew:
-            pictures["level"] = _drawn(amount)
-        pictures["lines"] = _drawn_lines(lines, amount.shape)
-    level = Ink(amount, ink.dark, ink.contrast)
-    return Finding(lines, level, rotation, skew, size, back, notes if many else (), pictures)
+        pictures["ink"] = (255 - 255 * ink.amount).astype(np.uint8)
+        pictures["lines"] = _drawn(lines, level_size)
+    notes = (f"there are more than {MOST:,} pieces of ink; only the largest were read",)
+    return Finding(lines, ink, rotation, skew, size, back, notes if many else (), pictures)
 
 
-def _level(
-    amount: NDArray[np.float32], skew: float
-) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """The page with its lines level, and the matrix from it back to the page as it was."""
-    from PIL import Image
-
-    high, wide = amount.shape
-    turn = np.radians(skew)
-    cos, sin = float(np.cos(turn)), float(np.sin(turn))
-    new_wide = int(np.ceil(wide * cos + high * abs(sin)))
-    new_high = int(np.ceil(high * cos + wide * abs(sin)))
+def _level(size: tuple[int, int], skew: float) -> tuple[NDArray[np.float64], tuple[int, int]]:
+    """The matrix from the page with its lines level back to the page, and the level page's size."""
+    wide, high = size
+    cos, sin = float(np.cos(np.radians(skew))), float(np.sin(np.radians(skew)))
+    level = (
+        int(np.ceil(wide * cos + high * abs(sin))),
+        int(np.ceil(high * cos + wide * abs(sin))),
+    )
     # Around the middles of both: what is level here ran down to the right by `skew` there.
     matrix = np.array([[cos, -sin, 0.0], [sin, cos, 0.0]])
-    matrix[:, 2] = np.array([wide, high]) / 2 - matrix[:, :2] @ np.array([new_wide, new_high]) / 2
-    picture = Image.fromarray(amount).transform(
-        (new_wide, new_high),
-        Image.Transform.AFFINE,
-        tuple(matrix.ravel()),
-        Image.Resampling.BILINEAR,
-    )
-    return np.asarray(picture), matrix
+    matrix[:, 2] = np.array(size) / 2 - matrix[:, :2] @ (np.array(level) / 2)
+    return matrix, level
 
 
-def _drawn(amount: NDArray[np.float32]) -> NDArray[np.uint8]:
-    return (255 - 255 * amount).astype(np.uint8)
-
-
-def _drawn_lines(lines: list[list[Piece]], shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """The pieces, those of a line in one colour."""
+def _drawn(lines: list[list[Piece]], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The pieces on white, those of a line in one colour."""
     colours = np.array([(0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167)], np.float32)
-    page = np.full((*shape, 3), 255, np.float32)
+    page = np.full((size[1] + 2, size[0] + 2, 3), 255, np.uint8)
     for i, line in enumerate(lines):
         for p in line:
             part = page[p.y : p.y + p.height, p.x : p.x + p.width]
-            part += p.ink[..., None] * (colours[i % len(colours)] - part)
-    return page.astype(np.uint8)
+            ink = p.ink[: part.shape[0], : part.shape[1], None]
+            part[:] = part + ink * (colours[i % len(colours)] - part)
+    return page

@@ -14,6 +14,8 @@ Shape = tuple[int, int]  # rows, columns
 
 # A rule of a grid has ink along this part of it; between two crossings, of `INKED`.
 REACHING, INKED = 0.55, 0.6
+# And not less than this part of what most of them have.
+LESS = 0.88
 # A grid that nobody asked for: each rule whole, hardly a piece missing, nothing sticking out.
 WHOLE, PIECES, OVER = 0.8, 0.96, 0.35
 MOST, NARROWEST = 50, 9  # rows or columns, and pixels (of the shrunk picture)
@@ -80,11 +82,13 @@ def _longest(rules: list[Rule]) -> list[Rule]:
 
 def _across(rules: Rules, candidates: list[Rule], others: list[Rule], upright: bool) -> list[Rule]:
     """The candidates with ink most of the way from the first to the last of the others."""
-    kept = []
+    inked = []
     for rule in candidates:
         first, last = (_meet(rules, rule, other, upright) for other in (others[0], others[-1]))
-        if rule.covered(first, last) >= REACHING:
-            kept.append(rule)
+        inked.append(rule.covered(first, last))
+    # Strokes of writing, one above the other, are no rule where there are whole ones.
+    least = max(REACHING, LESS * float(np.percentile(inked, 75)))
+    kept = [rule for rule, part in zip(candidates, inked, strict=True) if part >= least]
     return _ordered(rules, kept, upright)
 
 
@@ -104,15 +108,19 @@ def _middle(rules: Rules, rule: Rule, upright: bool) -> float:
 
 def _distinct(rules: Rules, chosen: list[Rule], upright: bool) -> list[Rule]:
     """One of each two rules that lie side by side, as a double frame's do."""
-    places = [_middle(rules, rule, upright) for rule in chosen]
-    close = max(5.0, 0.2 * float(np.median(np.diff(places)))) if len(places) > 1 else 0.0
-    kept: list[Rule] = []
-    for rule in chosen:
-        if kept and _middle(rules, rule, upright) - _middle(rules, kept[-1], upright) < close:
-            kept[-1] = max(kept[-1], rule, key=lambda r: int(r.inked.sum()))
-        else:
-            kept.append(rule)
-    return kept
+    if len(chosen) < 2:
+        return chosen
+    along = np.linspace(0.1, 0.9, 5) * rules.size[int(upright)]
+    places = np.array([rules.place(rule, along, upright) for rule in chosen])  # (rules, 5)
+    close = max(5.0, 0.2 * float(np.median(np.diff(places[:, 2]))))
+    best = sorted(range(len(chosen)), key=lambda k: -int(chosen[k].inked.sum()))
+    kept: list[int] = []
+    for k in best:
+        # Rules of one family do not meet within the grid.
+        apart = [(places[k] - places[other]) * np.sign(k - other) for other in kept]
+        if all(gap.min() >= close for gap in apart):
+            kept.append(k)
+    return [chosen[k] for k in sorted(kept)]
 
 
 def _without_margins(rules: Rules) -> Rules | None:

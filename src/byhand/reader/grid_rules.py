@@ -18,14 +18,17 @@ FAINTEST = 0.045
 # And this many times as dark as the median of the pixels around.
 NOISE = 3.0
 # And this part of the strongest ink around: JPEG lets that ring.
-RINGING = 0.06
-SMOOTH = 0.9  # pixels, a Gaussian's deviation
+RINGING = 0.075
+SMOOTH = 0.6  # pixels, a Gaussian's deviation
 # Along a rule so many pixels of a run, this long, hold ink.
 RUN, FILLED = 25, 0.8
 # What may be a grid covers at least this part of the picture (its upright box).
 LEAST_AREA, LEAST_SIDE = 0.03, 40
 CLEAR = 40  # in `darkness`, what is surely darker than the paper
-TALL = 11  # pixels: no rule is broader
+TALL = 11  # pixels: few rules are broader
+# A rule has ink along this part of the frame at least; no more rules than this are followed.
+SHORTEST, MOST_RULES = 0.15, 150
+TRIES = 60
 _BIN = 4  # pixels: how finely it is kept where a rule has ink
 
 
@@ -293,31 +296,47 @@ def _trace(ink: NDArray[np.bool_]) -> list[Rule]:
     tall = ndimage.minimum_filter1d(ink, TALL, axis=0)
     thin = runs & ~ndimage.maximum_filter1d(tall, TALL, axis=0)
     pieces = []
-    y, x = np.nonzero(thin)
-    owner = labels[y, x]
+    y, x = np.nonzero(runs)
+    owner, slim = labels[y, x], thin[y, x]
     order = np.argsort(owner, kind="stable")
-    y, x = y[order], x[order]
+    y, x, slim = y[order].astype(float), x[order].astype(float), slim[order]
     bounds = np.searchsorted(owner[order], np.arange(1, n + 2))
     for low, high in zip(bounds[:-1], bounds[1:], strict=True):
-        if high - low >= RUN and np.ptp(x[low:high]) >= RUN:
-            pieces.append((x[low:high].astype(float), y[low:high].astype(float)))
+        reach = np.ptp(x[low:high]) + 1 if high > low else 0
+        if reach < RUN:
+            continue
+        chosen = slice(low, high)
+        if np.unique(x[low:high][slim[low:high]]).size >= 0.5 * reach:
+            pieces.append((x[chosen][slim[chosen]], y[chosen][slim[chosen]]))
+        else:  # the rule itself is broad
+            pieces.append((x[chosen], y[chosen]))
     pieces.sort(key=lambda piece: -float(np.ptp(piece[0])))
-    rules = []
-    while pieces and np.ptp(pieces[0][0]) >= 0.15 * w:
-        rule, pieces = _grow(pieces, w)
-        if rule is not None:
-            rules.append(rule)
-        if len(rules) == 200:
-            break
+    curves: list[Floats] = []
+    while pieces and np.ptp(pieces[0][0]) >= SHORTEST * w and len(curves) < MOST_RULES:
+        curve, pieces = _grow(pieces, w)
+        curves.append(curve)
+    rules = [Rule(curve, _inked(ink, curve)) for curve in curves]
+    rules = [rule for rule in rules if rule.inked.mean() >= SHORTEST]
     return sorted(rules, key=lambda rule: float(rule.curve[-1]))
+
+
+def _inked(ink: NDArray[np.bool_], curve: Floats) -> NDArray[np.bool_]:
+    """Of each `_BIN` pixels along a curve, whether there is ink on it (or a pixel beside it)."""
+    h, w = ink.shape
+    x = np.arange(w // _BIN * _BIN)
+    y = np.rint(np.polyval(curve, _unit(x, w))).astype(int)
+    on = np.zeros(x.size, bool)
+    for beside in (-1, 0, 1):
+        row = y + beside
+        on |= ink[row.clip(0, h - 1), x] & (row >= 0) & (row < h)
+    inked: NDArray[np.bool_] = on.reshape(-1, _BIN).mean(1) >= 0.5
+    return inked
 
 
 def _grow(
     pieces: list[tuple[Floats, Floats]], length: int
-) -> tuple[Rule | None, list[tuple[Floats, Floats]]]:
-    """The rule that the first piece begins, of all pieces that lie on its course; and the rest."""
-    from scipy import ndimage
-
+) -> tuple[Floats, list[tuple[Floats, Floats]]]:
+    """The course that the first piece begins, through all pieces that lie on it; and the rest."""
     x, y = pieces[0]
     rest = pieces[1:]
     for _ in range(3):
@@ -332,27 +351,37 @@ def _grow(
             else:
                 left.append((px, py))
         if len(left) == len(rest):
-            break
+            return curve, rest
         rest = left
-    curve = _fit(x, y, length)
-    on = np.abs(np.polyval(curve, _unit(x, length)) - y) <= 4
-    inked = np.bincount((x[on] / _BIN).astype(int), minlength=-(-length // _BIN)) > 0
-    # Where another rule crosses is no gap.
-    inked = ndimage.binary_closing(np.pad(inked, 4), np.ones(1 + -(-TALL // _BIN)))[4:-4]
-    if inked.sum() * _BIN < 0.15 * length:
-        return None, rest
-    return Rule(curve, inked), rest
+    return _fit(x, y, length), rest
 
 
 def _fit(x: Floats, y: Floats, length: int) -> Floats:
-    """The cubic through a rule's pixels (a line or parabola where they reach less far)."""
+    """The cubic through a rule's pixels (a line or parabola where they reach less far).
+
+    First the parabola or line through two or three of the pixels on whose course most columns lie
+    (RANSAC: Fischler and Bolles, 1981), then least squares, reweighted.
+    """
     reach = float(np.ptp(x)) / length
     degree = 3 if reach > 0.7 else 2 if reach > 0.45 else 1
     u = _unit(x, length)
-    weight = np.ones_like(u)
-    curve = np.zeros(4)
-    for bends, width in ((1, 6.0), (min(degree, 2), 4.0), (degree, 2.0), (degree, 1.5)):
-        coefficients = np.polyfit(u, y, bends, w=weight)
-        weight = 1 / (1 + ((np.polyval(coefficients, u) - y) / width) ** 2)
-        curve = np.concatenate([np.zeros(3 - bends), coefficients])
+    # A column counts once, however thick the ink is there.
+    columns = x.astype(int)
+    each = 1 / np.bincount(columns)[columns]
+    some = np.linspace(0, u.size - 1, min(u.size, 300)).astype(int)
+    some = some[np.argsort(u[some], kind="stable")]
+    terms = min(degree, 2) + 1
+    # Of each half or third along, always the same pixels by chance.
+    parts = np.random.default_rng(0).random((TRIES, terms)) + np.arange(terms)
+    drawn = (parts * (some.size - 1) / terms).astype(int)  # (tries, terms)
+    powers = u[some][:, None] ** np.arange(terms)  # (some, terms)
+    square = powers[drawn] + 1e-6 * np.eye(terms)  # (tries, terms, terms), never singular
+    courses = np.linalg.solve(square, y[some][drawn][..., None])[..., 0]  # (tries, terms)
+    near = np.abs(courses @ powers.T - y[some]) < 2  # (tries, some)
+    best = courses[int((near * each[some]).sum(1).argmax())]
+    curve = np.concatenate([np.zeros(4 - best.size), best[::-1]])
+    for bends, width in ((min(degree, 2), 3.0), (degree, 2.0), (degree, 1.5)):
+        weight = np.sqrt(each) / (1 + ((np.polyval(curve, u) - y) / width) ** 2)
+        fitted = np.polyfit(u, y, bends, w=weight)
+        curve = np.concatenate([np.zeros(3 - bends), fitted])
     return curve

@@ -53,7 +53,7 @@ def find_ink(pixels: NDArray[np.uint8]) -> Ink:
         pixels: (H, W, 3) uint8, RGB.
     """
     glance = _glance(pixels)
-    excess = _excess(glance)
+    excess = _excess(_glance(pixels, GLANCE // 2))
     dark = bool(excess.sum() >= 0)
     if not dark:
         pixels, glance, excess = 255 - pixels, 255 - glance, -excess
@@ -64,14 +64,19 @@ def find_ink(pixels: NDArray[np.uint8]) -> Ink:
     return Ink(amount, dark, contrast)
 
 
-def _glance(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The picture as float32, at most about GLANCE pixels long, each the mean of a square."""
+def _glance(pixels: NDArray[np.uint8], side: int = GLANCE) -> NDArray[np.float32]:
+    """The picture as float32, at most about `side` pixels long, each the mean of a square.
+
+    (h, w, 3), or (h, w, 1) where it is grey all over.
+    """
     from PIL import Image
 
-    factor = -(-max(pixels.shape[:2]) // GLANCE)
+    factor = -(-max(pixels.shape[:2]) // side)
     if factor > 1:
         pixels = np.asarray(Image.fromarray(pixels).reduce(factor))
-    return pixels.astype(np.float32)
+    first = pixels[..., :1]
+    grey = bool((pixels[..., 1:] == first).all())
+    return (first if grey else pixels).astype(np.float32)
 
 
 def _paper(grey: NDArray[np.float32], width: int) -> NDArray[np.float32]:
@@ -90,20 +95,24 @@ def _closed(grey: NDArray[np.float32], width: int) -> NDArray[np.float32]:
 
 
 def _spread(values: NDArray[np.float32]) -> tuple[float, float]:
-    """Median and robust standard deviation (of a sample of the values)."""
-    step = max(1, int((values.size / 200_000) ** 0.5))
-    sample = values[::step, ::step]
+    """Median and robust standard deviation of paper: of a sample of the values, ink apart."""
+    step = max(1, int((values.size / 100_000) ** 0.5))
+    sample = values[::step, ::step].ravel()
+    low, high = np.percentile(sample, [25, 99.5])
+    paper = sample <= low + 0.7 * (high - low)
+    if np.count_nonzero(paper) < 0.9 * sample.size:  # of noise alone 5 % are above
+        sample = sample[paper]
     middle = float(np.median(sample))
     return middle, 1.4826 * float(np.median(np.abs(sample - middle)))
 
 
 def _excess(glance: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(3,) by how much, in each colour, there is more dark ink than light: ink is thin.
+    """By how much, in each colour, there is more dark ink than light: ink is thin.
 
     At a width a little above the strokes' all of the ink is thin, but of the paper only what lies
     in loops and narrow gaps; so small widths count most.
     """
-    excess = np.zeros(3)
+    excess = np.zeros(glance.shape[2])
     if min(glance.shape[:2]) < SMALL:
         return excess + _small_excess(glance.mean(2))
     widest = min(glance.shape[:2]) // WIDEST
@@ -132,9 +141,10 @@ def _grey(
     from scipy import ndimage
 
     width = max(3, min(glance.shape[:2]) // WIDEST)
-    relative, bright = np.empty_like(glance), np.empty(3, np.float32)
-    noise = np.empty(3, np.float32)
-    for i in range(3):
+    colours = glance.shape[2]
+    relative, bright = np.empty_like(glance), np.empty(colours, np.float32)
+    noise = np.empty(colours, np.float32)
+    for i in range(colours):
         paper = np.maximum(_paper(glance[..., i], width), 8)
         bright[i] = np.median(paper)
         relative[..., i] = 1 - glance[..., i] / paper
@@ -142,9 +152,9 @@ def _grey(
         relative[..., i] -= middle
     noise = np.maximum(noise, 0.004)
     clear = (np.where(useful, relative / noise, 0).max(2) > SEED) & (relative.max(2) > FAINTEST)
-    signal = relative[clear].mean(0) if clear.any() else np.ones(3, np.float32)
+    signal = relative[clear].mean(0) if clear.any() else np.ones(colours, np.float32)
     weight = np.where(useful, np.maximum(signal, 0) / noise**2, 0)
-    weight = weight / weight.sum() if weight.sum() > 0 else np.full(3, 1 / 3)
+    weight = weight / weight.sum() if weight.sum() > 0 else np.full(colours, 1 / colours)
     mixed = relative @ weight.astype(np.float32)
     _, spread = _spread(mixed)
     mask = mixed > max(SEED * spread, FAINTEST, 0.4 * _typical(mixed, spread))
@@ -154,14 +164,16 @@ def _grey(
     ridge = depth[(depth == ndimage.maximum_filter(depth, 3)) & mask]
     stroke = 2 * float(np.percentile(ridge, 98)) if ridge.size else 1.0
     grey = np.zeros(pixels.shape[:2], np.float32)
-    for i in range(3):
+    for i in range(colours):
         grey += pixels[..., i] * np.float32(weight[i] / max(float(bright[i]), 8))
     return grey, max(1.0, stroke * scale)
 
 
 def _typical(darkness: NDArray[np.float32], noise: float) -> float:
     """The darkness of strokes' middles: that of the darker half of what is surely ink."""
-    ink = darkness[darkness > max(SEED * noise, FAINTEST)]
+    step = max(1, int((darkness.size / 400_000) ** 0.5))
+    sample = darkness[::step, ::step]
+    ink = sample[sample > max(SEED * noise, FAINTEST)]
     return float(np.percentile(ink, 75)) if ink.size else 0.0
 
 
@@ -228,17 +240,29 @@ def _amount(darkness: NDArray[np.float32], stroke: float) -> tuple[NDArray[np.fl
     faint = smooth > np.maximum(WEAK * noises, FAINTEST)
     weak = faint & (smooth > 0.15 * contrast)
     seed = smooth > np.maximum(SEED * noises, max(FAINTEST, 0.3 * contrast))
-    mask = without_rules(_hysteresis(weak, seed), faint, smooth, float(np.median(noises)))
+    mask = _hysteresis(weak, seed)
     if not mask.any():
         return np.zeros_like(darkness), 0.0
     top = _top(np.where(mask, smooth, np.float32(0)), stroke)
     mask &= smooth >= CORE * top
+    mask = without_rules(mask, faint, smooth, float(np.median(noises)))
     amount = np.clip((darkness if smooth is darkness else smooth) / top, 0, 1)
-    edge = ndimage.maximum_filter(mask.view(np.uint8), 3).view(bool) & ~mask
+    edge = _grown(mask) & ~mask
     amount[mask] = np.maximum(amount[mask], CORE)
     amount[edge] = np.minimum(amount[edge], CORE - 0.01)
     amount[~(mask | edge)] = 0
     return amount.astype(np.float32), contrast
+
+
+def _grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The mask and all pixels next to it."""
+    grown = mask.copy()
+    grown[1:] |= mask[:-1]
+    grown[:-1] |= mask[1:]
+    across = grown.copy()
+    grown[:, 1:] |= across[:, :-1]
+    grown[:, :-1] |= across[:, 1:]
+    return grown
 
 
 def _top(inked: NDArray[np.float32], stroke: float) -> NDArray[np.float32]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from byhand.reader.ink import CORE
 from byhand.reader.pieces import Piece, height_of
 
 # A piece at least so high, relative to the digits, says where a line runs; others join one.
@@ -56,12 +57,12 @@ def group_lines(pieces: Sequence[Piece]) -> list[list[Piece]]:
     main = sorted((p for p in pieces if p.height >= MAIN * typical), key=lambda p: p.middle[0])
     lines: list[list[Piece]] = []
     for piece in main:
-        fits = [_level(line, piece, typical) for line in lines]
+        fits = [_level(line, piece) for line in lines]
         if fits and max(fits) > 0:
             lines[int(np.argmax(fits))].append(piece)
         else:
             lines.append([piece])
-    lines = _joined(lines, typical)
+    lines = _joined(lines)
     for piece in pieces:
         if piece.height < MAIN * typical:
             _attach(lines, piece, typical)
@@ -79,7 +80,7 @@ def _band(line: Sequence[Piece], x: float) -> tuple[float, float]:
     )
 
 
-def _level(line: Sequence[Piece], piece: Piece, typical: float) -> float:
+def _level(line: Sequence[Piece], piece: Piece) -> float:
     """How well a piece is level with a line: 0 not at all, 1 entirely."""
     top, bottom = _band(line, piece.middle[0])
     overlap = min(bottom, piece.y + piece.height) - max(top, piece.y)
@@ -87,9 +88,56 @@ def _level(line: Sequence[Piece], piece: Piece, typical: float) -> float:
     return max(0.0, share) if share > 0.5 else 0.0
 
 
-def _joined(lines: list[list[Piece]], typical: float) -> list[list[Piece]]:
-    """Lines whose pieces are level with each other, or one above the other in one digit, as one."""
-    return lines
+def _joined(lines: list[list[Piece]]) -> list[list[Piece]]:
+    """Lines as one where the parts of a broken digit had begun two.
+
+    Two pieces are parts of one digit if they are less apart than a stroke is wide, and together no
+    higher than the page's other digits are.
+    """
+    owner = np.repeat(np.arange(len(lines)), [len(line) for line in lines])
+    flat = [piece for line in lines for piece in line]
+    x0, y0, wide, high = boxes(flat).T
+    x1, y1 = x0 + wide, y0 + high
+    for i, one in enumerate(flat):
+        # One above the other, no further apart than a quarter of the larger.
+        gap = np.maximum(y0, y0[i]) - np.minimum(y1, y1[i])
+        near = (np.minimum(x1, x1[i]) > np.maximum(x0, x0[i])) & (owner != owner[i])
+        near &= gap <= 0.25 * np.maximum(high, high[i])
+        for j in np.flatnonzero(near[:i]):
+            rest = [p for k, p in enumerate(flat) if k not in (i, j)]
+            height = max(y1[i], y1[j]) - min(y0[i], y0[j])
+            if rest and height > 1.3 * height_of(rest):
+                continue
+            limit = 1.5 * max(_stroke(one), _stroke(flat[j])) + 1
+            if _apart(one, flat[j]) <= (limit if rest else max(limit, 0.15 * height)):
+                owner[owner == owner[j]] = owner[i]
+    found: dict[int, list[Piece]] = {}
+    for piece, o in zip(flat, owner.tolist(), strict=True):
+        found.setdefault(o, []).append(piece)
+    return list(found.values())
+
+
+def _apart(one: Piece, other: Piece) -> float:
+    """How far apart the inks of two pieces are, in pixels."""
+    from scipy import ndimage
+
+    x0, y0 = min(one.x, other.x), min(one.y, other.y)
+    x1 = max(one.x + one.width, other.x + other.width)
+    y1 = max(one.y + one.height, other.y + other.height)
+    masks = np.zeros((2, y1 - y0, x1 - x0), bool)
+    for mask, p in zip(masks, (one, other), strict=True):
+        mask[p.y - y0 : p.y - y0 + p.height, p.x - x0 : p.x - x0 + p.width] = p.ink >= CORE
+    away = ndimage.distance_transform_edt(~masks[0])
+    return float(away[masks[1]].min(initial=np.inf))
+
+
+def _stroke(piece: Piece) -> float:
+    """About how wide a piece's stroke is: twice its area by the length of its edge."""
+    from scipy import ndimage
+
+    mask = np.pad(piece.ink >= CORE, 1)
+    edge = mask & ~ndimage.binary_erosion(mask)
+    return 2 * float(mask.sum()) / max(1.0, float(edge.sum()))
 
 
 def _attach(lines: list[list[Piece]], piece: Piece, typical: float) -> None:
@@ -106,5 +154,5 @@ def _attach(lines: list[list[Piece]], piece: Piece, typical: float) -> None:
 
 
 def boxes(pieces: Sequence[Piece]) -> NDArray[np.int64]:
-    """(n, 4) x, y, width, height."""
+    """(n, 4) x, y, width and height of pieces."""
     return np.array([(p.x, p.y, p.width, p.height) for p in pieces], np.int64).reshape(-1, 4)

@@ -36,28 +36,24 @@ def normalise(ink: NDArray[Any]) -> NDArray[np.uint8]:
     if box is None:
         return np.zeros((SIDE, SIDE), np.uint8)
     left, top, width, height = box
-    most = float(ink.max())
     scale = BOX / max(width, height)  # pixels of the result a pixel of ink
-    # Black around the ink, as much as the result reaches beyond it.
+    # As much black around the ink as the result reaches beyond it.
     reach = int(np.ceil(SIDE / scale)) + 1
-    if max(width, height) > 8 * BOX and scale < 0.125:
-        reach = int(np.ceil(SIDE / scale)) + 1
     y0, x0 = max(top - _MARGIN, 0), max(left - _MARGIN, 0)
-    cut = ink[y0 : top + height + _MARGIN, x0 : left + width + _MARGIN]
-    values = (cut.astype(np.float32) * np.float32(255 / most)).clip(0, 255)
-    padded = np.pad(values, reach)
-    mass = padded.sum(dtype=np.float64)
-    cy = float((padded.sum(axis=1, dtype=np.float64) @ np.arange(padded.shape[0])) / mass) + 0.5
-    cx = float((padded.sum(axis=0, dtype=np.float64) @ np.arange(padded.shape[1])) / mass) + 0.5
-    half = SIDE / 2 / scale
+    cut = ink[y0 : top + height + _MARGIN, x0 : left + width + _MARGIN].astype(np.float32)
+    mass = cut.sum(dtype=np.float64)
+    cy = float(cut.sum(axis=1, dtype=np.float64) @ np.arange(cut.shape[0])) / mass + 0.5
+    cx = float(cut.sum(axis=0, dtype=np.float64) @ np.arange(cut.shape[1])) / mass + 0.5
     # The whole box must stay inside the 28×28, also where the mass is at one end (a long 7).
-    inner = (SIDE / 2 - 1) / scale
-    oy, ox = top - y0 + reach, left - x0 + reach
-    cy = min(max(cy, oy + height - inner), oy + inner)
-    cx = min(max(cx, ox + width - inner), ox + inner)
+    half, inner = SIDE / 2 / scale, (SIDE / 2 - 1) / scale
+    cy = min(max(cy, top - y0 + height - inner), top - y0 + inner) + reach
+    cx = min(max(cx, left - x0 + width - inner), left - x0 + inner) + reach
     window = (cx - half, cy - half, cx + half, cy + half)
-    picture = Image.fromarray(padded).resize((SIDE, SIDE), Image.Resampling.BICUBIC, window)
-    return (np.asarray(picture).clip(0, 255) + np.float32(0.5)).astype(np.uint8)
+    whole = Image.fromarray(np.pad(cut, reach))
+    picture = np.asarray(whole.resize((SIDE, SIDE), Image.Resampling.BICUBIC, window))
+    # A hair of a pen is thinner than a pixel here, and faint: its middle is made white all the same.
+    stretched = picture * np.float32(255 / max(float(picture.max()), 1e-9))
+    return (stretched.clip(0, 255) + np.float32(0.5)).astype(np.uint8)
 
 
 def normalise_all(inks: Iterable[NDArray[Any]]) -> NDArray[np.uint8]:

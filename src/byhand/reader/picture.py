@@ -139,7 +139,7 @@ def _pillow_picture(image: Image.Image) -> Picture:
     name = "the Pillow picture"
     with _decoding(name):
         _check_size(name, image.size)
-        image.load()
+        _load(image)
         return _upright(image, image.size, "", name)
 
 
@@ -162,7 +162,7 @@ def _open_file(name: str, file: BinaryIO, stack: ExitStack) -> _Document:
             image = stack.enter_context(Image.open(file, formats=known))
         except UnidentifiedImageError as error:
             raise DataError(f"{called} {_what_it_is(head)}") from error
-        frames = _pages(image)
+        frames = _pages(image, called)
     last = len(frames)
 
     def draw(page: int) -> Picture:
@@ -194,20 +194,22 @@ def _open_pdf(name: str, file: BinaryIO, stack: ExitStack) -> _Document:
     return _Document(name, len(document), draw)
 
 
-def _pages(image: ImageFile.ImageFile) -> list[int]:
+def _pages(image: ImageFile.ImageFile, called: str) -> list[int]:
     """Which frames are pages: those of a TIFF but for smaller copies; else the first alone."""
     if image.format != "TIFF":
         return [0]
     pages: list[int] = []
-    for frame in range(MOST_PAGES):
+    tiff: Any = image
+    for frame in range(MOST_PAGES + 1):
         try:
-            image.seek(frame)
+            tiff.seek(frame)
         except EOFError:
             break
-        tags: Any = image
-        if frame == 0 or not int(tags.tag_v2.get(_SUBFILE_TYPE, 0)) & _THUMBNAIL:
+        if frame == 0 or not int(tiff.tag_v2.get(_SUBFILE_TYPE, 0)) & _THUMBNAIL:
             pages.append(frame)
-    image.seek(0)
+    else:
+        raise DataError(f"{called} has more than {MOST_PAGES:,} pages: split it")
+    tiff.seek(0)
     return pages
 
 
@@ -217,13 +219,17 @@ def _decode(image: ImageFile.ImageFile, name: str, called: str) -> Picture:
     size, drafted = image.size, image.format in ("JPEG", "MPO")
     if drafted:
         image.draft(image.mode, working_size(size))  # fewer coefficients are decoded
-    with _quiet_libtiff() if image.format == "TIFF" else nullcontext():
-        image.load()
+    _load(image)
     # Loading turns a TIFF upright, and its size with it.
     picture = _upright(image, size if drafted else image.size, name, called)
     if image.format in ("GIF", "PNG", "WEBP", "AVIF") and _is_animated(image):
         return replace(picture, notes=("an animation: its first frame was read",))
     return picture
+
+
+def _load(image: Image.Image) -> None:
+    with _quiet_libtiff() if image.format == "TIFF" else nullcontext():
+        image.load()
 
 
 def _upright(image: Image.Image, size: Size, name: str, called: str) -> Picture:

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from byhand.reader.ink import CORE
+from byhand.reader.ink import CORE, SMALL
 
 # More pieces than this are noise; the most digit-like are kept.
 MOST = 2000
 # Relative to the digits' height: a piece smaller than this is a speck, one larger both ways than
 # this is a drawing, a blot or a shadow.
 SPECK, HUGE = 0.08, 4.0
-# A piece along the picture's border for this part of a side is the page's edge.
-EDGE = 0.4
+# A piece on the picture's border is the page's edge if it runs along it for so many heights of
+# digits, and not worth reading if so little of it is in the picture.
+EDGE, SLIVER = 2.0, 0.15
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,24 +88,73 @@ def _kept(
     """Indices of the pieces that may belong to digits."""
     x0, y0, x1, y1 = boxes.T
     width, height = x1 - x0, y1 - y0
+    size = np.maximum(width, height)
     wide, high = shape[1], shape[0]
     beside = (x0 == 0) | (x1 == wide)
     above = (y0 == 0) | (y1 == high)
-    edge = (beside & (height > EDGE * high)) | (above & (width > EDGE * wide))
-    # A picture cut tightly around a digit has nothing else in it.
-    if (~edge).any() and areas[~edge].sum() > 0.02 * areas.sum():
-        inner = ~edge
-    else:
-        inner = np.ones(len(boxes), bool)
-    size = np.maximum(width, height)
-    typical = typical_height(size[inner].astype(float), areas[inner].astype(float))
-    inner &= (size >= max(2.0, SPECK * typical)) & (areas >= 2)
-    inner &= np.minimum(width, height) <= HUGE * typical
-    # What only peeps in from outside: flat along the border.
-    sliver = (beside & (width < 0.15 * typical)) | (above & (height < 0.15 * typical))
-    inner &= ~(sliver & (size > 2))
-    found: NDArray[np.int64] = np.flatnonzero(inner)
+    inside = ~(beside | above) & (areas >= 3)
+    # A small picture, and one cut tightly around a digit, shows the digit up to its border.
+    least = np.minimum(width, height)[~inside].max(initial=0) / 3
+    alone = size[inside].max(initial=0) < least and _sides(boxes[~inside], shape) < 2
+    if min(shape) < SMALL or not inside.any() or alone:
+        return np.flatnonzero((size >= 2) & (areas >= 0.01 * areas.max()))
+    typical = typical_height(size[inside].astype(float), areas[inside].astype(float))
+    kept = (size >= max(2.0, SPECK * typical)) & (areas >= 2)
+    kept &= np.minimum(width, height) <= HUGE * typical
+    # The page's edge runs along the border, or something only peeps in from outside.
+    edge = (beside & (height > EDGE * typical)) | (above & (width > EDGE * typical))
+    sliver = (beside & (width < SLIVER * typical)) | (above & (height < SLIVER * typical))
+    found: NDArray[np.int64] = np.flatnonzero(kept & ~edge & ~sliver)
     return found
+
+
+def _sides(boxes: NDArray[np.int64], shape: tuple[int, ...]) -> int:
+    """How many of the picture's borders one of the boxes touches, at most."""
+    x0, y0, x1, y1 = boxes.T
+    touched = np.array([x0 == 0, y0 == 0, x1 == shape[1], y1 == shape[0]]).sum(0)
+    return int(touched.max(initial=0))
+
+
+def turned(piece: Piece, rotation: int, size: tuple[int, int]) -> Piece:
+    """The piece when a page of `size` (width, height) is turned by quarters, degrees clockwise."""
+    x, y, (wide, high) = piece.x, piece.y, size
+    for _ in range(rotation // 90):
+        x, y = high - y - piece.height, x
+        piece = Piece(x, y, piece.height, piece.width, np.rot90(piece.ink, -1))
+        wide, high = high, wide
+    return piece
+
+
+def levelled(piece: Piece, back: NDArray[np.float64]) -> Piece:
+    """The piece on a page that is turned by a small angle.
+
+    Args:
+        piece: on the page as it was.
+        back: (2, 3) matrix from the new page's (x, y, 1) to the old one's (x, y).
+    """
+    from PIL import Image
+
+    there = np.linalg.inv(back[:, :2])
+    corners = np.array(
+        [[piece.x, piece.x + piece.width] * 2, [piece.y] * 2 + [piece.y + piece.height] * 2], float
+    )
+    moved = there @ (corners - back[:, 2:])
+    x0, y0 = np.floor(moved.min(1)).astype(int)
+    x1, y1 = np.ceil(moved.max(1)).astype(int)
+    matrix = back.copy()
+    matrix[:, 2] += back[:, :2] @ (x0, y0) - (piece.x, piece.y)
+    picture = Image.fromarray(piece.ink).transform(
+        (int(x1 - x0), int(y1 - y0)),
+        Image.Transform.AFFINE,
+        tuple(matrix.ravel()),
+        Image.Resampling.BILINEAR,
+    )
+    ink = np.asarray(picture)
+    rows, columns = (np.flatnonzero((ink > 0.02).any(axis)) for axis in (1, 0))
+    if not len(rows):
+        return Piece(int(x0), int(y0), ink.shape[1], ink.shape[0], ink)
+    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return Piece(int(x0 + columns[0]), int(y0 + rows[0]), ink.shape[1], ink.shape[0], ink)
 
 
 def _piece(

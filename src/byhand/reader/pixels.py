@@ -71,7 +71,7 @@ def from_array(array: NDArray[Any]) -> NDArray[np.uint8]:
     if not array.size:
         raise ShapeError(f"a picture's array of shape {array.shape} is empty: give pixels")
     kind = array.dtype
-    if not (kind in (np.uint8, np.uint16, np.bool_) or kind.kind == "f"):
+    if kind.kind not in "ufb" or (kind.kind == "u" and kind.itemsize > 2):
         raise ShapeError(
             f"a picture's array is uint8, uint16, bool or float from 0 to 1, not {kind}: "
             "convert it with .astype(np.uint8)"
@@ -84,7 +84,7 @@ def from_array(array: NDArray[Any]) -> NDArray[np.uint8]:
         )
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]  # (H, W, 1) -> (H, W)
-    full = 255.0 if kind == np.uint8 else 1.0 if kind != np.uint16 else _full(high)
+    full = _full(high) if kind.kind == "u" else 1.0
 
     def strip(top: int, bottom: int) -> Image:
         image = Pillow.fromarray(_eight_bits(array[top:bottom], 0, full))

@@ -63,10 +63,13 @@ class Recogniser:
             )
         figures = model.card.figures.get("reader", {})
         try:
-            calibration = float(figures.get("temperature", 1)), float(figures.get("threshold", 0.5))
+            temperature = float(figures.get("temperature", 1))
+            threshold = float(figures.get("threshold", 0.5))
+            if not (0 < temperature < math.inf and 0 <= threshold <= 1):
+                raise ValueError(f"temperature {temperature}, threshold {threshold}")
         except (AttributeError, TypeError, ValueError) as error:
             raise DataError(f"{where} has a broken calibration ({error})") from error
-        return cls(model, *calibration)
+        return cls(model, temperature, threshold)
 
     def read(self, pictures: NDArray[np.uint8], views: int = VIEWS) -> NDArray[np.float32]:
         """How probable each class is for each picture.

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 _TALL = 48  # pixels: higher pieces are shrunk before their paths are looked for
 # Where strokes meet, ink is often a little fainter: raised to this power, paths find that.
 _CONTRAST = 3
-_ASIDE = 0.2  # what a step aside costs, in full pixels of ink: of two ways, the straighter
+_ASIDE = 0.1  # what a step aside costs, in full pixels of ink: of two ways, the straighter
+_LEVEL = 0.1  # widths of the stroke: paths that cost so much more are as good
 _ROWS = (0.1, 0.3, 0.5, 0.7, 0.9)  # where minima are looked for, as shares of the height
-_APART = 0.07  # of the digits' height: paths nearer than this, on average, are one
+_APART = 0.08  # of the digits' height: paths nearer than this, on average, are one
 _LEAST = 0.4  # of the shortest digit's ink, a 1's: what a cut leaves on either side
 _SPACING = 0.16  # of the digits' height: no more paths than one every so often are kept
 
@@ -70,10 +71,10 @@ def find_seams(ink: NDArray[np.float32], digit: float, most: int = 64) -> list[S
     found: list[tuple[float, NDArray[np.intp]]] = []
     for share in _ROWS:
         row = min(round(share * h), h - 1)
-        for column in _minima(through[row], edge):
+        for column, after in _minima(through[row], edge, _LEVEL * pen, 2 * _APART * digit):
             above = _follow(came_down, row, column)
             below = _follow(came_up, h - 1 - row, column)[::-1]
-            path = np.concatenate([above, below[1:]])
+            path = np.concatenate([above, below[1:]]) + after
             found.append((float(through[row, column]) / pen, path))
     found.sort(key=lambda one: one[0])
     kept: list[tuple[float, NDArray[np.intp]]] = []
@@ -130,16 +131,31 @@ def _follow(step: NDArray[np.int8], row: int, column: int) -> NDArray[np.intp]:
     return path
 
 
-def _minima(cost: NDArray[np.float32], edge: int) -> list[int]:
-    """The middles of all flat or sharp minima of a row, `edge` columns at either end left out."""
+def _minima(
+    cost: NDArray[np.float32], edge: int, level: float, far: float
+) -> list[tuple[int, bool]]:
+    """Where a row of costs has minima, and whether to cut after that column, not before it.
+
+    A minimum reaches as far to either side as the cost is hardly higher (by `level`). If that is
+    `far` or more, as along a stroke that joins two digits, both its ends count as well. `edge`
+    columns at either end of the row are left out.
+    """
     falls = np.diff(cost)
-    found, start = [], None
+    found: list[tuple[int, bool]] = []
+    start = None
     for x in range(1, len(cost)):
         change = float(falls[x - 1])
         if change < -1e-4:
             start = x
         elif change > 1e-4:
-            if start is not None and edge <= (start + x - 1) // 2 < len(cost) - edge:
-                found.append((start + x - 1) // 2)
+            if start is not None:
+                found.append(((start + x - 1) // 2, False))
+                low, high = start, x - 1
+                while low > 0 and cost[low - 1] <= cost[start] + level:
+                    low -= 1
+                while high < len(cost) - 1 and cost[high + 1] <= cost[start] + level:
+                    high += 1
+                if high - low >= far:
+                    found += [(low, False), (high, True)]
             start = None
-    return found
+    return [(x, after) for x, after in found if edge <= x < len(cost) - edge]

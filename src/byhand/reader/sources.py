@@ -38,7 +38,7 @@ def _open_path(path: str) -> tuple[str, BinaryIO]:
     if path == "-":
         if sys.stdin is None:
             raise InputError("standard input is closed: give a picture's file name")
-        return "-", _read_all(sys.stdin.buffer, "standard input")
+        return "-", _read_all(getattr(sys.stdin, "buffer", sys.stdin), "standard input")
     if not path or "\0" in path:
         raise InputError(f"{path!r} is no file name: give a picture's")
     if os.path.isdir(path):

@@ -1,4 +1,4 @@
-"""Ruled lines taken out of the ink: long thin straight ones, and not the strokes that cross them."""
+"""Ruled lines taken out of the ink: long thin straight ones, not the strokes that cross them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ THICK, PIECE = 1 / 100, 1 / 14
 LENGTH, ALONE = 0.3, 0.8
 # So many alike are a ruling, if they are at least `RULED` of the picture long.
 FAMILY, RULED = 4, 0.5
+MOST = 400  # pieces of lines are looked at, longest first
 # Ink so much darker than the rule is a stroke that lies on it.
 DARKER = 1.4
 
@@ -63,25 +64,30 @@ def without_rules(mask: Mask, faint: Mask, darkness: NDArray[np.float32], noise:
     level, upright = _believed(families[0], families[1], small.shape)
     if not level and not upright:
         return mask
-    bands = [np.zeros(mask.shape, bool), np.zeros(mask.shape, bool)]
-    gone, crossing = np.zeros(mask.shape, bool), np.ones(mask.shape, bool)
-    for axis, (rules, band) in enumerate(zip((level, upright), bands, strict=True)):
+    gone = np.zeros(mask.shape, bool)
+    bands, pales = [], []
+    widest = 1.0
+    for axis, rules in enumerate((level, upright)):
         if not rules:
-            crossing[:] = False
             continue
-        thickness = scale * float(np.median([r.thickness for r in rules]))
-        for rule in rules:
-            _paint(band if axis == 0 else band.T, rule, scale, thickness / 2 + 1.5)
-        run = int(1.5 * thickness + 3) | 1
+        band = np.zeros(mask.shape, bool)
+        views = (band, mask) if axis == 0 else (band.T, mask.T)
+        thickness = float(np.median([_paint(*views, rule, scale) for rule in rules]))
+        run = int(thickness + 3) | 1
         shape = (run, 1) if axis == 0 else (1, run)
         across = ndimage.maximum_filter(ndimage.minimum_filter(mask.view(np.uint8), shape), shape)
-        pale = np.float32(DARKER * _level(darkness[band & faint]) + 4 * noise)
-        gone |= band & (across == 0) & (darkness < pale)
-        crossing &= band & (darkness < pale)
-    left = mask & ~(gone | crossing)
-    # Where two rules cross under a stroke, the stroke is whole again.
-    left |= ndimage.binary_closing(left, np.ones((3, 3), bool), 2) & crossing & mask
-    return _without_scraps(left, bands[0] | bands[1])
+        pale = darkness < np.float32(DARKER * _level(darkness[band & mask]) + 4 * noise)
+        gone |= band & (across == 0) & pale
+        bands.append(band)
+        pales.append(pale)
+        widest = max(widest, thickness)
+    if len(bands) == 2:
+        # Where two rules cross under a stroke, the stroke is whole again.
+        crossing = bands[0] & bands[1] & pales[0] & pales[1] & mask
+        left = mask & ~(gone | crossing)
+        left |= ndimage.binary_closing(left, np.ones((3, 3), bool), 2) & crossing
+        return _without_scraps(left, bands[0] | bands[1], pales[0] | pales[1], 2 * widest + 3)
+    return _without_scraps(mask & ~gone, bands[0], pales[0], 2 * widest + 3)
 
 
 def _level(darkness: NDArray[np.float32]) -> float:
@@ -145,19 +151,28 @@ def _length(line: list[Segment]) -> int:
 def _lines(segments: list[Segment], side: int) -> list[list[Segment]]:
     """Segments that continue each other in one list: longest first, each near the line so far."""
     lines: list[list[Segment]] = []
-    for segment in sorted(segments, key=lambda s: -s[2]):
-        middle = segment[1].mean()
-        for line in lines:
-            down = np.concatenate([s[0] for s in line])
-            along = np.concatenate([s[1] for s in line])
-            fit = np.polyfit(along, down, 1) if np.ptp(along) > side / 4 else [0, down.mean()]
-            away = abs(np.polyval(fit, middle) - segment[0].mean())
-            apart = max(along.min() - middle, middle - along.max(), 0)
-            if away <= 3 + 0.01 * apart:
-                line.append(segment)
-                break
+    # Of each line: count, sums of x, y, x², xy for the straight line through it; its ends.
+    sums = np.zeros((7, 0))
+    for segment in sorted(segments, key=lambda s: -s[2])[:MOST]:
+        down, along = segment[0].astype(float), segment[1].astype(float)
+        middle = along.mean()
+        n, x, y, xx, xy, start, end = sums
+        spread = np.maximum(n * xx - x * x, 1e-9)
+        slope = np.where(end - start > side / 4, (n * xy - x * y) / spread, 0)
+        away = np.abs(y / n + slope * (middle - x / n) - down.mean())
+        apart = np.maximum(np.maximum(start - middle, middle - end), 0)
+        near = np.flatnonzero(away <= 3 + 0.01 * apart)
+        ends = along.min(), along.max()
+        own = np.array([len(down), along.sum(), down.sum(), along @ along, along @ down, *ends])
+        if len(near):
+            i = int(near[np.argmin(away[near])])
+            lines[i].append(segment)
+            low, high = min(start[i], ends[0]), max(end[i], ends[1])
+            sums[:, i] += own
+            sums[5:, i] = low, high
         else:
             lines.append([segment])
+            sums = np.concatenate([sums, own[:, None]], axis=1)
     return lines
 
 
@@ -219,8 +234,8 @@ def _believed(
     )
 
 
-def _paint(band: Mask, rule: Rule, scale: int, half: float) -> None:
-    """Mark the pixels nearer than `half` to a rule, found in a picture `scale` times smaller."""
+def _paint(band: Mask, inked: Mask, rule: Rule, scale: int) -> float:
+    """Mark the pixels of a rule, found in a picture `scale` times smaller; how thick its ink is."""
     high, wide = band.shape
     # Straight on beyond its ends, as far as a piece of it may have been too short to be seen.
     margin = PIECE * max(band.shape)
@@ -232,14 +247,18 @@ def _paint(band: Mask, rule: Rule, scale: int, half: float) -> None:
     middle = np.polyval(rule.curve, inside)
     middle += np.polyval(np.polyder(rule.curve), inside) * (place - inside)
     middle = (middle + 0.5) * scale - 0.5
+    half = rule.thickness * scale / 2 + 1.5
+    thickness = np.zeros(len(along), np.int64)
     for shift in range(int(np.ceil(2 * half)) + 1):
         row = np.round(middle - half + shift).astype(np.int64)
         there = (row >= 0) & (row < high)
         band[row[there], along[there]] = True
+        thickness[there] += inked[row[there], along[there]]
+    return float(np.median(thickness[thickness > 0])) if thickness.any() else 0.0
 
 
-def _without_scraps(mask: Mask, band: Mask) -> Mask:
-    """Without pieces that lie mostly on a rule: what was left of it."""
+def _without_scraps(mask: Mask, band: Mask, pale: Mask, thin: float) -> Mask:
+    """Without pieces that lie on a rule and are thin or pale: what was left of it."""
     from scipy import ndimage
 
     labels, n = ndimage.label(mask, np.ones((3, 3)))
@@ -247,7 +266,12 @@ def _without_scraps(mask: Mask, band: Mask) -> Mask:
         return mask
     area = np.bincount(labels.ravel(), minlength=n + 1)
     on = np.bincount(labels[band], minlength=n + 1)
-    kept = on < 0.6 * area
-    kept[0] = False
-    found: Mask = kept[labels]
+    light = np.bincount(labels[pale], minlength=n + 1)
+    box = np.array(
+        [min(s.stop - s.start for s in box) for box in ndimage.find_objects(labels)], float
+    )
+    scrap = on >= 0.6 * area
+    scrap[1:] &= (box <= thin) | ((on >= 0.8 * area) & (light >= 0.8 * area))[1:]
+    scrap[0] = True
+    found: Mask = ~scrap[labels]
     return found

@@ -12,6 +12,7 @@ import numpy as np
 from byhand import models, nn, training
 from byhand.data import Dataset, Splits, Standardisation, stratified_split
 from byhand.errors import ShapeError
+from byhand.reader.examples.lessons import lessons
 from byhand.recipes.recipe import Recipe
 
 
@@ -39,12 +40,15 @@ def prepare(
 ) -> Prepared:
     """Take the recipe's part of the data, split, fit the standardisation, and build the model.
 
+    The reader's recipe makes its lessons of that part first, which takes minutes.
+
     The seed gives three independent generators: of the starting weights, of the split and of the
     batches. The standardisation is fitted on the training part only. With `from_model` the weights
     of that file are the start; where the number of classes differs the last layer starts anew.
 
     Raises:
         ShapeError: the pictures do not fit the network, or `from_model` is another network.
+        InputError: the recipe needs fonts that are not there.
     """
     weights_rng, split_rng, batches_rng = (
         np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3)
@@ -52,6 +56,9 @@ def prepare(
     train = splits.train if recipe.train_limit is None else splits.train.first(recipe.train_limit)
     test = splits.test if recipe.test_limit is None else splits.test.first(recipe.test_limit)
     validation = splits.validation
+    if recipe.lessons == "reader":
+        made = lessons(replace(splits, train=train, test=test), seed)
+        train, validation, test = made.train, made.validation, made.test
     if validation is None and recipe.validation_fraction > 0:
         train, validation = stratified_split(train, recipe.validation_fraction, split_rng)
     channels = train.image_shape[0]

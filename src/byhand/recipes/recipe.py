@@ -60,6 +60,7 @@ class Recipe:
     validation_fraction: float = 0.1  # of the training pictures, for making choices
     sampling: str = "shuffle"  # or in_order, or with_replacement
     augment: Augmentation | None = None  # pictures moved each time they are seen
+    lessons: str = "as_found"  # or reader: what the reader learns from, made of the set's digits
     # Network and loss
     model: Network = Network("lenet5")
     loss: Loss = CrossEntropy()  # noqa: RUF009

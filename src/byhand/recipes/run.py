@@ -24,6 +24,7 @@ from byhand import evaluation, kernels, nn, training
 from byhand.data import Splits
 from byhand.errors import DataError, FileWriteError, InputError
 from byhand.files import append_text, jsonable, remove_partials, write_json, write_text
+from byhand.reader.calibrate import calibrate
 from byhand.recipes import settings as recipe_settings
 from byhand.recipes.prepare import Prepared, prepare, train
 from byhand.recipes.recipe import Recipe, get
@@ -261,7 +262,10 @@ def _finish(
         "run": str(folder),
         "model": str(folder / MODEL),
     }
-    model.card = replace(model.card, recipe=plan.recipe.as_dict(), figures=result)
+    figures = dict(result)
+    if plan.recipe.lessons == "reader" and prepared.validation is not None:
+        figures["reader"] = calibrate(model, prepared.validation).as_dict()
+    model.card = replace(model.card, recipe=plan.recipe.as_dict(), figures=figures)
     nn.save(model, folder / MODEL)
     test.save(folder)
     evaluation.look(model, prepared.test.images[0]).save(folder)

@@ -17,6 +17,7 @@ from byhand.losses import LOSSES, Loss
 from byhand.optim import OPTIMISERS, SCHEDULES, ExponentialMovingAverage, Optimiser, Schedule
 from byhand.recipes.recipe import Network, Recipe
 
+LESSONS = ("as_found", "reader")
 FIXED = ("name", "summary", "expect")  # what a recipe is called and claims cannot be set
 
 # Fields that hold a part of the library: written as a call, `Adam(beta1=0.8)`.
@@ -131,6 +132,10 @@ def check(recipe: Recipe) -> None:
     """
     from byhand.data import SAMPLINGS
 
+    if recipe.lessons not in LESSONS:
+        raise InputError(
+            f"lessons is {recipe.lessons!r}, but it must be one of {', '.join(LESSONS)}"
+        )
     if recipe.sampling not in SAMPLINGS:
         raise InputError(
             f"sampling is {recipe.sampling!r}, but it must be one of {', '.join(SAMPLINGS)}"

@@ -13,14 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from byhand.reader.cut import NONE, candidates
-from byhand.reader.examples.strings import SPACINGS, string
+from byhand.reader.cut import candidates
+from byhand.reader.examples.strings import SPACINGS, broken, specked, string
 from byhand.reader.pieces import Piece
+from byhand.reader.recognise import NONE
 
 _WHOLE = 0.92  # of a digit's ink in the group, and of the group's ink from the digit
 _BROKEN, _MIXED = 0.7, 0.8  # less than this of either is no digit; in between is left out
 # A narrow part of a digit may be a 1 to every eye: so little width for its height is left out.
 _STROKE = 0.45
+_WORN = 0.2  # the share of strings that are broken, and of those that have specks beside them
 
 
 def string_groups(
@@ -49,19 +51,24 @@ def string_groups(
         spacing, height = close[rng.integers(len(close))], rng.uniform(20, 60)
         line = string(images, labels, rng, spacing, height, length=int(rng.integers(1, 6)))
         total = _by_owner(line.owner, line.ink, len(line.text))
-        for (x, y, w, h), ink in candidates(line_pieces(line.ink)):
-            owner = np.where(ink > 0, line.owner[y : y + h, x : x + w], -1)
-            have = _by_owner(owner, ink, len(line.text))
+        ink = line.ink
+        if rng.random() < _WORN:
+            ink = broken(ink, rng, height)
+        if rng.random() < _WORN:
+            ink = specked(ink, rng, height)
+        for (x, y, w, h), part in candidates(line_pieces(ink)):
+            owner = np.where(part > 0, line.owner[y : y + h, x : x + w], -1)
+            have = _by_owner(owner, part, len(line.text))
             k = int(have.argmax())
-            pure, got = have[k] / max(have.sum(), 1e-6), have[k] / total[k]
+            pure, got = have[k] / max(have.sum(), 1e-6), have[k] / max(total[k], 1e-6)
             if pure > _WHOLE and got > _WHOLE:
-                found[False].append((ink, int(line.text[k])))
+                found[False].append((part, int(line.text[k])))
             elif (
                 (pure < _MIXED or got < _BROKEN)
                 and not (pure > 0.9 and w < _STROKE * h)
                 and rng.random() < 0.2  # so that no string gives too many
             ):
-                found[True].append((ink, NONE))
+                found[True].append((part, NONE))
     chosen = found[True][: wanted[True]] + found[False][: wanted[False]]
     order = rng.permutation(len(chosen))
     return [chosen[i][0] for i in order], np.array([chosen[i][1] for i in order], np.int64)

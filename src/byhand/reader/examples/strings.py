@@ -151,6 +151,37 @@ def string(
     return String(ink, "".join(str(int(labels[i])) for i in chosen), owner)
 
 
+def broken(
+    ink: NDArray[np.float32], rng: np.random.Generator, height: float
+) -> NDArray[np.float32]:
+    """Ink (h, w) of digits of a height, with one or two thin lines of paper through some."""
+    ink = ink.copy()
+    y, x = np.mgrid[: ink.shape[0], : ink.shape[1]]
+    for _ in range(rng.integers(1, 3)):
+        angle = rng.uniform(-1, 1) * 0.6  # from level, in radians
+        cx, cy = rng.uniform(0, ink.shape[1]), ink.shape[0] * rng.uniform(0.3, 0.7)
+        along = (x - cx) * np.cos(angle) + (y - cy) * np.sin(angle)
+        across = (y - cy) * np.cos(angle) - (x - cx) * np.sin(angle)
+        gap = rng.uniform(0.03, 0.08) * height
+        ink[(abs(across) < gap / 2) & (abs(along) < height)] = 0
+    return ink
+
+
+def specked(
+    ink: NDArray[np.float32], rng: np.random.Generator, height: float
+) -> NDArray[np.float32]:
+    """Ink (h, w) of digits of a height, with a few dots beside them of 0.05 to 0.2 heights."""
+    ink = ink.copy()
+    y, x = np.mgrid[: ink.shape[0], : ink.shape[1]]
+    for _ in range(rng.integers(1, 4)):
+        cy, cx = rng.uniform(0, ink.shape[0]), rng.uniform(0, ink.shape[1])
+        radius = rng.uniform(0.025, 0.1) * height
+        if ink[np.hypot(y - cy, x - cx) < radius + 0.06 * height].any():
+            continue  # it would touch a digit
+        np.maximum(ink, (radius + 0.5 - np.hypot(y - cy, x - cx)).clip(0, 1), out=ink)
+    return ink
+
+
 def _scaled(image: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     """A digit (28, 28) cut to its ink and scaled."""
     from PIL import Image

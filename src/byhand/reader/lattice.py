@@ -1,0 +1,285 @@
+"""The ways through a line of pieces: where digits may begin and end, and what lies between.
+
+The nodes are the beginnings of pieces and the cuts in them (`seams`); all ink between two nodes
+near each other, in one piece or in neighbouring ones, is a group. A way through the line takes
+groups one after the other and leaves out the ink between them. What a group adds is its log odds of
+being a digit: log of (its most probable digit / no digit). That is the likelihood ratio of two
+stories of the same ink, one in which this group is a digit and one in which it is not; all groups
+that a way does not take are no digits and add nothing, so that ways through few and through many
+groups compare fairly. `Priors` adds what is known of writing before it is read.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from byhand.reader.recognise import NONE
+from byhand.reader.seams import find_seams, stroke_width
+
+if TYPE_CHECKING:
+    from byhand.reader.pieces import Piece
+
+Box = tuple[int, int, int, int]  # x, y, width, height
+
+# Of the line's digit height: groups that are wider, or have a wider gap in them, are not read.
+_WIDEST = 1.6
+_FARTHEST = 0.4
+_CROSSING = 0.05  # of the rows: more than so many in which two cuts cross, and nothing is between
+_LEAST = 0.4  # of the ink of a 1: a group with less is not read
+_LOWEST, _HIGHEST = 0.5, 2.5  # of the line's digit height: lower and higher pieces are not cut
+_MOST_PIECES = 4  # in a group
+
+
+@dataclass(frozen=True)
+class Priors:
+    """What is known of writing before it is read, in nats (logarithms of odds).
+
+    Chosen on strings made of MNIST's training digits (`benchmarks/reader_strings.py --choose`).
+
+    Args:
+        sure: a piece that reads as a digit with this probability is not cut.
+        odds: log odds count up to this, either way: the network is not surer than that.
+        digit: for each digit taken.
+        cut: for each stroke's width that a cut goes through.
+        gap: for a gap inside a digit, as wide as a digit is high.
+        overlap: for parting two pieces of which one lies wholly over the other.
+        low: for a digit that is e times lower or higher than the line's; for others as the square
+            of that logarithm.
+        skip: for ink left out, for each 1 that it could be.
+    """
+
+    sure: float = 0.9
+    odds: float = 10.0
+    digit: float = -1.5
+    cut: float = 2.0
+    gap: float = 4.0
+    overlap: float = 3.0
+    low: float = 1.5
+    skip: float = 2.8
+
+    def of(self, traits: tuple[float, float, float, float]) -> float:
+        """What the traits of a group (cut, gap, overlap, low) say for its being a digit."""
+        cut, gap, overlap, low = traits
+        return (
+            self.digit - self.cut * cut - self.gap * gap - self.overlap * overlap - self.low * low
+        )
+
+
+PRIORS = Priors()
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """A place in a line where a group may begin or end: a cut, or where a piece begins.
+
+    Args:
+        piece: the piece that it cuts, or begins with.
+        columns: (rows of the piece,) the first column right of it; None where a piece begins.
+        cost: what it crosses, in strokes' widths; 0 where a piece begins.
+        overlap: how much of the narrower piece lies over the other, 0 to 1, where a piece begins.
+        skipped: the ink from here to the next node, in 1s.
+    """
+
+    piece: int
+    columns: NDArray[np.intp] | None
+    cost: float
+    overlap: float
+    skipped: float
+
+
+@dataclass(eq=False)
+class Group:
+    """The ink between two nodes, which might be a digit."""
+
+    first: int
+    last: int
+    traits: tuple[float, float, float, float]  # that `Priors` weighs: cut, gap, overlap, low
+    box: Box
+    ink: NDArray[np.float32]
+    read: NDArray[np.float32] | None = None  # (11,) as what
+
+
+class Lattice:
+    """A line's nodes, and the groups between them.
+
+    Args:
+        pieces: in any order.
+        whole: (pieces, 11) what each reads as by itself, if that is known.
+        sure: (pieces,) those that are digits as they are, and are not cut.
+
+    `nodes` has one more than there are, after the last piece; `groups` are not read yet, but for
+    whole pieces, if `whole` was given.
+    """
+
+    def __init__(
+        self,
+        pieces: Sequence[Piece],
+        whole: NDArray[np.float32] | None = None,
+        sure: NDArray[np.bool_] | None = None,
+    ) -> None:
+        order = sorted(range(len(pieces)), key=lambda i: pieces[i].x + pieces[i].width / 2)
+        self.pieces = [pieces[i] for i in order]
+        self.whole = None if whole is None else whole[order]
+        self.height = digit_height(pieces)
+        # How much ink a 1 has in each piece's stroke, in pixels.
+        self.ones = [self.height * stroke_width(piece.ink) for piece in self.pieces]
+        self.nodes = list(_nodes(self, [] if sure is None else sure[order].tolist()))
+        self.groups = list(_groups(self))
+
+
+def digit_height(pieces: Sequence[Piece]) -> float:
+    """How high a line's digits are: the median height of its pieces, each counted by its height².
+
+    Squared, a row of dots counts little beside a few digits. At least 1.
+    """
+    heights = np.sort([float(piece.height) for piece in pieces])
+    if not len(heights):
+        return 1.0
+    weights = np.cumsum(heights**2)
+    return max(float(heights[np.searchsorted(weights, weights[-1] / 2)]), 1.0)
+
+
+def log_odds(probabilities: NDArray[np.float32], most: float) -> float:
+    """log (most probable digit / no digit) of (11,) probabilities, between -most and most."""
+    digit, none = float(probabilities[:NONE].max()), float(probabilities[NONE])
+    odds = math.log(max(digit, 1e-12)) - math.log(max(none, 1e-12))
+    return min(max(odds, -most), most)
+
+
+def _nodes(line: Lattice, sure: list[bool]) -> Iterator[Node]:
+    """The places in a line where groups may begin or end, from left to right."""
+    for i, piece in enumerate(line.pieces):
+        overlap = 0.0
+        if i:
+            before = line.pieces[i - 1]
+            common = min(before.x + before.width, piece.x + piece.width) - max(before.x, piece.x)
+            overlap = max(common / min(before.width, piece.width), 0.0)
+        seams = []
+        may_be_cut = not (sure and sure[i])
+        if may_be_cut and _LOWEST * line.height <= piece.height <= _HIGHEST * line.height:
+            seams = find_seams(piece.ink, line.height)
+        one = line.ones[i]
+        rest = [piece.ink.sum(), *(_right_of(piece.ink, s.columns).sum() for s in seams), 0.0]
+        skipped = [max(float(a - b), 0.0) / one for a, b in pairwise(rest)]
+        yield Node(i, None, 0.0, overlap, skipped[0])
+        for seam, ink in zip(seams, skipped[1:], strict=True):
+            yield Node(i, seam.columns, seam.cost, 0.0, ink)
+    yield Node(len(line.pieces), None, 0.0, 0.0, 0.0)
+
+
+def _groups(line: Lattice) -> Iterator[Group]:
+    """All ink between two nodes that might be a digit."""
+    pieces, nodes, height = line.pieces, line.nodes, line.height
+    for first, start in enumerate(nodes[:-1]):
+        begun = pieces[start.piece]
+        left = begun.x + (0 if start.columns is None else int(start.columns.min()))
+        gaps, right = 0.0, begun.x + begun.width
+        for last in range(first + 1, len(nodes)):
+            end, before = nodes[last], nodes[last - 1]
+            if before.columns is None and before.piece > start.piece:  # one more piece
+                piece = pieces[before.piece]
+                gap = max(piece.x - right, 0) / height
+                if gap > _FARTHEST or before.piece - start.piece == _MOST_PIECES:
+                    break
+                gaps, right = gaps + gap, max(right, piece.x + piece.width)
+            whole = start.columns is end.columns is None and end.piece == start.piece + 1
+            if whole:
+                box, ink = (begun.x, begun.y, begun.width, begun.height), begun.ink
+            else:
+                found = _between(pieces, start, end)
+                if found is None:
+                    continue
+                box, ink = found
+                if box[0] + box[2] - left > 2 * _WIDEST * height:
+                    break
+                if box[2] > _WIDEST * height or ink.sum() < _LEAST * line.ones[start.piece]:
+                    continue
+            low = math.log(box[3] / height) ** 2
+            traits = (start.cost + end.cost, gaps, start.overlap + end.overlap, low)
+            group = Group(first, last, traits, box, ink)
+            if whole and line.whole is not None:
+                group.read = line.whole[start.piece]
+            yield group
+
+
+def _between(
+    pieces: Sequence[Piece], start: Node, end: Node
+) -> tuple[Box, NDArray[np.float32]] | None:
+    """The ink between two nodes and its box; None where there is none, or where they cross."""
+    parts: list[tuple[int, int, NDArray[np.float32]]] = []
+    for i in range(start.piece, end.piece + (end.columns is not None)):
+        ink, left = pieces[i].ink, 0
+        begins = start.columns if i == start.piece else None
+        ends = end.columns if i == end.piece else None
+        if begins is not None and ends is not None and (begins > ends).mean() > _CROSSING:
+            return None
+        if ends is not None:
+            ink = ink[:, : ends.max()]
+            ink = ink - _right_of(ink, ends)
+        if begins is not None:
+            left = int(begins.min())
+            ink = _right_of(ink[:, left:], begins - left)
+        rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+        if len(rows):
+            y, x = int(rows[0]), int(columns[0])
+            ink = ink[y : rows[-1] + 1, x : columns[-1] + 1]
+            parts.append((pieces[i].x + left + x, pieces[i].y + y, ink))
+    if not parts:
+        return None
+    x, y = min(x for x, _, _ in parts), min(y for _, y, _ in parts)
+    width = max(left + ink.shape[1] for left, _, ink in parts) - x
+    height = max(top + ink.shape[0] for _, top, ink in parts) - y
+    if len(parts) == 1:
+        return (x, y, width, height), parts[0][2]
+    together = np.zeros((height, width), np.float32)
+    for left, top, ink in parts:
+        place = together[top - y : top - y + ink.shape[0], left - x : left - x + ink.shape[1]]
+        np.maximum(place, ink, out=place)
+    return (x, y, width, height), together
+
+
+def _right_of(ink: NDArray[np.float32], columns: NDArray[np.intp]) -> NDArray[np.float32]:
+    """The ink (h, w) from the given column (h,) of each row on."""
+    return np.where(np.arange(ink.shape[1]) >= columns[:, None], ink, np.float32(0))
+
+
+def best_way(line: Lattice, priors: Priors, digits: int | None = None) -> list[Group]:
+    """The groups of the best way through a line, by dynamic programming (Viterbi)."""
+    n = len(line.nodes) - 1
+    ending: list[list[tuple[Group, float]]] = [[] for _ in range(n + 1)]
+    for group in line.groups:
+        if group.read is not None:
+            gain = log_odds(group.read, priors.odds) + priors.of(group.traits)
+            ending[group.last].append((group, gain))
+    # score[i, k]: of the best way to node i with k digits; k is 0 where no number is asked for.
+    counts = 1 if digits is None else digits + 1
+    score = np.full((n + 1, counts), -np.inf)
+    score[0, 0] = 0
+    came: dict[tuple[int, int], Group | None] = {}  # None: the ink up to here is left out
+    for i in range(1, n + 1):
+        for k in range(counts):
+            before = k if digits is None else k - 1
+            score[i, k] = score[i - 1, k] - priors.skip * line.nodes[i - 1].skipped
+            came[i, k] = None
+            for group, gain in ending[i] if before >= 0 else []:
+                if score[group.first, before] + gain > score[i, k]:
+                    score[i, k], came[i, k] = score[group.first, before] + gain, group
+    i, k = n, counts - 1
+    while score[n, k] == -np.inf:  # fewer digits than asked for
+        k -= 1
+    chosen = []
+    while i > 0:
+        step = came[i, k]
+        if step is None:
+            i -= 1
+        else:
+            chosen.append(step)
+            i, k = step.first, k if digits is None else k - 1
+    return chosen[::-1]
