@@ -167,7 +167,7 @@ def lattice(reader: Reader, made: Sequence[tuple[str, str, Any]], priors: Priors
     """Every line with its groups read, on which any priors can be tried."""
     lines = []
     # No group is left out for its traits: other priors may want it.
-    open_minded = replace(priors, cut=0.0, gap=0.0, overlap=0.0, low=0.0)
+    open_minded = replace(priors, cut=0.0, gap=0.0, overlap=0.0, size=0.0, off=0.0)
     for start in range(0, len(made), 25):
         some = [line_pieces(ink) for _, _, ink in made[start : start + 25]]
         lines += cut.read_groups(some, reader.recogniser, None, open_minded)

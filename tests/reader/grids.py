@@ -1,4 +1,4 @@
-"""Pictures of ruled grids as a hand-held camera sees them, drawn from a seed, with what is in them."""
+"""Pictures of ruled grids as a hand-held camera sees them, drawn from a seed."""
 
 from __future__ import annotations
 
@@ -235,3 +235,35 @@ def _spoil(rng, picture, u, v):
     image = Image.fromarray(np.uint8(picture.clip(0, 255)))
     image.save(stream, "JPEG", quality=int(rng.integers(60, 95)))
     return np.asarray(Image.open(stream).convert("RGB"))
+
+
+def draw_squared_paper(rng, written, side=1100) -> NDArray[np.uint8]:
+    """Digits written across squared paper, larger than its squares: no table."""
+    images, _ = written
+    square = rng.uniform(22, 34)
+    w, h = (1000, 1300) if rng.random() < 0.5 else (1200, 900)
+    ruled = np.zeros((h, w))
+    width = rng.uniform(1.0, 2.0)
+    for k in range(1, int(max(w, h) / square) + 1):
+        for length, other, upright in ((w, h, True), (h, w, False)):
+            if k * square < length - 3:
+                # Some paper is ruled to its edge, some has a margin.
+                _rule(ruled, k * square, square, (other // square) * square, width, upright)
+    ink = np.zeros((h, w))
+    for y in np.arange(1.5 * square, h - 4 * square, rng.uniform(3, 4) * square):
+        x = square * rng.uniform(1, 3)
+        while x < w - 4 * square:
+            image = images[rng.integers(len(images))]
+            box = image[np.ix_(image.max(1) > 60, image.max(0) > 60)] / 255.0
+            drawn = np.clip(ndimage.zoom(box, rng.uniform(1.4, 2.4) * square / 20, order=1), 0, 1)
+            dh, dw = drawn.shape
+            place = ink[int(y) : int(y) + dh, int(x) : int(x) + dw]
+            np.maximum(place, drawn[: len(place), : place.shape[1]], out=place)
+            x += dw + square * rng.uniform(0.2, 0.8)
+    base = np.array(PAPERS[rng.integers(len(PAPERS))], float)
+    rule_colour = base + (np.array([120, 150, 190.0]) - base) * rng.uniform(0.4, 1.0)
+    ink_colour = np.array(INKS[rng.integers(len(INKS))], float)
+    sheet = base + (rule_colour - base) * ruled[..., None]
+    sheet = sheet + (ink_colour - sheet) * ink[..., None]
+    edges = np.array([0.0, w]), np.array([0.0, h])
+    return _photograph(rng, sheet, edges, side, True, 10.0)[0]

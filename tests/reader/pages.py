@@ -68,10 +68,9 @@ class Drawn:
 
 def glyphs(font: str = "DejaVuSans.ttf", size: int = 60) -> tuple[np.ndarray, np.ndarray]:
     """(10, 28, 28) uint8 printed digits as MNIST has them, and their labels; needs no data."""
-    from matplotlib import font_manager
+    import matplotlib
 
-    path = next(p for p in font_manager.findSystemFonts(
-        [font_manager.get_data_path() + "/fonts/ttf"]) if p.endswith(font))  # fmt: skip
+    path = f"{matplotlib.get_data_path()}/fonts/ttf/{font}"
     face = ImageFont.truetype(path, size)
     pictures = []
     for digit in "0123456789":

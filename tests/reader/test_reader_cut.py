@@ -12,8 +12,8 @@ import support
 from byhand.data import open_data
 from byhand.reader.cut import Found, read_lines
 from byhand.reader.examples.groups import line_pieces, string_groups
-from byhand.reader.examples.strings import SPACINGS, string, string_page
-from byhand.reader.lattice import PRIORS, Group, Lattice, Node, Priors, best_way, log_odds
+from byhand.reader.examples.strings import SPACINGS, broken, specked, string, string_page
+from byhand.reader.lattice import PRIORS, Group, Lattice, Node, Priors, Traits, best_way, log_odds
 from byhand.reader.normalise import normalise
 from byhand.reader.recognise import MODEL, NONE, Recogniser
 from byhand.reader.scores import edit_distance
@@ -153,7 +153,7 @@ def random_line(rng, nodes):
     line.nodes = [Node(0, None, 0.0, 0.0, rng.uniform(0, 2)) for _ in range(nodes)]
     for first, last in itertools.combinations(range(nodes), 2):
         if rng.random() < 0.7:
-            traits = tuple(rng.uniform(0, 1, 4))
+            traits = Traits(*rng.uniform(0, 1, 5))
             read = rng.dirichlet(np.full(11, 0.2)).astype(np.float32)
             line.groups.append(Group(first, last, traits, (0, 0, 2, 2), ink, read))
     return line
@@ -305,6 +305,22 @@ def test_strings_are_as_far_apart_as_their_spacing_says(mnist):
     assert pieces["wide"] >= 160
     assert pieces["touching"] < pieces["close"] <= pieces["normal"] <= pieces["wide"]
     assert pieces["touching"] < 100
+
+
+def test_broken_strings_have_gaps_and_specked_ones_have_more_pieces(mnist):
+    images, labels = mnist.test.images[:, 0], mnist.test.labels
+    more = {broken: 0, specked: 0}
+    for seed in range(20):
+        ink = string(images, labels, np.random.default_rng(seed), "normal", 40, length=5).ink
+        gaps = broken(ink, np.random.default_rng(seed), 40)
+        dots = specked(ink, np.random.default_rng(seed), 40)
+        assert (gaps <= ink).all()
+        assert 0.8 * ink.sum() < gaps.sum()
+        assert (dots >= ink).all()
+        assert dots.sum() < 1.2 * ink.sum()
+        more[broken] += len(line_pieces(gaps)) - len(line_pieces(ink))
+        more[specked] += len(line_pieces(dots)) - len(line_pieces(ink))
+    assert min(more.values()) >= 10
 
 
 def test_groups_to_learn_from_are_digits_and_parts_of_them(mnist):

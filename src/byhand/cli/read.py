@@ -204,7 +204,7 @@ class _Asked:
 
         if reading.page is None or (self.annotate is None and steps is None):
             return
-        drawn = annotate(picture.pixels, reading.page)
+        drawn = annotate(picture.pixels, reading.page, reading.page.cells)
         if self.annotate is not None:
             path = self.annotate
             if self.several(reading):

@@ -17,6 +17,7 @@ from byhand.nn.advice import remarks
 from byhand.nn.card import ModelCard
 from byhand.nn.containers import Concat, Container, Residual, Sequential
 from byhand.nn.files import load, save
+from byhand.nn.folding import fold_batch_norm
 from byhand.nn.gradcheck import gradcheck
 from byhand.nn.initialisers import (
     Constant,
@@ -92,6 +93,7 @@ __all__ = [
     "Zeros",
     "build",
     "describe",
+    "fold_batch_norm",
     "gradcheck",
     "kept",
     "leaves",

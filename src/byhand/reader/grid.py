@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .grid_cells import erase_rules, pieces_of_cells
 from .grid_lattice import Lattice, Shape, find_lattice
-from .grid_rules import darkness, find_rules
+from .grid_level import darkness
+from .grid_rules import find_rules
 from .ink import find_ink
 from .pieces import Piece
 
@@ -57,8 +59,8 @@ class Grid:
         """Each cell's box in the straightened picture, row by row."""
         xs, ys = self.xs[1:-1].tolist(), self.ys[1:-1].tolist()
         return [
-            [(x, y, right - x, bottom - y) for x, right in zip(xs, xs[1:], strict=False)]
-            for y, bottom in zip(ys, ys[1:], strict=False)
+            [(x, y, right - x, bottom - y) for x, right in pairwise(xs)]
+            for y, bottom in pairwise(ys)
         ]
 
     def to_picture(self, box: Box) -> Box:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,7 +44,7 @@ def _erase_level(image: Floats, xs: Edges, ys: Edges) -> None:
         )
         low, high = max(0, int(y) - reach), min(len(image), int(y) + reach + 1)
         band = image[low:high]  # (offsets, W, 3)
-        strips = [_rule_rows(band[:, a:b]) for a, b in zip(xs[:-1], xs[1:], strict=True)]
+        strips = [_rule_rows(band[:, a:b]) for a, b in pairwise(xs)]
         # Writing along a rule must not count as rule: no piece is much wider than most are.
         firsts = [s[0] for s in strips if s is not None]
         lasts = [s[1] for s in strips if s is not None]

@@ -1,4 +1,4 @@
-"""Which of a picture's rules make up a grid: the ones that reach across it, and where they cross."""
+"""Which of a picture's rules make up a grid: those that reach across it, and where they cross."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REACHING, INKED = 0.55, 0.6
 LESS = 0.88
 # A grid that nobody asked for: each rule whole, hardly a piece missing, nothing sticking out.
 WHOLE, PIECES, OVER = 0.8, 0.96, 0.35
-MOST, NARROWEST = 50, 9  # rows or columns, and pixels (of the shrunk picture)
+MOST, NARROWEST = 1000, 9  # cells; and pixels of the shrunk picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ def find_lattice(rules: Rules, shape: Shape | None) -> Lattice | None:
     rules = chosen
     found = len(rules.level) - 1, len(rules.upright) - 1
     if shape is None:
-        plain = min(found) >= 2 and max(found) <= MOST and _is_plain(rules)
+        plain = min(found) >= 2 and found[0] * found[1] <= MOST and _is_plain(rules)
         return Lattice(_crossings(rules), 0.0) if plain else None
     if found not in (shape, shape[::-1]):
         return _forced(rules, shape, found)
@@ -82,20 +82,20 @@ def _longest(rules: list[Rule]) -> list[Rule]:
 
 def _across(rules: Rules, candidates: list[Rule], others: list[Rule], upright: bool) -> list[Rule]:
     """The candidates with ink most of the way from the first to the last of the others."""
-    inked = []
-    for rule in candidates:
-        first, last = (_meet(rules, rule, other, upright) for other in (others[0], others[-1]))
-        inked.append(rule.covered(first, last))
+    spans = _spans(rules, candidates, others, upright)
+    inked = [rule.covered(*span) for rule, span in zip(candidates, spans, strict=True)]
     # Strokes of writing, one above the other, are no rule where there are whole ones.
     least = max(REACHING, LESS * float(np.percentile(inked, 75)))
     kept = [rule for rule, part in zip(candidates, inked, strict=True) if part >= least]
     return _ordered(rules, kept, upright)
 
 
-def _meet(rules: Rules, rule: Rule, other: Rule, upright: bool) -> float:
-    """Where along `rule` another of the other family crosses it."""
-    point = rules.cross(other, rule) if upright else rules.cross(rule, other)
-    return float(point[int(upright)])
+def _spans(rules: Rules, family: list[Rule], others: list[Rule], upright: bool) -> Floats:
+    """(rules, 2): where along each rule of a family the first and last of the other cross it."""
+    outer = [others[0], others[-1]]
+    if upright:
+        return rules.crossings(outer, family)[..., 1].T
+    return rules.crossings(family, outer)[..., 0]
 
 
 def _ordered(rules: Rules, chosen: list[Rule], upright: bool) -> list[Rule]:
@@ -144,7 +144,7 @@ def _without_margins(rules: Rules) -> Rules | None:
 
 def _inked(rules: Rules) -> tuple[Floats, Floats]:
     """How much of each piece of a rule between two crossings has ink."""
-    points = np.array([[rules.cross(a, b) for b in rules.upright] for a in rules.level])
+    points = rules.crossings(rules.level, rules.upright)
     across = [
         [rule.covered(points[i, j, 0], points[i, j + 1, 0]) for j in range(points.shape[1] - 1)]
         for i, rule in enumerate(rules.level)
@@ -174,16 +174,14 @@ def _is_plain(rules: Rules) -> bool:
 def _overhang(rules: Rules, upright: bool) -> tuple[tuple[float, float], Floats]:
     """How far this family's rules reach beyond the other's first and last; the other's gaps."""
     mine, others = (rules.upright, rules.level) if upright else (rules.level, rules.upright)
-    before, after = [], []
-    for rule in mine:
-        before.append(_meet(rules, rule, others[0], upright) - rule.start)
-        after.append(rule.end - _meet(rules, rule, others[-1], upright))
+    ends = np.array([rule.ends for rule in mine])
+    over = np.median((_spans(rules, mine, others, upright) - ends) * [1, -1], axis=0)
     places = [_middle(rules, rule, not upright) for rule in others]
-    return (float(np.median(before)), float(np.median(after))), np.diff(places)
+    return (float(over[0]), float(over[1])), np.diff(places)
 
 
 def _crossings(rules: Rules) -> Floats:
-    points = np.array([[rules.cross(a, b) for b in rules.upright] for a in rules.level])
+    points = rules.crossings(rules.level, rules.upright)
     seen = np.concatenate([points, np.ones((*points.shape[:2], 1))], 2) @ rules.to_picture.T
     crossings: Floats = seen[..., :2] / seen[..., 2:]
     return crossings
@@ -216,15 +214,21 @@ def _fill(rules: Rules, cells: int, upright: bool) -> tuple[list[Rule], bool]:
     others = rules.level if upright else rules.upright
     width = float(np.median(gaps)) if len(chosen) < cells + 1 else np.inf
     if before > 0.4 * width:  # an open border: the other rules' ends are the grid's
-        ends = np.median([rule.start for rule in others])
+        ends = np.median([rule.ends[0] for rule in others])
         chosen.insert(0, _moved(rules, chosen[0], float(ends), upright))
     if after > 0.4 * width:
-        ends = np.median([rule.end for rule in others])
+        ends = np.median([rule.ends[1] for rule in others])
         chosen.append(_moved(rules, chosen[-1], float(ends), upright))
     if len(chosen) == cells + 1:
         return chosen, True
     places = np.array([_middle(rules, rule, upright) for rule in chosen])
-    if cells + 1 < len(chosen) <= cells + 4:  # the evenest neighbours
+    if cells + 1 < len(chosen) <= cells + 4:
+        # Without the faintest, unless all are whole: then the evenest neighbours.
+        spans = _spans(rules, chosen, others, upright)
+        inked = np.array([rule.covered(*s) for rule, s in zip(chosen, spans, strict=True)])
+        best = np.sort(np.argsort(-inked, kind="stable")[: cells + 1])
+        if inked[best].min() > np.delete(inked, best).max() + 0.05:
+            return [chosen[k] for k in best], False
         spreads = []
         for first in range(len(chosen) - cells):
             steps = np.diff(places[first : first + cells + 1])

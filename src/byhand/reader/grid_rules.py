@@ -1,34 +1,28 @@
-"""Ruled lines: two families of them found in a picture, in whatever perspective, each as a curve."""
+"""Ruled lines: two families of them found in a picture, in any perspective, each as a curve."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .grid_level import CLEAR, SIDE, level, levelling, vanishing_point
+
 Floats = NDArray[np.float64]
 
-SIDE = 1024  # rules are looked for in a picture that is at most so long
-# A rule is thinner than this; whatever is thicker belongs to the paper.
-THICK = 17
-# A rule is at least so much darker than the paper, as a part of the paper's brightness.
-FAINTEST = 0.045
-# And this many times as dark as the median of the pixels around.
-NOISE = 3.0
-# And this part of the strongest ink around: JPEG lets that ring.
-RINGING = 0.075
-SMOOTH = 0.6  # pixels, a Gaussian's deviation
 # Along a rule so many pixels of a run, this long, hold ink.
 RUN, FILLED = 25, 0.8
+TALL = 11  # pixels: few rules are broader
 # What may be a grid covers at least this part of the picture (its upright box).
 LEAST_AREA, LEAST_SIDE = 0.03, 40
-CLEAR = 40  # in `darkness`, what is surely darker than the paper
-TALL = 11  # pixels: few rules are broader
 # A rule has ink along this part of the frame at least; no more rules than this are followed.
 SHORTEST, MOST_RULES = 0.15, 150
-TRIES = 60
+TRIES = 60  # courses that are tried for each rule
+TILT = 0.03  # radians: rules that lean more are levelled again
 _BIN = 4  # pixels: how finely it is kept where a rule has ink
 
 
@@ -44,15 +38,17 @@ class Rule:
     curve: Floats
     inked: NDArray[np.bool_]
 
-    @property
-    def start(self) -> float:
-        """Where along its ink begins."""
-        return _BIN * float(np.argmax(self.inked))
+    @cached_property
+    def ends(self) -> tuple[float, float]:
+        """Where along its longest stretch of ink begins and ends, small gaps bridged."""
+        from scipy import ndimage
 
-    @property
-    def end(self) -> float:
-        """Where along its ink ends."""
-        return _BIN * float(self.inked.size - np.argmax(self.inked[::-1]))
+        joined = ndimage.binary_closing(np.pad(self.inked, 3), np.ones(4))[3:-3]
+        labels, n = ndimage.label(joined)
+        if n == 0:
+            return 0.0, 0.0
+        stretch = max(ndimage.find_objects(labels), key=lambda s: s[0].stop - s[0].start)[0]
+        return float(_BIN * stretch.start), float(_BIN * stretch.stop)
 
     def covered(self, start: float, end: float) -> float:
         """The part of it from `start` to `end` that has ink."""
@@ -77,58 +73,29 @@ class Rules:
 
     def place(self, rule: Rule, along: float | Floats, upright: bool = False) -> Floats:
         """Where a rule lies across, at `along`."""
-        return np.polyval(rule.curve, _unit(np.asarray(along), self.size[int(upright)]))
+        unit = _unit(np.asarray(along, np.float64), self.size[int(upright)])
+        return np.asarray(np.polyval(rule.curve, unit), np.float64)
 
-    def cross(self, level: Rule, upright: Rule) -> Floats:
-        """(2,) x, y in the frame where two rules cross."""
-        x, y = self.size[0] / 2, self.size[1] / 2
+    def crossings(self, level: list[Rule], upright: list[Rule]) -> Floats:
+        """(L, U, 2) x, y in the frame where each of L rules crosses each of U others."""
+        # Coefficients against each other: (4, L, 1) and (4, 1, U).
+        of_level = np.array([rule.curve for rule in level]).T[:, :, None]
+        of_upright = np.array([rule.curve for rule in upright]).T[:, None, :]
+        x = np.full((len(level), len(upright)), self.size[0] / 2)
+        y = np.zeros_like(x)
         for _ in range(6):  # a fixed point, since rules are nearly level and upright
-            y = float(self.place(level, x))
-            x = float(self.place(upright, y, True))
-        return np.array([x, y])
+            y = _cubic(of_level, _unit(x, self.size[0]))
+            x = _cubic(of_upright, _unit(y, self.size[1]))
+        return np.stack([x, y], -1)
+
+
+def _cubic(curve: Floats, at: Floats) -> Floats:
+    value: Floats = ((curve[0] * at + curve[1]) * at + curve[2]) * at + curve[3]
+    return value
 
 
 def _unit(along: Floats, length: int) -> Floats:
     return 2 * along / length - 1
-
-
-def darkness(pixels: NDArray[np.uint8], dark: bool = True) -> tuple[NDArray[np.uint8], float]:
-    """How much darker than the paper each pixel is, of a picture shrunk to `SIDE`, and the scale.
-
-    Grey closing gives the paper. `CLEAR` is the least that can be told from the paper's own noise
-    around, 255 about six times that and more. Rules lighter than the paper: `dark` False.
-    """
-    from PIL import Image
-    from scipy import ndimage
-
-    image = Image.fromarray(pixels if dark else 255 - pixels)
-    scale = max(1.0, max(image.size) / SIDE)
-    size = max(1, round(image.width / scale)), max(1, round(image.height / scale))
-    image = image.resize(size, Image.Resampling.HAMMING) if scale > 1 else image
-    # The brightness and not the darkest colour, which JPEG keeps far more coarsely.
-    values = ndimage.gaussian_filter(np.asarray(image.convert("L")), SMOOTH)
-    paper = ndimage.grey_closing(values, (THICK, THICK)).astype(np.float32)
-    relative = (paper - values) / np.maximum(paper, 24)
-    threshold = _threshold(relative)
-    return np.minimum(relative / threshold * CLEAR, 255).astype(np.uint8), scale
-
-
-def _threshold(values: NDArray[np.float32], block: int = 32) -> NDArray[np.float32]:
-    """(H, W) what is surely darker than paper, by the noise and the ringing of the blocks around."""
-    from scipy import ndimage
-
-    h, w = values.shape
-    if h < block or w < block:
-        return np.full_like(values, max(FAINTEST, RINGING * float(values.max())))
-    rows, columns, half = h // block, w // block, block // 2
-    cut = values[: rows * block : 2, : columns * block : 2]
-    blocks = cut.reshape(rows, half, columns, half).swapaxes(1, 2).reshape(rows, columns, -1)
-    noise = ndimage.median_filter(np.median(blocks, axis=2), 3, mode="nearest")
-    strongest = ndimage.maximum_filter(blocks.max(2), 3, mode="nearest")
-    least = np.maximum(np.maximum(FAINTEST, NOISE * noise), RINGING * strongest)
-    at_y = np.minimum(np.arange(h) // block, rows - 1)
-    at_x = np.minimum(np.arange(w) // block, columns - 1)
-    return least[at_y][:, at_x].astype(np.float32)
 
 
 def find_rules(dark: NDArray[np.uint8], whole: bool = False) -> Iterator[Rules]:
@@ -158,16 +125,25 @@ def find_rules(dark: NDArray[np.uint8], whole: bool = False) -> Iterator[Rules]:
 
 def _rules_of(dark: NDArray[np.uint8], mask: NDArray[np.bool_], corner: Floats) -> Rules | None:
     """The rules where `mask`, a part of the picture whose corner is `corner`, has ink."""
-    from PIL import Image
-
     y, x = np.nonzero(mask)
     step = max(1, x.size // 20_000)
-    points = np.stack([x[::step], y[::step]], 1) + corner  # (N, 2)
-    found = _level(dark, mask, corner)
-    if found is None:
+    points = np.stack([x[::step], y[::step], np.ones_like(x[::step])], 1)  # (N, 3)
+    points = points + np.append(corner, 0.0)
+    to_frame = level(dark, mask, corner)
+    rules = None if to_frame is None else _seen_level(dark, points, to_frame)
+    if rules is None:
         return None
-    to_frame = found
-    homogeneous = np.column_stack([points, np.ones(len(points))]) @ to_frame.T
+    again = _level_again(rules)
+    if again is None:
+        return rules
+    return _seen_level(dark, points, again @ np.linalg.inv(rules.to_picture)) or rules
+
+
+def _seen_level(dark: NDArray[np.uint8], points: Floats, to_frame: Floats) -> Rules | None:
+    """The rules in the frame that a homography leads to, cut to where these points (N, 3) fall."""
+    from PIL import Image
+
+    homogeneous = points @ to_frame.T
     if homogeneous[:, 2].min() < 0.2 * homogeneous[:, 2].max():
         return None  # no camera sees a page that steeply
     placed = homogeneous[:, :2] / homogeneous[:, 2:]
@@ -177,7 +153,6 @@ def _rules_of(dark: NDArray[np.uint8], mask: NDArray[np.bool_], corner: Floats) 
         return None
     shift = np.array([[1, 0, low[0]], [0, 1, low[1]], [0, 0, 1]])
     back = np.linalg.inv(to_frame) @ shift
-    back /= back[2, 2]
     # Pillow counts from a pixel's edge, these points from its middle.
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])
     edges = half @ back @ np.linalg.inv(half)
@@ -188,106 +163,37 @@ def _rules_of(dark: NDArray[np.uint8], mask: NDArray[np.bool_], corner: Floats) 
         Image.Resampling.BILINEAR,
     )
     ink = np.asarray(straight) > 0.8 * CLEAR
-    return Rules(_trace(ink), _trace(np.ascontiguousarray(ink.T)), size, back)
+    return Rules(_trace(ink), _trace(np.ascontiguousarray(ink.T)), size, back / back[2, 2])
 
 
-def _level(dark: NDArray[np.uint8], mask: NDArray[np.bool_], corner: Floats) -> Floats | None:
-    """The homography to a frame in which the two families of lines are level and upright.
-
-    Each family meets in a vanishing point v, to which every edge of its lines points: an edge at p
-    with normal n has n · (v_xy − v_w p) = 0, which least squares solve for v over all edges
-    (reweighted, since writing has edges too). The frame is the one in which both points lie at
-    infinity, along x and along y (Hartley and Zisserman, "Multiple view geometry", 2.7).
-    """
-    from scipy import ndimage
-
-    h, w = mask.shape
-    x0, y0 = (int(c) for c in corner)
-    part = dark[y0 : y0 + h, x0 : x0 + w][: h // 2 * 2, : w // 2 * 2].astype(np.float32)
-    half = part.reshape(h // 2, 2, w // 2, 2).mean((1, 3))
-    here = mask[: h // 2 * 2, : w // 2 * 2].reshape(h // 2, 2, w // 2, 2).any((1, 3))
-    # Smoothed first: the steps of a thin line are level and upright, whatever the line is.
-    gy, gx = np.gradient(ndimage.gaussian_filter(half, 1.2))
-    xx, xy, yy = (ndimage.gaussian_filter(g, 2.0) for g in (gx * gx, gx * gy, gy * gy))
-    # The structure tensor's main direction, and how much it is one.
-    angle = 0.5 * np.arctan2(2 * xy, xx - yy)
-    strength = np.hypot(xx - yy, 2 * xy)
-    use = here & (strength > 0.6 * (xx + yy)) & (strength > 1e-6)
-    y, x = np.nonzero(use)
-    if x.size < 100:
-        return None
-    step = max(1, x.size // 12_000)
-    y, x = y[::step], x[::step]
-    angle, weight = angle[y, x], np.sqrt(strength[y, x])
-    weight /= weight.mean()
-    middle = corner + np.array([w, h]) / 2
-    radius = max(w, h) / 2
-    points = (np.stack([2 * x + 0.5, 2 * y + 0.5], 1) + corner - middle) / radius
-    peaks = _two_directions(angle, weight)
-    if peaks is None:
-        return None
-    vanishing = []
-    for peak in peaks:
-        near = np.abs(_turned(angle - peak)) < np.deg2rad(25)
-        normals = np.stack([np.cos(angle[near]), np.sin(angle[near])], 1)
-        vanishing.append(_vanishing_point(points[near], normals, weight[near]))
-    # Lines run along the points they vanish at: the first family is the more level one.
-    along = [v[:2] / np.linalg.norm(v[:2]) for v in vanishing]
-    if abs(along[0][0]) < abs(along[1][0]):
-        vanishing, along = vanishing[::-1], along[::-1]
-    columns = []
-    for i in range(2):
-        v = vanishing[i] / np.linalg.norm(vanishing[i][:2])
-        columns.append(v if along[i][i] > 0 else -v)
-    matrix = np.column_stack([columns[0], columns[1], [0, 0, 1]])
-    if abs(np.linalg.det(matrix)) < 0.3:
-        return None
-    unit = np.array([[1, 0, -middle[0]], [0, 1, -middle[1]], [0, 0, radius]]) / radius
-    scale = np.diag([radius, radius, 1.0])
-    to_frame: Floats = scale @ np.linalg.inv(matrix) @ unit
-    return to_frame
-
-
-def _turned(angle: Floats) -> Floats:
-    """An angle between lines, −π/2 to π/2."""
-    return (angle + np.pi / 2) % np.pi - np.pi / 2
-
-
-def _two_directions(angle: Floats, weight: Floats) -> tuple[float, float] | None:
-    """The two main directions of normals, radians; None where there is only one."""
-    from scipy import ndimage
-
-    counts = np.bincount((np.rad2deg(angle) % 180).astype(int) % 180, weights=weight, minlength=180)
-    smooth = ndimage.gaussian_filter1d(counts, 3.0, mode="wrap")
-    first = int(smooth.argmax())
-    apart = np.abs((np.arange(180) - first + 90) % 180 - 90)
-    second = int(np.where(apart >= 50, smooth, 0).argmax())
-    if smooth[second] < 0.08 * smooth[first]:
-        return None
-    return float(np.deg2rad(first + 0.5)), float(np.deg2rad(second + 0.5))
-
-
-def _vanishing_point(points: Floats, normals: Floats, weight: Floats) -> Floats:
-    """(3,) homogeneous, of unit length: where lines with these normals at these points meet."""
-    rows = np.column_stack([normals, -(normals * points).sum(1)])
-    trust = weight.copy()
-    v = np.zeros(3)
-    for width in (0.2, 0.1, 0.06, 0.04, 0.03, 0.02, 0.02, 0.015, 0.015):
-        moment = (rows * trust[:, None]).T @ rows
-        # Without evidence for a nearer one the point is at infinity.
-        moment[2, 2] += 1e-4 * trust.sum()
-        v = np.linalg.eigh(moment)[1][:, 0]
-        towards = v[:2] - v[2] * points
-        sine = (rows @ v) / np.maximum(np.linalg.norm(towards, axis=1), 1e-9)
-        trust = weight / (1 + (sine / width) ** 2) ** 2
-    return v
+def _level_again(rules: Rules) -> Floats | None:
+    """The homography to a better frame, by the rules that were found; None if this is good."""
+    middle, radius = np.array(rules.size) / 2, max(rules.size) / 2
+    vanishing, tilt = [], 0.0
+    for upright, family in enumerate((rules.level, rules.upright)):
+        points, directions = [], []
+        for rule in family:
+            along = np.array(rule.ends)
+            if along[1] - along[0] > RUN:
+                across = rules.place(rule, along, bool(upright))
+                ends = np.stack([across, along] if upright else [along, across], 1)  # (2, 2)
+                points += [(ends[0] + ends[1]) / 2]
+                directions += [ends[1] - ends[0]]
+        if len(points) < 2:
+            return None
+        at, run = np.array(points), np.array(directions)
+        length = np.hypot(run[:, 0], run[:, 1])
+        normals = np.stack([-run[:, 1], run[:, 0]], 1) / length[:, None]
+        tilt = max(tilt, float(np.percentile(np.abs(normals[:, upright]), 75)))
+        vanishing.append(vanishing_point((at - middle) / radius, normals, length**2))
+    return levelling(vanishing, middle, radius) if tilt > TILT else None
 
 
 def _trace(ink: NDArray[np.bool_]) -> list[Rule]:
     """The nearly level rules of a frame (H, W), top to bottom: long runs of ink, joined."""
     from scipy import ndimage
 
-    h, w = ink.shape
+    w = ink.shape[1]
     thick = ndimage.maximum_filter1d(ink, 3, axis=0)  # a slope of a pixel in a run is no gap
     filled = ndimage.uniform_filter1d(thick.astype(np.float32), RUN, axis=1, mode="constant")
     runs = ndimage.maximum_filter1d(filled >= FILLED, RUN, axis=1) & ink
@@ -298,10 +204,10 @@ def _trace(ink: NDArray[np.bool_]) -> list[Rule]:
     pieces = []
     y, x = np.nonzero(runs)
     owner, slim = labels[y, x], thin[y, x]
-    order = np.argsort(owner, kind="stable")
+    order = np.lexsort((x, owner))  # each piece's pixels from left to right
     y, x, slim = y[order].astype(float), x[order].astype(float), slim[order]
     bounds = np.searchsorted(owner[order], np.arange(1, n + 2))
-    for low, high in zip(bounds[:-1], bounds[1:], strict=True):
+    for low, high in pairwise(bounds):
         reach = np.ptp(x[low:high]) + 1 if high > low else 0
         if reach < RUN:
             continue
@@ -311,10 +217,7 @@ def _trace(ink: NDArray[np.bool_]) -> list[Rule]:
         else:  # the rule itself is broad
             pieces.append((x[chosen], y[chosen]))
     pieces.sort(key=lambda piece: -float(np.ptp(piece[0])))
-    curves: list[Floats] = []
-    while pieces and np.ptp(pieces[0][0]) >= SHORTEST * w and len(curves) < MOST_RULES:
-        curve, pieces = _grow(pieces, w)
-        curves.append(curve)
+    curves = _courses(pieces, w) if pieces else []
     rules = [Rule(curve, _inked(ink, curve)) for curve in curves]
     rules = [rule for rule in rules if rule.inked.mean() >= SHORTEST]
     return sorted(rules, key=lambda rule: float(rule.curve[-1]))
@@ -333,27 +236,36 @@ def _inked(ink: NDArray[np.bool_], curve: Floats) -> NDArray[np.bool_]:
     return inked
 
 
-def _grow(
-    pieces: list[tuple[Floats, Floats]], length: int
-) -> tuple[Floats, list[tuple[Floats, Floats]]]:
-    """The course that the first piece begins, through all pieces that lie on it; and the rest."""
-    x, y = pieces[0]
-    rest = pieces[1:]
-    for _ in range(3):
-        curve = _fit(x, y, length)
-        left = []
-        for px, py in rest:
-            off = np.abs(np.polyval(curve, _unit(px, length)) - py)
+def _courses(pieces: list[tuple[Floats, Floats]], length: int) -> list[Floats]:
+    """The curves on which the pieces lie, each begun by the longest piece that is left."""
+    # Each piece's first, middle and last pixels stand for it: (pieces, 3).
+    x, y = (
+        np.array([[piece[k][:9].mean(), np.median(piece[k]), piece[k][-9:].mean()] for piece in
+                  pieces]) for k in (0, 1)
+    )  # fmt: skip
+    starts, ends = x.min(1), x.max(1)
+    free = np.ones(len(pieces), bool)
+    curves: list[Floats] = []
+    while len(curves) < MOST_RULES and free.any():
+        first = int(np.argmax(free))  # pieces are sorted by length
+        if ends[first] - starts[first] < SHORTEST * length:
+            break
+        mine = np.zeros(len(pieces), bool)
+        mine[first] = True
+        for _ in range(3):
+            chosen = [pieces[k] for k in np.flatnonzero(mine)]
+            across = np.concatenate([piece[0] for piece in chosen])
+            curve = _fit(across, np.concatenate([piece[1] for piece in chosen]), length)
+            off = np.median(np.abs(np.polyval(curve, _unit(x, length)) - y), axis=1)
             # The course is less sure away from what it was found from.
-            away = max(0.0, x.min() - px.max(), px.min() - x.max())
-            if np.median(off) <= 2.5 + 0.015 * away:
-                x, y = np.concatenate([x, px]), np.concatenate([y, py])
-            else:
-                left.append((px, py))
-        if len(left) == len(rest):
-            return curve, rest
-        rest = left
-    return _fit(x, y, length), rest
+            away = np.maximum(starts[mine].min() - ends, starts - ends[mine].max()).clip(0)
+            joined = mine | (free & (off <= 2.5 + 0.015 * away))
+            if (joined == mine).all():
+                break
+            mine = joined
+        curves.append(curve)
+        free &= ~mine
+    return curves
 
 
 def _fit(x: Floats, y: Floats, length: int) -> Floats:

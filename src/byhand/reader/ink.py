@@ -30,13 +30,13 @@ class Ink:
     Args:
         amount: (H, W) float32 from 0 (paper) to 1 (the middle of a stroke): antialiased at the
             edges of strokes, 0 away from ink. Strokes are where it is at least `CORE`.
-        dark: whether ink is darker than the paper.
         contrast: of ink to paper, as a part of the paper's brightness, 0 to 1.
+        dark: whether ink is darker than the paper.
     """
 
     amount: NDArray[np.float32]
-    dark: bool
     contrast: float
+    dark: bool
 
 
 def find_ink(pixels: NDArray[np.uint8]) -> Ink:
@@ -52,6 +52,11 @@ def find_ink(pixels: NDArray[np.uint8]) -> Ink:
     Args:
         pixels: (H, W, 3) uint8, RGB.
     """
+    paper = _flat_paper(pixels)
+    if paper is not None:
+        darkness, dark = _drawn(pixels, paper)
+        stroke = _widest(darkness > darkness.max() / 2)
+        return Ink(*_amount(darkness, np.float32(0), stroke), dark)
     glance = _glance(pixels)
     excess = _excess(_glance(pixels, GLANCE // 2))
     dark = bool(excess.sum() >= 0)
@@ -59,9 +64,7 @@ def find_ink(pixels: NDArray[np.uint8]) -> Ink:
         pixels, glance, excess = 255 - pixels, 255 - glance, -excess
     # On yellow paper blue ink is lighter in blue: that colour tells nothing about dark ink.
     grey, stroke = _grey(pixels, glance, excess >= 0.1 * excess.max())
-    darkness = _darkness(grey, stroke)
-    amount, contrast = _amount(darkness, stroke)
-    return Ink(amount, dark, contrast)
+    return Ink(*_amount(*_cleaned(_darkness(grey, stroke), stroke), stroke), dark)
 
 
 def _glance(pixels: NDArray[np.uint8], side: int = GLANCE) -> NDArray[np.float32]:
@@ -77,6 +80,35 @@ def _glance(pixels: NDArray[np.uint8], side: int = GLANCE) -> NDArray[np.float32
     first = pixels[..., :1]
     grey = bool((pixels[..., 1:] == first).all())
     return (first if grey else pixels).astype(np.float32)
+
+
+def _flat_paper(pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    """The colour of most pixels, to the last bit: a drawing's or a screen's paper; None if none."""
+    step = max(1, int((pixels.size / 30_000) ** 0.5))
+    sample = pixels[::step, ::step].reshape(-1, 3)
+    paper = np.median(sample, axis=0).astype(np.uint8)
+    return paper if (sample == paper).all(1).mean() > 0.6 else None
+
+
+def _drawn(pixels: NDArray[np.uint8], paper: NDArray[np.uint8]) -> tuple[NDArray[np.float32], bool]:
+    """How far pixels are from a flat paper's colour towards the ink's, and whether ink is darker.
+
+    1 is as far as any colour can be.
+    """
+    ground = paper.astype(np.float32)
+    table = np.abs(np.arange(256, dtype=np.float32)[:, None] - ground)  # (256, 3)
+    away = table[pixels[..., 0], 0]
+    for i in (1, 2):
+        away = np.maximum(away, table[pixels[..., i], i])
+    far = pixels[away >= 0.5 * max(float(away.max()), 1)].astype(np.float32) - ground
+    ink = far.mean(0) if len(far) else -ground
+    room = np.where(ink < 0, ground, 255 - ground)
+    least = float(np.maximum(room, 1)[int(np.abs(ink).argmax())])
+    scale = float(np.abs(ink).max()) / (float(ink @ ink) or 1) / least
+    darkness = np.zeros(pixels.shape[:2], np.float32)
+    for i in range(3):
+        darkness += (pixels[..., i] - ground[i]) * np.float32(ink[i] * scale)
+    return darkness, bool(ink.sum() < 0)
 
 
 def _paper(grey: NDArray[np.float32], width: int) -> NDArray[np.float32]:
@@ -138,8 +170,6 @@ def _grey(
     pixels: NDArray[np.uint8], glance: NDArray[np.float32], useful: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float32], float]:
     """The colours in one, paper about 1; and the widest strokes' width in pixels."""
-    from scipy import ndimage
-
     width = max(3, min(glance.shape[:2]) // WIDEST)
     colours = glance.shape[2]
     relative, bright = np.empty_like(glance), np.empty(colours, np.float32)
@@ -159,14 +189,23 @@ def _grey(
     _, spread = _spread(mixed)
     mask = mixed > max(SEED * spread, FAINTEST, 0.4 * _typical(mixed, spread))
     scale = pixels.shape[0] / glance.shape[0]
-    # Twice the largest distance to the edge is the width; the largest of most strokes, by area.
-    depth = ndimage.distance_transform_edt(mask)
-    ridge = depth[(depth == ndimage.maximum_filter(depth, 3)) & mask]
-    stroke = 2 * float(np.percentile(ridge, 98)) if ridge.size else 1.0
+    stroke = _widest(mask)
     grey = np.zeros(pixels.shape[:2], np.float32)
     for i in range(colours):
         grey += pixels[..., i] * np.float32(weight[i] / max(float(bright[i]), 8))
-    return grey, max(1.0, stroke * scale)
+    return grey, stroke * scale
+
+
+def _widest(mask: NDArray[np.bool_]) -> float:
+    """The width of the widest strokes in pixels, but for the widest few: at least 1."""
+    from scipy import ndimage
+
+    step = max(1, -(-2 * max(mask.shape) // GLANCE))
+    mask = mask[::step, ::step]
+    # Twice the distance to the edge, where it is largest, is the width.
+    depth = ndimage.distance_transform_edt(mask)
+    ridge = depth[(depth == ndimage.maximum_filter(depth, 3)) & mask]
+    return max(1.0, 2 * step * float(np.percentile(ridge, 98))) if ridge.size else 1.0
 
 
 def _typical(darkness: NDArray[np.float32], noise: float) -> float:
@@ -183,14 +222,15 @@ def _darkness(grey: NDArray[np.float32], stroke: float) -> NDArray[np.float32]:
 
     half = 1 + (max(grey.shape) > 2 * GLANCE)
     size = (grey.shape[1], grey.shape[0])
-    small = np.asarray(Image.fromarray(grey).reduce(half)) if half > 1 else grey
+    small: NDArray[np.float32] = grey
+    if half > 1:
+        small = np.asarray(Image.fromarray(grey).reduce(half))
     short = min(small.shape)
     width = int(np.clip(4 * stroke / half, 5, max(5, short // WIDEST)))
     paper = _paper(small, width)
     if half > 1:
         paper = np.asarray(Image.fromarray(paper).resize(size, Image.Resampling.BILINEAR))
-    relative: NDArray[np.float32] = 1 - grey / np.maximum(paper, np.float32(0.03))
-    return relative
+    return (1 - grey / np.maximum(paper, np.float32(0.03))).astype(np.float32, copy=False)
 
 
 def _levelled(
@@ -224,29 +264,36 @@ def _levelled(
     return darkness - spreads[0], spreads[1]
 
 
-def _amount(darkness: NDArray[np.float32], stroke: float) -> tuple[NDArray[np.float32], float]:
-    """Darkness as ink from 0 to 1, and the contrast of typical strokes."""
+def _cleaned(
+    darkness: NDArray[np.float32], stroke: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | np.float32]:
+    """Darkness smoothed as its noise asks for, with the paper at 0, and the noise that is left."""
     from scipy import ndimage
 
     middle, noise = _spread(darkness)
-    contrast = _typical(darkness - np.float32(middle), noise)
-    grain = noise / max(contrast, FAINTEST)
-    smooth = darkness
-    if grain > 0.02:  # grain and JPEG noise; a clean picture stays as sharp as it is
+    grain = noise / max(_typical(darkness - np.float32(middle), noise), FAINTEST)
+    if grain > 0.02:  # a clean picture stays as sharp as it is
         sigma = min(max(0.6, 10 * grain), 1.5, max(0.6, stroke / 5))
-        smooth = ndimage.gaussian_filter(darkness, sigma, truncate=2)
-    smooth, noises = _levelled(smooth)
-    contrast = _typical(smooth, float(np.median(noises)))
+        darkness = ndimage.gaussian_filter(darkness, sigma, truncate=2)
+    return _levelled(darkness)
+
+
+def _amount(
+    smooth: NDArray[np.float32], noises: NDArray[np.float32] | np.float32, stroke: float
+) -> tuple[NDArray[np.float32], float]:
+    """Darkness as ink from 0 to 1, and the contrast of typical strokes."""
+    noise = float(np.median(np.atleast_2d(noises)[::8, ::8]))
+    contrast = _typical(smooth, noise)
     faint = smooth > np.maximum(WEAK * noises, FAINTEST)
     weak = faint & (smooth > 0.15 * contrast)
     seed = smooth > np.maximum(SEED * noises, max(FAINTEST, 0.3 * contrast))
     mask = _hysteresis(weak, seed)
     if not mask.any():
-        return np.zeros_like(darkness), 0.0
+        return np.zeros_like(smooth), 0.0
     top = _top(np.where(mask, smooth, np.float32(0)), stroke)
     mask &= smooth >= CORE * top
-    mask = without_rules(mask, faint, smooth, float(np.median(noises)))
-    amount = np.clip((darkness if smooth is darkness else smooth) / top, 0, 1)
+    mask = without_rules(mask, faint, smooth, noise)
+    amount = np.clip(smooth / top, 0, 1)
     edge = _grown(mask) & ~mask
     amount[mask] = np.maximum(amount[mask], CORE)
     amount[edge] = np.minimum(amount[edge], CORE - 0.01)

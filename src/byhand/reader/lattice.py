@@ -15,7 +15,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,26 @@ _CROSSING = 0.05  # of the rows: more than so many in which two cuts cross, and 
 _LEAST = 0.4  # of the ink of a 1: a group with less is not read
 _LOWEST, _HIGHEST = 0.5, 2.5  # of the line's digit height: lower and higher pieces are not cut
 _MOST_PIECES = 4  # in a group
+_NEAR = 1.0  # heights of a digit: pieces so near say where the line's middle is
+
+
+class Traits(NamedTuple):
+    """What is known of a group before it is read; each is what `Priors` has a weight for.
+
+    Args:
+        cut: how many strokes' widths the cuts at both ends go through. A cut between two digits
+            counts for both.
+        gap: how wide the gaps in it are, in heights of a digit.
+        overlap: how far the pieces at its ends lie over their neighbours, 0 to 1 at either end.
+        size: the square of the logarithm of its height over the line's digit height.
+        off: the square of how far its middle is above or below the line's, in heights of a digit.
+    """
+
+    cut: float
+    gap: float
+    overlap: float
+    size: float
+    off: float
 
 
 @dataclass(frozen=True)
@@ -47,11 +67,7 @@ class Priors:
         sure: a piece that reads as a digit with this probability is not cut.
         odds: log odds count up to this, either way: the network is not surer than that.
         digit: for each digit taken.
-        cut: for each stroke's width that a cut goes through.
-        gap: for a gap inside a digit, as wide as a digit is high.
-        overlap: for parting two pieces of which one lies wholly over the other.
-        low: for a digit that is e times lower or higher than the line's; for others as the square
-            of that logarithm.
+        cut, gap, overlap, size, off: what the `Traits` of a digit taken cost, by one of each.
         skip: for ink left out, for each 1 that it could be.
     """
 
@@ -60,16 +76,15 @@ class Priors:
     digit: float = -1.5
     cut: float = 2.0
     gap: float = 4.0
-    overlap: float = 3.0
-    low: float = 1.5
+    overlap: float = 1.3
+    size: float = 3.0
+    off: float = 8.0
     skip: float = 2.8
 
-    def of(self, traits: tuple[float, float, float, float]) -> float:
-        """What the traits of a group (cut, gap, overlap, low) say for its being a digit."""
-        cut, gap, overlap, low = traits
-        return (
-            self.digit - self.cut * cut - self.gap * gap - self.overlap * overlap - self.low * low
-        )
+    def of(self, traits: Traits) -> float:
+        """What speaks for taking a group as a digit, however it reads."""
+        weights = (self.cut, self.gap, self.overlap, self.size, self.off)
+        return self.digit - sum(a * b for a, b in zip(weights, traits, strict=True))
 
 
 PRIORS = Priors()
@@ -100,7 +115,7 @@ class Group:
 
     first: int
     last: int
-    traits: tuple[float, float, float, float]  # that `Priors` weighs: cut, gap, overlap, low
+    traits: Traits
     box: Box
     ink: NDArray[np.float32]
     read: NDArray[np.float32] | None = None  # (11,) as what
@@ -130,8 +145,20 @@ class Lattice:
         self.height = digit_height(pieces)
         # How much ink a 1 has in each piece's stroke, in pixels.
         self.ones = [self.height * stroke_width(piece.ink) for piece in self.pieces]
+        self._boxes = np.array(
+            [(p.x, p.x + p.width, p.y + p.height / 2, p.height**2) for p in self.pieces]
+        ).reshape(-1, 4)
         self.nodes = list(_nodes(self, [] if sure is None else sure[order].tolist()))
         self.groups = list(_groups(self))
+
+    def middle_at(self, x: float) -> float:
+        """Where the line's middle is, in pixels from the top, by the pieces about there.
+
+        Lines may drift; each piece counts by its height squared, as in `digit_height`.
+        """
+        left, right, middle, weight = self._boxes.T
+        near = np.maximum(left - x, x - right) <= _NEAR * self.height
+        return float((middle * weight)[near].sum() / weight[near].sum())
 
 
 def digit_height(pieces: Sequence[Piece]) -> float:
@@ -201,8 +228,13 @@ def _groups(line: Lattice) -> Iterator[Group]:
                     break
                 if box[2] > _WIDEST * height or ink.sum() < _LEAST * line.ones[start.piece]:
                     continue
-            low = math.log(box[3] / height) ** 2
-            traits = (start.cost + end.cost, gaps, start.overlap + end.overlap, low)
+            traits = Traits(
+                start.cost + end.cost,
+                gaps,
+                start.overlap + end.overlap,
+                math.log(box[3] / height) ** 2,
+                ((box[1] + box[3] / 2 - line.middle_at(box[0] + box[2] / 2)) / height) ** 2,
+            )
             group = Group(first, last, traits, box, ink)
             if whole and line.whole is not None:
                 group.read = line.whole[start.piece]

@@ -12,6 +12,8 @@ from byhand.reader.pieces import Piece, height_of
 
 # A piece at least so high, relative to the digits, says where a line runs; others join one.
 MAIN = 0.45
+# A piece is in a line if so much of its height, or of the line's, is level with it.
+OVERLAP = 0.4
 # Skew is looked for so many degrees either way.
 STEEPEST = 15.0
 
@@ -85,7 +87,7 @@ def _level(line: Sequence[Piece], piece: Piece) -> float:
     top, bottom = _band(line, piece.middle[0])
     overlap = min(bottom, piece.y + piece.height) - max(top, piece.y)
     share = overlap / min(bottom - top, piece.height)
-    return max(0.0, share) if share > 0.5 else 0.0
+    return share if share > OVERLAP else 0.0
 
 
 def _joined(lines: list[list[Piece]]) -> list[list[Piece]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -64,6 +64,7 @@ class Page:
             stand upright.
         size: (width, height) of the upright picture, whose pixels boxes are in.
         grid: rows of what stands in the cells, "7" or None for an empty one; None without a grid.
+        cells: the grid's cells, row by row.
         notes: what a user should know, a sentence each.
     """
 
@@ -71,7 +72,8 @@ class Page:
     rotation: int = 0
     size: tuple[int, int] = (0, 0)
     grid: list[list[str | None]] | None = None
-    notes: tuple[str, ...] = field(default=())
+    cells: tuple[Box, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:

@@ -15,6 +15,7 @@ MOST = 2000
 # Relative to the digits' height: a piece smaller than this is a speck, one larger both ways than
 # this is a drawing, a blot or a shadow.
 SPECK, HUGE = 0.08, 4.0
+SOLID = 0.6  # of its box, a blot fills so much
 # A piece on the picture's border is the page's edge if it runs along it for so many heights of
 # digits, and not worth reading if so little of it is in the picture.
 EDGE, SLIVER = 2.0, 0.15
@@ -67,19 +68,18 @@ def find_pieces(amount: NDArray[np.float32]) -> tuple[list[Piece], bool]:
     return [_piece(amount, labels, boxes[i], i + 1) for i in kept], many
 
 
-def typical_height(heights: NDArray[np.float64], areas: NDArray[np.float64]) -> float:
-    """The height of most of the ink: the median of pieces' heights, weighted by their ink."""
+def typical_height(heights: NDArray[np.float64]) -> float:
+    """The height of most of the writing: the median of pieces' heights, weighted by themselves."""
     if not len(heights):
         return 0.0
-    order = np.argsort(heights, kind="stable")
-    reached = np.cumsum(areas[order])
-    return float(heights[order][np.searchsorted(reached, reached[-1] / 2)])
+    heights = np.sort(heights)
+    reached = np.cumsum(heights)
+    return float(heights[np.searchsorted(reached, reached[-1] / 2)])
 
 
 def height_of(pieces: Sequence[Piece]) -> float:
     """The typical height of digits among the pieces, in pixels; 0 without any."""
-    heights = np.array([p.height for p in pieces], float)
-    return typical_height(heights, np.array([float(p.ink.sum()) for p in pieces]))
+    return typical_height(np.array([p.height for p in pieces], float))
 
 
 def _kept(
@@ -95,24 +95,22 @@ def _kept(
     inside = ~(beside | above) & (areas >= 3)
     # A small picture, and one cut tightly around a digit, shows the digit up to its border.
     least = np.minimum(width, height)[~inside].max(initial=0) / 3
-    alone = size[inside].max(initial=0) < least and _sides(boxes[~inside], shape) < 2
+    sides = sum(side.astype(int) for side in (x0 == 0, y0 == 0, x1 == wide, y1 == high))
+    alone = size[inside].max(initial=0) < least and sides.max(initial=0) < 2
     if min(shape) < SMALL or not inside.any() or alone:
         return np.flatnonzero((size >= 2) & (areas >= 0.01 * areas.max()))
-    typical = typical_height(size[inside].astype(float), areas[inside].astype(float))
+    typical = typical_height(size[inside].astype(float))
     kept = (size >= max(2.0, SPECK * typical)) & (areas >= 2)
-    kept &= np.minimum(width, height) <= HUGE * typical
+    # Among many crumbs the digits are what is huge, but they are not solid.
+    huge = np.minimum(width, height) > HUGE * typical
+    if areas[huge & inside].sum() > areas[inside].sum() / 2:
+        huge &= areas > SOLID * width * height
+    kept &= ~huge
     # The page's edge runs along the border, or something only peeps in from outside.
     edge = (beside & (height > EDGE * typical)) | (above & (width > EDGE * typical))
     sliver = (beside & (width < SLIVER * typical)) | (above & (height < SLIVER * typical))
-    found: NDArray[np.int64] = np.flatnonzero(kept & ~edge & ~sliver)
+    found: NDArray[np.int64] = np.flatnonzero(kept & ~edge & ~sliver & (sides < 2))
     return found
-
-
-def _sides(boxes: NDArray[np.int64], shape: tuple[int, ...]) -> int:
-    """How many of the picture's borders one of the boxes touches, at most."""
-    x0, y0, x1, y1 = boxes.T
-    touched = np.array([x0 == 0, y0 == 0, x1 == shape[1], y1 == shape[0]]).sum(0)
-    return int(touched.max(initial=0))
 
 
 def turned(piece: Piece, rotation: int, size: tuple[int, int]) -> Piece:

@@ -70,7 +70,8 @@ class Reader:
                 (H, W, 3) or (H, W, 4), a PIL image, or a `Picture` that was opened before.
             grid: (rows, columns) of the grid that it shows; True to find out; False for none.
                 None takes a grid only where the page plainly is one.
-            threshold: from 0 (nothing is rejected) to 1; None takes the reader's own.
+            threshold: from 0 (nothing is rejected but what is more likely no digit, and not even
+                that where there is nothing else) to 1; None takes the reader's own.
             digits: so many are expected in every line (in a grid: in every cell that is not empty).
             steps: collects a picture of each step.
 
@@ -170,6 +171,9 @@ class Reader:
             rotation=grid.rotation,
             size=_turned_size(picture.size, grid.rotation),
             grid=[texts[i : i + columns] for i in range(0, len(texts), columns)],
+            cells=tuple(
+                _scaled(grid.to_picture(cell), picture.scale) for row in grid.cells for cell in row
+            ),
             notes=(*picture.notes, *grid.notes),
         )
 
@@ -192,16 +196,21 @@ def _shape(shape: GridShape | None) -> GridShape | None:
 def _accepted(
     lines: Sequence[Sequence[tuple[Found, Box]]], threshold: float, steps: Steps | None
 ) -> tuple[Line, ...]:
-    """The lines in which a digit was accepted."""
+    """The lines in which a digit was accepted; at threshold 0 the likeliest, if there is none."""
     kept = [Line(tuple(_kept(line, threshold, steps))) for line in lines]
-    return tuple(line for line in kept if line.text)
+    accepted = tuple(line for line in kept if line.text)
+    everything = [found for line in lines for found in line]
+    if accepted or threshold > 0 or not everything:
+        return accepted
+    found, box = min(everything, key=lambda one: float(one[0].probabilities[NONE]))
+    return (Line((_digit(found.probabilities, threshold, box),)),)
 
 
 def _kept(found: Sequence[tuple[Found, Box]], threshold: float, steps: Steps | None) -> list[Digit]:
-    """What may be digits; what is more likely none is left out, unless nothing is to be."""
+    """What may be digits; what is more likely none is left out."""
     digits = []
     for one, box in found:
-        if one.probabilities[NONE] > 0.5 and threshold > 0:
+        if one.probabilities[NONE] > 0.5:
             continue
         digit = _digit(one.probabilities, threshold, box)
         digits.append(digit)

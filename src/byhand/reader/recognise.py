@@ -69,7 +69,7 @@ class Recogniser:
                 raise ValueError(f"temperature {temperature}, threshold {threshold}")
         except (AttributeError, TypeError, ValueError) as error:
             raise DataError(f"{where} has a broken calibration ({error})") from error
-        return cls(model, temperature, threshold)
+        return cls(nn.fold_batch_norm(model), temperature, threshold)
 
     def read(self, pictures: NDArray[np.uint8], views: int = VIEWS) -> NDArray[np.float32]:
         """How probable each class is for each picture.

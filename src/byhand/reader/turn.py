@@ -14,7 +14,7 @@ from byhand.reader.pieces import Piece, height_of
 # So many pieces at most are read; fewer than this tell nothing.
 SAMPLE, FEWEST = 48, 3
 # Another way up must read better by so much (log probability in all, and a piece).
-MARGIN, MARGIN_EACH = 6.0, 0.5
+MARGIN, MARGIN_EACH = 5.0, 0.25
 
 
 class Reads(Protocol):

@@ -18,6 +18,8 @@ THICK, PIECE = 1 / 100, 1 / 14
 LENGTH, ALONE = 0.3, 0.8
 # So many alike are a ruling, if they are at least `RULED` of the picture long.
 FAMILY, RULED = 4, 0.5
+# There is ink along a whole rule, or nearly.
+WHOLE = 0.9
 MOST = 400  # pieces of lines are looked at, longest first
 # Ink so much darker than the rule is a stroke that lies on it.
 DARKER = 1.4
@@ -30,8 +32,9 @@ class Rule:
     Args:
         curve: (4,) coefficients, highest power first.
         start, end: where along it begins and ends.
-        length: along how many pixels there is ink.
+        length: along how many pixels there is ink that is no thicker.
         thickness: in pixels.
+        covered: the part of it, from start to end, where there is any ink.
     """
 
     curve: NDArray[np.float64]
@@ -39,6 +42,7 @@ class Rule:
     end: float
     length: float
     thickness: float
+    covered: float
 
 
 def without_rules(mask: Mask, faint: Mask, darkness: NDArray[np.float32], noise: float) -> Mask:
@@ -84,8 +88,8 @@ def without_rules(mask: Mask, faint: Mask, darkness: NDArray[np.float32], noise:
     if len(bands) == 2:
         # Where two rules cross under a stroke, the stroke is whole again.
         crossing = bands[0] & bands[1] & pales[0] & pales[1] & mask
-        left = mask & ~(gone | crossing)
-        left |= ndimage.binary_closing(left, np.ones((3, 3), bool), 2) & crossing
+        left: Mask = mask & ~(gone | crossing)
+        left = left | (ndimage.binary_closing(left, np.ones((3, 3), bool), 2) & crossing)
         return _without_scraps(left, bands[0] | bands[1], pales[0] | pales[1], 2 * widest + 3)
     return _without_scraps(mask & ~gone, bands[0], pales[0], 2 * widest + 3)
 
@@ -100,7 +104,8 @@ def _shrunk(mask: Mask, scale: int) -> Mask:
     if scale == 1:
         return mask
     h, w = (n // scale * scale for n in mask.shape)
-    found: Mask = mask[:h, :w].reshape(h // scale, scale, w // scale, scale).any((1, 3))
+    blocks = mask[:h, :w].reshape(h // scale, scale, w // scale, scale)
+    found: Mask = np.any(blocks, axis=(1, 3))
     return found
 
 
@@ -116,8 +121,7 @@ def find_rules(mask: Mask) -> list[Rule]:
     thin = mask & (opened == 0)
     if thin.sum() < LENGTH * side:
         return []
-    slope = _slope(thin)
-    level, offsets = _sheared(thin, slope)
+    level, offsets = _sheared(thin, _slope(thin))
     # Two pixels up or down do not break a line, nor does a stroke that crosses it.
     wide = ndimage.maximum_filter(level.view(np.uint8), (3, 1))
     wide = ndimage.minimum_filter(ndimage.maximum_filter(wide, (1, 9)), (1, 9))
@@ -135,7 +139,7 @@ def find_rules(mask: Mask) -> list[Rule]:
         if columns >= 0.6 * piece and len(down) <= thick * columns:
             segments.append((down + box[0].start, along + box[1].start, columns))
     return [
-        _rule(line, slope, offsets)
+        _rule(line, offsets, mask)
         for line in _lines(segments, side)
         if _length(line) > LENGTH * side
     ]
@@ -176,13 +180,20 @@ def _lines(segments: list[Segment], side: int) -> list[list[Segment]]:
     return lines
 
 
-def _rule(line: list[Segment], slope: float, offsets: NDArray[np.int64]) -> Rule:
+def _rule(line: list[Segment], offsets: NDArray[np.int64], mask: Mask) -> Rule:
     down = np.concatenate([s[0] for s in line])
     along = np.concatenate([s[1] for s in line])
-    thickness = len(down) / _length(line)
-    curve = np.polyfit(along, down - offsets[along], 3 if np.ptp(along) > 100 else 1)
+    length, start, end = _length(line), int(along.min()), int(along.max())
+    thickness = len(down) / length
+    curve = np.polyfit(along, down - offsets[along], 3 if end - start > 100 else 1)
     curve = np.concatenate([np.zeros(4 - len(curve)), curve])
-    return Rule(curve, float(along.min()), float(along.max()), _length(line), thickness)
+    places = np.arange(start, end + 1)
+    middle = np.polyval(curve, places)
+    covered = np.zeros(len(places), bool)
+    for shift in np.arange(-thickness / 2 - 1, thickness / 2 + 1.5):
+        row = np.round(middle + shift).astype(np.int64).clip(0, len(mask) - 1)
+        covered |= mask[row, places]
+    return Rule(curve, start, end, length, thickness, float(covered.mean()))
 
 
 def _slope(thin: Mask) -> float:
@@ -218,16 +229,23 @@ def _sheared(mask: Mask, slope: float) -> tuple[Mask, NDArray[np.int64]]:
 def _believed(
     level: list[Rule], upright: list[Rule], shape: tuple[int, ...]
 ) -> tuple[list[Rule], list[Rule]]:
-    """Rules that cannot be digits' strokes: right across, of a ruling, or of a table."""
+    """Rules that cannot be digits' strokes: right across, of a ruling, or of a table.
+
+    The bars of a row of 7s may lie in one line, but there is no ink between them. Only on squared
+    paper, whose rules cross, need they not be whole.
+    """
+
+    def whole(rules: list[Rule]) -> list[Rule]:
+        return [r for r in rules if r.covered > WHOLE]
 
     def alone(rules: list[Rule], across: int) -> bool:
         long = [r for r in rules if r.end - r.start > ALONE * across]
         return bool(long) or sum(r.length > RULED * across for r in rules) >= FAMILY
 
-    def crossing(rules: list[Rule], others: list[Rule]) -> bool:
-        return len(rules) >= 2 and len(others) >= 2
-
-    crossed = crossing(level, upright)
+    if min(len(level), len(upright)) >= 3:
+        return level, upright
+    level, upright = whole(level), whole(upright)
+    crossed = min(len(level), len(upright)) >= 2
     return (
         level if crossed or alone(level, shape[1]) else [],
         upright if crossed or alone(upright, shape[0]) else [],

@@ -8,16 +8,25 @@ from byhand.data import Augmentation
 from byhand.optim import Adam, ExponentialMovingAverage, OneCycle
 from byhand.recipes.recipe import Network, Recipe
 
+# deep_convnet with batch normalisation: on as many steps it rejects and reads better. When the reader
+# opens it, the normalisation is folded into the convolutions.
+LAYERS = (
+    "conv 16 3 same, batchnorm, relu, conv 16 3 same, batchnorm, relu, maxpool 2, "
+    "conv 32 3 same, batchnorm, relu, conv 32 3 same, batchnorm, relu, maxpool 2, "
+    "conv 64 3 same, batchnorm, relu, conv 64 3 same, batchnorm, relu, maxpool 2, "
+    "linear 100, batchnorm, relu, dropout 0.3"
+)
+
 RECIPE = Recipe(
     name="reader",
     summary="the reader's network: digits in many hands and fonts, and what is none",
     lessons="reader",
-    augment=Augmentation(shift=1.0, rotate=6.0, scale=0.08, slant=0.1, noise=12.0),
-    model=Network("deep_convnet", {"dropout": 0.2}),
+    augment=Augmentation(shift=1.0, rotate=6.0, scale=0.08, slant=0.1),
+    model=Network("stack", {"layers": LAYERS}),
     optimiser=Adam(),
     schedule=OneCycle(3e-3),
     batch_size=128,
-    epochs=8,
+    epochs=6,
     average=ExponentialMovingAverage(0.999),
     keep_best=False,
 )
