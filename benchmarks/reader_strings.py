@@ -34,7 +34,7 @@ from byhand.reader.scores import edit_distance, line_errors
 
 SEED = 2024
 FACTORS = (0.0, 0.5, 0.71, 1.41, 2.0)  # by which a prior is changed to see whether it is better
-SINGLES = 0.3  # of the lines to choose by: digits by themselves, at MNIST's size
+SINGLES = 0.5  # of the lines to choose by: digits by themselves, at MNIST's size
 
 
 class Tally:

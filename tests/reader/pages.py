@@ -178,7 +178,9 @@ def _coloured(rng, style: Style, ink: np.ndarray, rules: np.ndarray) -> np.ndarr
         page[table] = (45, 38, 33)
     down, right = np.mgrid[0:high, 0:wide].astype(np.float32)
     light = 1 - style.fall * (down / high + right / wide) / 2
-    light[(right - wide * 0.45) * 0.8 + (down - high * 0.5) > 0] *= 1 - style.shadow
+    # The sun and the lamp are no points: a shadow's edge is a few pixels wide.
+    beyond = (0.8 * (right - wide * 0.45) + down - high * 0.5) / (0.008 * wide)
+    light *= 1 - style.shadow * beyond.clip(0, 1)
     page *= light[..., None]
     if style.noise:
         grain = rng.normal(0, style.noise, (high, wide, 1)) + rng.normal(

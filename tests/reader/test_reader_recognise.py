@@ -1,4 +1,4 @@
-"""The network of eleven classes behind the reader: views, calibration, and what is no such model."""
+"""The network of eleven classes behind the reader: views, calibration, other models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from byhand import data, evaluation, models
 from byhand.errors import DataError, InputError, ShapeError
 from byhand.reader import recognise
 from byhand.reader.calibrate import calibrate
-from byhand.reader.recognise import CLASSES, NONE, Recogniser, sharpened, view_maps
+from byhand.reader.recognise import (
+    CLASSES,
+    NONE,
+    Recogniser,
+    confidences,
+    sharpened,
+    view_maps,
+)
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +82,18 @@ def test_a_temperature_changes_how_sure_it_is_and_not_what_it_reads():
     assert np.allclose(softer, expected, atol=1e-5)
 
 
+def test_confidence_counts_no_digit_as_rarer_than_in_the_lessons():
+    p = np.zeros((3, 11), np.float32)
+    p[0, 4] = 1
+    p[1, 4], p[1, 9] = 0.6, 0.4
+    p[2, 4], p[2, NONE] = 0.3, 0.7
+    sure = confidences(p)
+    assert sure[:2] == pytest.approx([1.0, 0.6])
+    assert 0.3 < sure[2] < 1
+    # Odds of 3 : 7 at a prior of 7 : 3 are odds of 3 : 7 times 49 : 1 over 7 : 3 at one of 49 : 1.
+    assert sure[2] / (1 - sure[2]) == pytest.approx(49 * (3 / 7) * (3 / 7), rel=1e-4)
+
+
 @pytest.mark.parametrize(
     "wrong", [np.zeros((28, 28), np.uint8), np.zeros((2, 28, 28)), np.zeros((2, 20, 20), np.uint8)]
 )
@@ -132,6 +151,6 @@ def test_calibration_finds_the_temperature_that_was_put_in():
         patch.setattr("byhand.reader.calibrate.Recogniser", Fixed)
         found = calibrate(None, part)
     assert found.temperature == pytest.approx(2.0, abs=0.25)
-    sure = p[labels != NONE][:, :NONE].max(1)
+    sure = confidences(p[labels != NONE])
     assert np.mean(sure < found.threshold) == pytest.approx(0.01, abs=0.01)
     assert found.pictures == n

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from byhand import nn
 from byhand.data import Dataset
-from byhand.reader.recognise import NONE, Recogniser, sharpened
+from byhand.reader.recognise import NONE, Recogniser, confidences, sharpened
 
 # Validation pictures that are read, evenly from all over the set: each in as many views as later.
 _MOST = 12_000
@@ -52,7 +52,7 @@ def calibrate(model: nn.Layer, validation: Dataset) -> Calibration:
     read = Recogniser(model).average(part.images[:, 0])
     losses = [_loss(sharpened(read, float(t)), part.labels) for t in _TEMPERATURES]
     temperature = float(_TEMPERATURES[int(np.argmin(losses))])
-    sure = sharpened(read, temperature)[:, :NONE].max(axis=1)
+    sure = confidences(sharpened(read, temperature))
     digits = part.labels != NONE
     threshold = float(np.quantile(sure[digits], _REJECTED))
     rejected = float(np.mean(sure[~digits] < threshold)) if not digits.all() else 0.0

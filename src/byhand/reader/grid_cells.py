@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,15 @@ Floats = NDArray[np.float32]
 
 # A rule is looked for so far from where it should run, as a part of the cell.
 AROUND = 0.16
-# Where a rule's colour is this part of its strongest, for this part of its length, is rule.
-FADED, LENGTH = 0.2, 0.3
+# It is as broad as it is this part as far from the paper's colour as in its middle.
+FADED = 0.2
+# Writing is so many times as far from the paper's colour as the rule that it crosses.
+WRITING = 1.35
+BLOCK = 8  # pixels along a rule, of whose paper one colour is kept
 # Of a cell: what is smaller is a speck; what keeps this near to a rule and is thin is its rest.
-SPECK, REST = 0.12, 0.14
+SPECK, REST, THIN = 0.12, 0.14, 0.16
+# It is a rest if it is thinner than this part of what the writing's strokes are.
+REST_THICK = 0.65
 # A piece with this part of its ink in one cell belongs to it, its tail in the next one too.
 MOSTLY = 0.72
 
@@ -38,52 +43,108 @@ def erase_rules(pixels: NDArray[np.uint8], xs: Edges, ys: Edges) -> NDArray[np.u
 def _erase_level(image: Floats, xs: Edges, ys: Edges) -> None:
     """Erase the level rules of (H, W, 3), in place."""
     heights = np.diff(ys)
+    width = float(np.median(np.diff(xs)))
     for i, y in enumerate(ys):
-        reach = max(
-            3, round(AROUND * float(min(heights[max(0, i - 1)], heights[min(i, len(heights) - 1)])))
-        )
-        low, high = max(0, int(y) - reach), min(len(image), int(y) + reach + 1)
-        band = image[low:high]  # (offsets, W, 3)
-        strips = [_rule_rows(band[:, a:b]) for a, b in pairwise(xs)]
-        # Writing along a rule must not count as rule: no piece is much wider than most are.
-        firsts = [s[0] for s in strips if s is not None]
-        lasts = [s[1] for s in strips if s is not None]
-        if not firsts:
-            continue
-        top, bottom = float(np.median(firsts)), float(np.median(lasts))
-        starts = [0, *xs[1:-1].tolist(), image.shape[1]]
-        for strip, a, b in zip(strips, starts[:-1], starts[1:], strict=True):
-            first, last = (round(top), round(bottom)) if strip is None else strip
-            first = int(np.clip(first, top - 2, top + 2)) - 1
-            last = int(np.clip(last, bottom - 2, bottom + 2)) + 1
-            first, last = max(first, 1), min(last, len(band) - 2)
-            n = last - first + 2
-            part = (np.arange(1, n, dtype=np.float32) / n)[:, None, None]
-            above, below = band[first - 1, a:b], band[last + 1, a:b]
-            band[first : last + 1, a:b] = (1 - part) * above + part * below
+        beside = heights[max(0, i - 1) : i + 1].min()
+        reach = max(4, round(AROUND * float(beside)))
+        band = image[max(0, int(y) - reach) : int(y) + reach + 1]  # (rows, W, 3)
+        apart = np.abs(band - _paper_of(band, width)).max(2)  # (rows, W)
+        found = _follow(apart, width)
+        if found is not None:
+            _bridge(band, apart, *found)
 
 
-def _rule_rows(band: Floats) -> tuple[int, int] | None:
-    """The first and last row of the rule in a band (offsets, along, 3) around it."""
-    along = band.shape[1]
-    middle = band[:, along // 10 : max(along // 10 + 1, along - along // 10)]
-    paper = np.median(middle, axis=(0, 1))
-    apart = np.abs(middle - paper).max(2)  # (offsets, along)
-    typical = np.median(apart, axis=1)
-    # The strongest row near the middle: it is a rule's if it stands out of the rest.
-    n = len(band)
-    near = slice(n // 4, n - n // 4)
-    peak = n // 4 + int(typical[near].argmax())
-    if typical[peak] < max(5.0, 3.0 * float(np.median(typical))):
+def _paper_of(band: Floats, width: float) -> Floats:
+    """The paper's colours (rows, W, 3) behind a band: from its outer rows, a cell's writing out."""
+    from scipy import ndimage
+
+    rows, w = band.shape[:2]
+    outer, blocks = max(1, rows // 6), max(1, w // BLOCK)
+    sides = np.stack([band[:outer].mean(0), band[-outer:].mean(0)])  # (2, W, 3)
+    coarse = sides[:, : blocks * BLOCK] if w >= BLOCK else sides
+    coarse = np.median(coarse.reshape(2, blocks, -1, 3), axis=2)  # (2, blocks, 3)
+    size = 2 * round(0.6 * width / BLOCK) + 1
+    coarse = ndimage.median_filter(coarse, (1, size, 1), mode="nearest")
+    at = np.minimum(np.arange(w) // BLOCK, blocks - 1)
+    top, bottom = coarse[0, at], coarse[1, at]  # (W, 3)
+    part = np.linspace(0, 1, rows, dtype=np.float32)[:, None, None]
+    paper: Floats = ((1 - part) * top + part * bottom).astype(np.float32)
+    return paper
+
+
+def _follow(apart: Floats, width: float) -> tuple[NDArray[np.int64], int, Floats] | None:
+    """A rule's first row in each column (W,), how many rows it has, and how far from paper it is.
+
+    The last for each column, (W,), since a shadow lowers it. None where there is no rule.
+    """
+    from scipy import ndimage
+
+    rows = len(apart)
+    smooth = ndimage.uniform_filter1d(apart, 2 * round(0.06 * width) + 1, axis=1)
+    inner = slice(rows // 4, rows - rows // 4)
+    peak = smooth[inner].max(0)
+    noise = float(np.median(apart))
+    typical = float(np.median(peak))
+    if typical < max(5.0, 2.5 * noise):
         return None
-    floor = float(np.median(apart))
-    rule = (apart > floor + FADED * (typical[peak] - floor)).mean(1) >= LENGTH
-    first = last = peak
-    while first > 0 and rule[first - 1]:
-        first -= 1
-    while last < n - 1 and rule[last + 1]:
-        last += 1
-    return first, last
+    # Where nothing but the rule is in the band it can be seen where it runs.
+    total = ndimage.uniform_filter1d(apart.mean(0), 5) / np.maximum(peak, 0.3 * typical)
+    alone = (peak > 0.3 * typical) & (total < 1.2 * np.percentile(total, 25))
+    if alone.sum() < 8:
+        return None
+    weight = np.maximum(smooth - np.maximum(FADED * peak, 2 * noise), 0)
+    places = np.arange(rows) @ weight / np.maximum(weight.sum(0), 1e-6)
+    middle = _steady(places, alone, width)
+    strength = _steady(peak, alone, 2 * width)
+    lined_up = np.arange(rows)[:, None] + np.rint(middle).astype(int) - rows // 2
+    lined_up = lined_up[:, alone].clip(0, rows - 1)
+    profile = np.median(np.take_along_axis(smooth[:, alone], lined_up, 0), axis=1)
+    rule = profile > noise + FADED * (profile.max() - noise)
+    above, below = rule[: rows // 2 + 1][::-1], rule[rows // 2 :]
+    broad = int(np.argmin(np.append(above, False)) + np.argmin(np.append(below, False))) - 1
+    broad = max(broad, 1)
+    first = np.rint(middle - (broad - 1) / 2).astype(np.int64)
+    return first, broad, strength.astype(np.float32)
+
+
+def _steady(values: NDArray[Any], known: NDArray[np.bool_], width: float) -> NDArray[np.float64]:
+    """Values along a rule, from where they are known, each the median of a stretch around it."""
+    from scipy import ndimage
+
+    at = np.flatnonzero(known)
+    coarse = np.interp(np.arange(0, values.size, 4), at, values[at])
+    size = 2 * round(0.15 * width / 4) + 1
+    steady = ndimage.uniform_filter1d(ndimage.median_filter(coarse, size, mode="nearest"), 3)
+    return np.interp(np.arange(values.size) / 4, np.arange(steady.size), steady)
+
+
+def _bridge(
+    band: Floats, apart: Floats, first: NDArray[np.int64], broad: int, strength: Floats
+) -> None:
+    """Draw the colours above and below over a rule in a band (rows, W, 3), in place.
+
+    What is clearly farther from paper than the rule is writing and stays; the rule beside it
+    becomes paper, since the stroke ends where it ends.
+    """
+    from scipy import ndimage
+
+    rows, w = apart.shape
+    # A row more on either side, blurred from the rule, and one to draw from.
+    at = (first - 2 + np.arange(broad + 4)[:, None]).clip(0, rows - 1)  # (broad + 4, W)
+    columns = np.arange(w)
+    strip, far = band[at, columns], apart[at, columns]
+    writing = far > WRITING * strength + 12
+    writing &= ndimage.uniform_filter(writing.astype(np.float32), 3) > 0.4  # no single pixels
+    part = (np.arange(1, broad + 3, dtype=np.float32) / (broad + 3))[:, None, None]
+    above, below = strip[0], strip[-1]
+    above = np.where(writing[0][:, None], below, above)
+    below = np.where(writing[-1][:, None], strip[0], below)
+    both = (writing[0] & writing[-1])[:, None]
+    paper = np.median(strip[[0, -1]], axis=(0, 1))
+    above, below = np.where(both, paper, above), np.where(both, paper, below)
+    bridge = (1 - part) * above + part * below
+    inner = writing[1:-1, :, None]
+    band[at[1:-1], columns] = np.where(inner, strip[1:-1], bridge)
 
 
 def pieces_of_cells(ink: Floats, xs: Edges, ys: Edges) -> list[list[list[Piece]]]:
@@ -95,19 +156,31 @@ def pieces_of_cells(ink: Floats, xs: Edges, ys: Edges) -> list[list[list[Piece]]
     from scipy import ndimage
 
     cells: list[list[list[Piece]]] = [[[] for _ in xs[1:]] for _ in ys[1:]]
-    labels, _ = ndimage.label(ink >= CORE, np.ones((3, 3)))
+    mask = ink >= CORE
+    labels, n = ndimage.label(mask, np.ones((3, 3)))
+    if n == 0:
+        return cells
+    # A stroke of thickness t and length l has t·l pixels, 2·l of them on its rim.
+    rim = np.bincount(labels[mask & ~ndimage.binary_erosion(mask)], minlength=n + 1)
+    thick = 2 * np.bincount(labels.ravel(), minlength=n + 1) / np.maximum(rim, 1)
+    found = []
     for label, (rows, columns) in enumerate(ndimage.find_objects(labels), 1):
         # The faint edge around belongs to the stroke.
         rows = slice(max(0, rows.start - 1), rows.stop + 1)
         columns = slice(max(0, columns.start - 1), columns.stop + 1)
-        here = labels[rows, columns]
-        mine = ndimage.binary_dilation(here == label, np.ones((3, 3))) & (
-            (here == label) | (here == 0)
-        )
-        part = np.where(mine, ink[rows, columns], 0).astype(np.float32)
+        own, paper = labels[rows, columns] == label, labels[rows, columns] == 0
+        own |= paper & ndimage.binary_dilation(own, np.ones((3, 3)))
+        part = np.where(own, ink[rows, columns], 0).astype(np.float32)
         for i, j, piece in _shared_out(part, columns.start, rows.start, xs, ys):
-            if not _is_rest(piece, xs[j : j + 2], ys[i : i + 2]):
-                cells[i][j].append(piece)
+            kind = _kind(piece, xs[j : j + 2], ys[i : i + 2])
+            if kind != "speck":
+                found.append((i, j, piece, float(thick[label]), kind == "beside a rule"))
+    strokes = [thickness for _, _, _, thickness, beside in found if not beside]
+    # What stands beside a rule must be as thick as the writing is.
+    least = REST_THICK * float(np.median(strokes)) if strokes else np.inf
+    for i, j, piece, thickness, beside in found:
+        if not beside or thickness >= least:
+            cells[i][j].append(piece)
     for row in cells:
         for cell in row:
             cell.sort(key=lambda piece: piece.x)
@@ -154,17 +227,17 @@ def _cuts(edges: Edges, start: int, length: int) -> list[tuple[int, int, int]]:
     return found
 
 
-def _is_rest(piece: Piece, xs: Edges, ys: Edges) -> bool:
-    """Whether a piece in the cell between `xs` and `ys` is a speck or what is left of a rule."""
-    width, height = float(xs[1] - xs[0]), float(ys[1] - ys[0])
-    side = min(width, height)
+def _kind(piece: Piece, xs: Edges, ys: Edges) -> str:
+    """What a piece in the cell between `xs` and `ys` might be: "speck", "beside a rule", ""."""
+    side = float(min(xs[1] - xs[0], ys[1] - ys[0]))
     if max(piece.width, piece.height) < max(3.0, SPECK * side + 2):
-        return True
+        return "speck"
     # Beside a rule, and thin: measured from the middle of its ink.
     across, down = piece.ink.sum(0), piece.ink.sum(1)
     x = piece.x + float(across @ np.arange(piece.width)) / float(across.sum())
     y = piece.y + float(down @ np.arange(piece.height)) / float(down.sum())
     beside_x = min(x - xs[0], xs[1] - x) < REST * side
     beside_y = min(y - ys[0], ys[1] - y) < REST * side
-    thin_x, thin_y = piece.width < 0.16 * side + 2, piece.height < 0.16 * side + 2
-    return (beside_x and thin_x) or (beside_y and thin_y)
+    thin_x, thin_y = piece.width < THIN * side + 2, piece.height < THIN * side + 2
+    rest = (beside_x and thin_x) or (beside_y and thin_y)
+    return "beside a rule" if rest else ""

@@ -7,20 +7,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from byhand.reader.paper import (
+    GLANCE,
+    WIDEST,
+    dark_excess,
+    dark_table,
+    flat_paper,
+    glance_at,
+    levelled,
+    paper_under,
+    spread,
+)
 from byhand.reader.unruled import without_rules
 
-# A glance at the picture, at most so long, tells which side is ink, its colour and its strokes.
-GLANCE = 512
-# A picture whose short side is below this is one digit on paper of one colour.
-SMALL = 64
 # Amount from which a pixel is part of a stroke; fainter pixels are only the edge of one.
 CORE = 0.25
 # A stroke is at least so many deviations of the paper's noise darker than the paper, and at least
 # so much of the paper's brightness (a few grey levels).
 SEED, WEAK, FAINTEST = 6.0, 3.5, 0.03
-BLOCK = 48  # pixels: the side of a block whose noise is measured
-# No stroke is wider than this part of the picture's short side.
-WIDEST = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,42 +56,30 @@ def find_ink(pixels: NDArray[np.uint8]) -> Ink:
     Args:
         pixels: (H, W, 3) uint8, RGB.
     """
-    paper = _flat_paper(pixels)
-    if paper is not None:
-        darkness, dark = _drawn(pixels, paper)
-        stroke = _widest(darkness > darkness.max() / 2)
-        return Ink(*_amount(darkness, np.float32(0), stroke), dark)
-    glance = _glance(pixels)
-    excess = _excess(_glance(pixels, GLANCE // 2))
-    dark = bool(excess.sum() >= 0)
-    if not dark:
-        pixels, glance, excess = 255 - pixels, 255 - glance, -excess
-    # On yellow paper blue ink is lighter in blue: that colour tells nothing about dark ink.
-    grey, stroke = _grey(pixels, glance, excess >= 0.1 * excess.max())
-    return Ink(*_amount(*_cleaned(_darkness(grey, stroke), stroke), stroke), dark)
-
-
-def _glance(pixels: NDArray[np.uint8], side: int = GLANCE) -> NDArray[np.float32]:
-    """The picture as float32, at most about `side` pixels long, each the mean of a square.
-
-    (h, w, 3), or (h, w, 1) where it is grey all over.
-    """
     from PIL import Image
 
-    factor = -(-max(pixels.shape[:2]) // side)
-    if factor > 1:
-        pixels = np.asarray(Image.fromarray(pixels).reduce(factor))
-    first = pixels[..., :1]
-    grey = bool((pixels[..., 1:] == first).all())
-    return (first if grey else pixels).astype(np.float32)
-
-
-def _flat_paper(pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-    """The colour of most pixels, to the last bit: a drawing's or a screen's paper; None if none."""
-    step = max(1, int((pixels.size / 30_000) ** 0.5))
-    sample = pixels[::step, ::step].reshape(-1, 3)
-    paper = np.median(sample, axis=0).astype(np.uint8)
-    return paper if (sample == paper).all(1).mean() > 0.6 else None
+    glance = glance_at(pixels)
+    paper = flat_paper(pixels)
+    if paper is None:
+        excess = dark_excess(glance_at(pixels, GLANCE // 2))
+        dark = bool(excess.sum() >= 0)
+    else:
+        darkness, dark = _drawn(pixels, paper)
+    if not dark:
+        pixels, glance = 255 - pixels, 255 - glance
+    table = dark_table(glance)
+    if paper is None:
+        glance[table] = np.percentile(glance, 75, axis=(0, 1))
+        # On yellow paper blue ink is lighter in blue: that colour tells nothing about dark ink.
+        useful = np.abs(excess) * (excess >= 0 if dark else excess <= 0)
+        grey, stroke = _grey(pixels, glance, useful >= 0.1 * useful.max())
+        darkness, noise = _cleaned(_darkness(grey, stroke), stroke)
+    else:
+        noise, stroke = np.zeros((1, 1), np.float32), _widest(darkness > darkness.max() / 2)
+    if table.any():
+        size = (darkness.shape[1], darkness.shape[0])
+        darkness[np.asarray(Image.fromarray(table).resize(size, Image.Resampling.NEAREST))] = 0
+    return Ink(*_amount(darkness, noise, stroke), dark)
 
 
 def _drawn(pixels: NDArray[np.uint8], paper: NDArray[np.uint8]) -> tuple[NDArray[np.float32], bool]:
@@ -111,61 +103,6 @@ def _drawn(pixels: NDArray[np.uint8], paper: NDArray[np.uint8]) -> tuple[NDArray
     return darkness, bool(ink.sum() < 0)
 
 
-def _paper(grey: NDArray[np.float32], width: int) -> NDArray[np.float32]:
-    """The paper of a dark-inked picture: whatever is thinner than `width` closed."""
-    if min(grey.shape) < SMALL:
-        return np.full_like(grey, np.percentile(grey, 75))
-    return _closed(grey, width)
-
-
-def _closed(grey: NDArray[np.float32], width: int) -> NDArray[np.float32]:
-    """Grey closing by a square."""
-    from scipy import ndimage
-
-    closed: NDArray[np.float32] = ndimage.grey_closing(grey, (width, width), mode="reflect")
-    return closed
-
-
-def _spread(values: NDArray[np.float32]) -> tuple[float, float]:
-    """Median and robust standard deviation of paper: of a sample of the values, ink apart."""
-    step = max(1, int((values.size / 100_000) ** 0.5))
-    sample = values[::step, ::step].ravel()
-    low, high = np.percentile(sample, [25, 99.5])
-    paper = sample <= low + 0.7 * (high - low)
-    if np.count_nonzero(paper) < 0.9 * sample.size:  # of noise alone 5 % are above
-        sample = sample[paper]
-    middle = float(np.median(sample))
-    return middle, 1.4826 * float(np.median(np.abs(sample - middle)))
-
-
-def _excess(glance: NDArray[np.float32]) -> NDArray[np.float64]:
-    """By how much, in each colour, there is more dark ink than light: ink is thin.
-
-    At a width a little above the strokes' all of the ink is thin, but of the paper only what lies
-    in loops and narrow gaps; so small widths count most.
-    """
-    excess = np.zeros(glance.shape[2])
-    if min(glance.shape[:2]) < SMALL:
-        return excess + _small_excess(glance.mean(2))
-    widest = min(glance.shape[:2]) // WIDEST
-    widths = [w for w in (3, 5, 9, 17, 33, 65) if w < widest] + [widest]
-    for i, channel in enumerate(np.moveaxis(glance, 2, 0)):
-        grain = float(np.median(np.abs(np.diff(channel, axis=1))))
-        floor = max(6 * grain, 4.0)
-        for width in widths:
-            for tone, sign in ((channel, 1), (-channel, -1)):
-                thin = _closed(tone, width) - tone - floor
-                excess[i] += sign * float(np.maximum(thin, 0).sum()) / width**2
-    return excess
-
-
-def _small_excess(grey: NDArray[np.float32]) -> float:
-    """As `_excess`, for one digit: paper has more of the picture and of its border."""
-    light = grey > (float(grey.min()) + float(grey.max())) / 2
-    border = np.concatenate([light[0], light[-1], light[:, 0], light[:, -1]])
-    return float(light.mean() + border.mean()) - 1
-
-
 def _grey(
     pixels: NDArray[np.uint8], glance: NDArray[np.float32], useful: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float32], float]:
@@ -175,10 +112,10 @@ def _grey(
     relative, bright = np.empty_like(glance), np.empty(colours, np.float32)
     noise = np.empty(colours, np.float32)
     for i in range(colours):
-        paper = np.maximum(_paper(glance[..., i], width), 8)
+        paper = np.maximum(paper_under(glance[..., i], width), 8)
         bright[i] = np.median(paper)
         relative[..., i] = 1 - glance[..., i] / paper
-        middle, noise[i] = _spread(relative[..., i])
+        middle, noise[i] = spread(relative[..., i])
         relative[..., i] -= middle
     noise = np.maximum(noise, 0.004)
     clear = (np.where(useful, relative / noise, 0).max(2) > SEED) & (relative.max(2) > FAINTEST)
@@ -186,8 +123,8 @@ def _grey(
     weight = np.where(useful, np.maximum(signal, 0) / noise**2, 0)
     weight = weight / weight.sum() if weight.sum() > 0 else np.full(colours, 1 / colours)
     mixed = relative @ weight.astype(np.float32)
-    _, spread = _spread(mixed)
-    mask = mixed > max(SEED * spread, FAINTEST, 0.4 * _typical(mixed, spread))
+    _, grain = spread(mixed)
+    mask = mixed > max(SEED * grain, FAINTEST, 0.4 * _typical(mixed, grain))
     scale = pixels.shape[0] / glance.shape[0]
     stroke = _widest(mask)
     grey = np.zeros(pixels.shape[:2], np.float32)
@@ -227,62 +164,31 @@ def _darkness(grey: NDArray[np.float32], stroke: float) -> NDArray[np.float32]:
         small = np.asarray(Image.fromarray(grey).reduce(half))
     short = min(small.shape)
     width = int(np.clip(4 * stroke / half, 5, max(5, short // WIDEST)))
-    paper = _paper(small, width)
+    paper = paper_under(small, width)
     if half > 1:
         paper = np.asarray(Image.fromarray(paper).resize(size, Image.Resampling.BILINEAR))
     return (1 - grey / np.maximum(paper, np.float32(0.03))).astype(np.float32, copy=False)
 
 
-def _levelled(
-    darkness: NDArray[np.float32],
-) -> tuple[NDArray[np.float32], NDArray[np.float32] | np.float32]:
-    """Darkness with the paper at 0, and the paper's noise, pixel by pixel.
-
-    Closing follows the brightest grains, so paper seems darker where there is more noise. The
-    level and the noise of each block of pixels are its median and its spread about it; a block
-    full of ink cannot be far from the rest.
-    """
-    from PIL import Image
-
-    middle, spread = _spread(darkness)
-    high, wide = (n // BLOCK for n in darkness.shape)
-    if min(high, wide) < 3:
-        return darkness - np.float32(middle), np.float32(spread)
-    blocks = darkness[: high * BLOCK : 3, : wide * BLOCK : 3]
-    side = blocks.shape[0] // high, blocks.shape[1] // wide
-    blocks = blocks[: high * side[0], : wide * side[1]]
-    blocks = blocks.reshape(high, side[0], wide, side[1]).swapaxes(1, 2).reshape(high, wide, -1)
-    level = np.median(blocks, 2)
-    noise = 1.4826 * np.median(np.abs(blocks - level[..., None]), 2)
-    level = np.clip(level, middle - 2 * spread, middle + 2 * spread)
-    noise = np.clip(noise, spread / 3, spread * 2)
-    size = darkness.shape[1], darkness.shape[0]
-    spreads = [
-        np.asarray(Image.fromarray(m.astype(np.float32)).resize(size, Image.Resampling.BILINEAR))
-        for m in (level, noise)
-    ]
-    return darkness - spreads[0], spreads[1]
-
-
 def _cleaned(
     darkness: NDArray[np.float32], stroke: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32] | np.float32]:
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Darkness smoothed as its noise asks for, with the paper at 0, and the noise that is left."""
     from scipy import ndimage
 
-    middle, noise = _spread(darkness)
+    middle, noise = spread(darkness)
     grain = noise / max(_typical(darkness - np.float32(middle), noise), FAINTEST)
     if grain > 0.02:  # a clean picture stays as sharp as it is
         sigma = min(max(0.6, 10 * grain), 1.5, max(0.6, stroke / 5))
         darkness = ndimage.gaussian_filter(darkness, sigma, truncate=2)
-    return _levelled(darkness)
+    return levelled(darkness)
 
 
 def _amount(
-    smooth: NDArray[np.float32], noises: NDArray[np.float32] | np.float32, stroke: float
+    smooth: NDArray[np.float32], noises: NDArray[np.float32], stroke: float
 ) -> tuple[NDArray[np.float32], float]:
     """Darkness as ink from 0 to 1, and the contrast of typical strokes."""
-    noise = float(np.median(np.atleast_2d(noises)[::8, ::8]))
+    noise = float(np.median(noises[::8, ::8]))
     contrast = _typical(smooth, noise)
     faint = smooth > np.maximum(WEAK * noises, FAINTEST)
     weak = faint & (smooth > 0.15 * contrast)

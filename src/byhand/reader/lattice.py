@@ -46,7 +46,7 @@ class Traits(NamedTuple):
             counts for both.
         gap: how wide the gaps in it are, in heights of a digit.
         overlap: how far the pieces at its ends lie over their neighbours, 0 to 1 at either end.
-        size: the square of the logarithm of its height over the line's digit height.
+        size: the square of the logarithm of its longer side over the line's digit height.
         off: the square of how far its middle is above or below the line's, in heights of a digit.
     """
 
@@ -232,7 +232,7 @@ def _groups(line: Lattice) -> Iterator[Group]:
                 start.cost + end.cost,
                 gaps,
                 start.overlap + end.overlap,
-                math.log(box[3] / height) ** 2,
+                math.log(max(box[2:]) / height) ** 2,
                 ((box[1] + box[3] / 2 - line.middle_at(box[0] + box[2] / 2)) / height) ** 2,
             )
             group = Group(first, last, traits, box, ink)

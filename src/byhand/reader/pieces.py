@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from byhand.reader.ink import CORE, SMALL
+from byhand.reader.ink import CORE
+from byhand.reader.paper import SMALL
 
 # More pieces than this are noise; the most digit-like are kept.
 MOST = 2000

@@ -17,7 +17,7 @@ from byhand.reader.grid import Grid, cell_pieces, find_grid
 from byhand.reader.normalise import normalise
 from byhand.reader.page import Box, Digit, Line, Page
 from byhand.reader.picture import Picture, open_picture
-from byhand.reader.recognise import NONE, Recogniser
+from byhand.reader.recognise import NONE, Recogniser, confidences
 from byhand.reader.single import ink_of_one
 from byhand.reader.steps import Steps
 from byhand.reader.turn import find_turn
@@ -221,7 +221,7 @@ def _kept(found: Sequence[tuple[Found, Box]], threshold: float, steps: Steps | N
 
 def _digit(probabilities: NDArray[np.float32], threshold: float, box: Box | None) -> Digit:
     """A digit from the eleven probabilities."""
-    confidence = float(probabilities[:NONE].max())
+    confidence = float(confidences(probabilities[None])[0])
     digits = np.asarray(probabilities[:NONE], np.float64)
     digits = (digits / digits.sum()).astype(np.float32)
     value = str(int(digits.argmax())) if confidence >= threshold else None

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from byhand.reader.ink import CORE, find_ink
 
-# Of the largest piece's height and ink: a piece with less of both, apart from it, is a dot.
-_DOT, _DOT_INK = 0.33, 0.12
+# Of the largest piece's length and ink: what has less of both, and stands apart, is a dot.
+_DOTS = ((0.33, 0.12), (0.22, 0.4))
+_CRUMB = 0.01  # of its ink: left out wherever it is
 
 
 def ink_of_one(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -31,12 +32,10 @@ def ink_of_one(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     size = max(high, wide)
     dots = np.zeros(n + 1, bool)
     for i, (down, across) in enumerate(places):
-        small = max(down.stop - down.start, across.stop - across.start) < _DOT * size
-        middle = (across.start + across.stop) / 2
-        beside = not columns.start <= middle <= columns.stop
-        crumb = inks[i] < 0.01 * inks[main]
-        if i != main and (crumb or (small and beside and inks[i] < _DOT_INK * inks[main])):
-            dots[i + 1] = True
+        length = max(down.stop - down.start, across.stop - across.start)
+        small = any(length < a * size and inks[i] < b * inks[main] for a, b in _DOTS)
+        beside = not columns.start <= (across.start + across.stop) / 2 <= columns.stop
+        dots[i + 1] = i != main and (inks[i] < _CRUMB * inks[main] or (small and beside))
     if not dots.any():
         return amount
     # The faint rim of a dot goes with it: it is nearer to the dot than to anything that stays.
