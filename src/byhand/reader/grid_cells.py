@@ -92,9 +92,9 @@ def _follow(apart: Floats, width: float) -> tuple[NDArray[np.int64], int, Floats
     alone = (peak > 0.3 * typical) & (total < 1.2 * np.percentile(total, 25))
     if alone.sum() < 8:
         return None
-    weight = np.maximum(smooth - np.maximum(FADED * peak, 2 * noise), 0)
-    places = np.arange(rows) @ weight / np.maximum(weight.sum(0), 1e-6)
-    middle = _steady(places, alone, width)
+    middle = _steady(
+        ndimage.uniform_filter1d(smooth, 3, axis=0)[inner].argmax(0) + rows // 4, alone, width
+    )
     strength = _steady(peak, alone, 2 * width)
     lined_up = np.arange(rows)[:, None] + np.rint(middle).astype(int) - rows // 2
     lined_up = lined_up[:, alone].clip(0, rows - 1)
@@ -103,6 +103,10 @@ def _follow(apart: Floats, width: float) -> tuple[NDArray[np.int64], int, Floats
     above, below = rule[: rows // 2 + 1][::-1], rule[rows // 2 :]
     broad = int(np.argmin(np.append(above, False)) + np.argmin(np.append(below, False))) - 1
     broad = max(broad, 1)
+    # Again, finer: where the middle of its ink is.
+    at = np.arange(rows)[:, None]
+    own = np.where(np.abs(at - middle) <= broad / 2 + 1.5, smooth - FADED * peak, 0).clip(0)
+    middle = _steady((at * own).sum(0) / np.maximum(own.sum(0), 1e-6), alone, width)
     first = np.rint(middle - (broad - 1) / 2).astype(np.int64)
     return first, broad, strength.astype(np.float32)
 
