@@ -6,8 +6,9 @@
     python benchmarks/claims.py --table        # README's table, from the results that are there
     python benchmarks/claims.py --curves       # docs/pictures/: the loss curves of every seed
 
-Each seed is what `byhand train RECIPE --seed N` trains. Runs go side by side, one thread each, and
-every figure goes to benchmarks/results/claims-RECIPE.json, from which README's table is made.
+Each seed is what `byhand train RECIPE --seed N` trains. Runs go side by side, one thread each
+(--jobs and --threads say otherwise), and every figure goes to
+benchmarks/results/claims-RECIPE.json, from which README's table is made.
 """
 
 from __future__ import annotations
@@ -39,15 +40,18 @@ SEEDS = {
     "tiny_momentum": 20,
     "deep_convnet": 3,
     "deep_convnet_tuned": 3,
+    "reader": 1,
 }
 DEAD = 0.2  # a run of ten classes that ends below this never left chance
 
 
-def one_run(recipe_name: str, seed: int, data_folder: str | None) -> dict[str, Any]:
-    """Train one seed on one thread; the figures and curves."""
+def one_run(
+    recipe_name: str, seed: int, data_folder: str | None, threads: int = 1
+) -> dict[str, Any]:
+    """Train one seed; the figures and curves."""
     from byhand import data, evaluation, kernels, recipes
 
-    kernels.set_threads(1)
+    kernels.set_threads(threads)
     recipe = recipes.get(recipe_name)
     splits = data.open_data(data_folder)
     prepared = recipes.prepare(recipe, splits, seed)
@@ -75,13 +79,18 @@ def one_run(recipe_name: str, seed: int, data_folder: str | None) -> dict[str, A
 
 
 def measure(
-    recipe: str, seeds: range, jobs: int, data_folder: str | None, before: list[dict[str, Any]]
+    recipe: str,
+    seeds: range,
+    jobs: int,
+    data_folder: str | None,
+    before: list[dict[str, Any]],
+    threads: int = 1,
 ) -> dict[str, Any]:
     """All seeds of a recipe, `jobs` at a time, put together with the runs `before`."""
     from byhand import kernels, recipes, training
 
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        asked = [pool.submit(one_run, recipe, seed, data_folder) for seed in seeds]
+        asked = [pool.submit(one_run, recipe, seed, data_folder, threads) for seed in seeds]
         runs = before + [a.result() for a in asked]
     accuracies = [r["test_accuracy"] for r in runs]
     return {
@@ -90,7 +99,7 @@ def measure(
         "machine": training.machine(),
         "layout": kernels.resolve_layout("auto"),
         "instruction_set": kernels.instruction_set(),
-        "threads_per_run": 1,
+        "threads_per_run": threads,
         "runs_side_by_side": jobs,
         "test_accuracy": {
             "mean": statistics.mean(accuracies),
@@ -129,7 +138,13 @@ def table() -> str:
             continue
         result = json.loads(path.read_text(encoding="utf-8"))
         recipe, found = recipes.get(name), result["test_accuracy"]
-        network = models.build(recipe.model.name, np.random.default_rng(0), **recipe.model.settings)
+        classes = 11 if recipe.lessons == "reader" else 10
+        network = models.build(
+            recipe.model.name,
+            np.random.default_rng(0),
+            classes=tuple(str(i) for i in range(classes)),
+            **recipe.model.settings,
+        )
         parameters = nn.summary(network, (1, 28, 28)).parameters
         length = f"{recipe.steps:,} steps" if recipe.steps else f"{recipe.epochs} epochs"
         dead = f"; {left_chance(result)}" if result["dead_share"] else ""
@@ -173,6 +188,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="the first seed (default 0)")
     parser.add_argument("--add", action="store_true", help="keep the runs measured before")
     parser.add_argument("--jobs", type=int, default=2, help="runs side by side (default 2)")
+    parser.add_argument("--threads", type=int, default=1, help="of each run (default 1)")
     parser.add_argument("--data", help="a folder that holds mnist/ (default: as byhand train)")
     parser.add_argument("--table", action="store_true", help="print README's table and stop")
     parser.add_argument("--curves", action="store_true", help="draw the loss curves and stop")
@@ -190,7 +206,7 @@ def main() -> None:
         path = RESULTS / f"claims-{name}.json"
         before = json.loads(path.read_text(encoding="utf-8"))["runs"] if args.add else []
         seeds = range(args.first, args.first + (args.seeds or SEEDS[name]))
-        result = measure(name, seeds, args.jobs, args.data, before)
+        result = measure(name, seeds, args.jobs, args.data, before, args.threads)
         write_json(path, result)
         found = result["test_accuracy"]
         print(

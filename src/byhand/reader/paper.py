@@ -149,13 +149,17 @@ def dark_table(glance: NDArray[np.float32]) -> NDArray[np.bool_]:
         high, wide = view.shape
         # How far it is dark, column by column; a stroke that touches the border is narrow.
         depth = np.where(view.all(0), high, np.argmin(view, axis=0))
+        # In a corner it is dark all the way, along the side there.
+        columns, corner = np.arange(wide), wide // 6
+        deep = depth > high // 6
+        depth[deep] = 0
+        deep[corner : wide - corner] = False
+        if deep.all():
+            continue
+        depth = np.interp(columns, columns[~deep], depth[~deep])
         depth = ndimage.median_filter(depth, 2 * (wide // 12) + 1, mode="nearest")
-        depth[depth > high // 6] = 0
         runs, _ = ndimage.label(depth > 0)
-        # Nearest to a corner it may be dark all the way, along the side there.
-        corners = runs[: wide // 6].max(initial=0), runs[-(wide // 6) :].max(initial=0)
-        for run in {int(corner) for corner in corners} - {0}:
+        for run in {int(runs[0]), int(runs[-1])} - {0}:
             if np.count_nonzero(runs == run) > wide / 4:
-                reach = np.where(runs == run, depth + 3, 0)
-                out |= np.arange(high)[:, None] < reach
+                out |= np.arange(high)[:, None] < np.where(runs == run, depth + 3, 0)
     return table
