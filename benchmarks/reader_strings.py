@@ -8,7 +8,8 @@
 The first three read strings made of MNIST's test digits, page i seeded with (2024, i), and give
 the character error rate by spacing. `--choose` looks for priors, one after the other, that read
 strings of training digits better which the network was not trained on: some broken, some with
-specks beside them. Its strings are read once; the priors only weigh the groups anew.
+specks, letters or scribbles beside them (`make fonts` fetches the letters). Its strings are read
+once; the priors only weigh the groups anew.
 """
 
 from __future__ import annotations
@@ -22,19 +23,23 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from byhand.data import open_data
 from byhand.reader import Reader, cut
+from byhand.reader.examples.fonts import training_fonts
+from byhand.reader.examples.glyphs import letter_glyphs
 from byhand.reader.examples.groups import line_pieces
 from byhand.reader.examples.lessons import HELD_OUT
+from byhand.reader.examples.scribbles import scribbles
 from byhand.reader.examples.strings import SPACINGS, broken, specked, string, string_page
 from byhand.reader.lattice import PRIORS, Priors, best_way
-from byhand.reader.recognise import NONE
+from byhand.reader.recognise import NONE, confidences
 from byhand.reader.scores import edit_distance, line_errors
 
 SEED = 2024
 FACTORS = (0.0, 0.5, 0.71, 1.41, 2.0)  # by which a prior is changed to see whether it is better
-SINGLES = 0.5  # of the lines to choose by: digits by themselves, at MNIST's size
+SINGLES = 0.4  # of the lines to choose by: digits by themselves, at MNIST's size
 
 
 class Tally:
@@ -110,27 +115,59 @@ def read_singles(reader: Reader, images: Any, labels: Any) -> None:
 
 def text_of(read: Sequence[NDArray[np.float32]], threshold: float) -> str:
     """The digits that are sure enough."""
-    digits = [probabilities[:NONE] for probabilities in read]
-    return "".join(str(int(p.argmax())) for p in digits if p.max() >= threshold)
+    if not read:
+        return ""
+    sure = confidences(np.stack(read)) >= threshold
+    return "".join(str(int(p[:NONE].argmax())) for p, kept in zip(read, sure, strict=True) if kept)
 
 
 def practice(images: Any, labels: Any, n: int) -> Iterator[tuple[str, str, NDArray[np.float32]]]:
     """Lines to choose priors by: kind, text and ink."""
+    fonts = training_fonts()
     for i in range(n):
         rng = np.random.default_rng([7, i])
         if rng.random() < SINGLES:
             k = int(rng.integers(len(images)))
             yield "single", str(labels[k]), images[k].astype(np.float32) / 255
             continue
-        kind = list(SPACINGS)[i % len(SPACINGS)]
-        height = rng.uniform(24, 60)
+        kind, height = list(SPACINGS)[i % len(SPACINGS)], rng.uniform(24, 60)
         line = string(images, labels, rng, kind, height)
-        ink = line.ink
-        if rng.random() < 0.2:
+        ink, what = line.ink, rng.random()
+        if what < 0.2:
             kind, ink = "broken", broken(ink, rng, height)
-        elif rng.random() < 0.25:
+        elif what < 0.4:
             kind, ink = "specks", specked(ink, rng, height)
+        elif what < 0.6:
+            draw = scribbles(rng, 3) if what < 0.5 else letter_glyphs(fonts, rng, 5)
+            kind, ink = "scribbles" if what < 0.5 else "letters", beside(ink, draw, rng, height)
         yield kind, line.text, ink
+
+
+def beside(
+    ink: NDArray[np.float32], others: Sequence[Any], rng: np.random.Generator, height: float
+) -> NDArray[np.float32]:
+    """A line's ink (h, w), and what is no digit in the same line, to the left or to the right."""
+    parts = []
+    for other in others:
+        size = max(height * rng.uniform(0.6, 1.1) / max(other.shape), 1 / max(other.shape))
+        wide, high = (max(1, round(side * size)) for side in other.shape[::-1])
+        small = np.asarray(Image.fromarray(other.astype(np.float32)).resize((wide, high)))
+        parts += [
+            small / max(small.max(), 1e-6),
+            np.zeros((1, round(height * rng.uniform(0.1, 0.4)))),
+        ]
+    parts = parts[:-1]
+    apart = np.zeros((1, round(height * rng.uniform(0.5, 1.0))))
+    parts = [ink, apart, *parts] if rng.random() < 0.5 else [*parts, apart, ink]
+    tall = max(part.shape[0] for part in parts)
+    rows = [(tall - part.shape[0]) // 2 for part in parts]
+    return np.concatenate(
+        [
+            np.pad(part, ((row, tall - part.shape[0] - row), (0, 0)))
+            for part, row in zip(parts, rows, strict=True)
+        ],
+        axis=1,
+    ).astype(np.float32)
 
 
 def choose(reader: Reader, images: Any, labels: Any, n: int) -> None:

@@ -120,7 +120,7 @@ def test_a_page_builds_and_takes_a_step_on_mnists_size(name, monkeypatch):
     small = ["batch_size=4", "epochs=none", "steps=1"]
     recipe, n = recipes.apply(recipes.get(name), small), 24
     if recipe.lessons == "reader":  # made of few digits, with fonts that are on every machine
-        n, few = 600, Amounts(0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0)
+        n, few = 1200, Amounts(0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0)
         monkeypatch.setattr(lessons, "training_fonts", matplotlib_fonts)
         monkeypatch.setattr(lessons.lessons, "__defaults__", (few, None))
     prepared = recipes.prepare(recipe, blobs.splits(n, 4, size=28), seed=0)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from byhand.reader.lattice import PRIORS, Box, Lattice, Priors, best_way
+from byhand.reader.lattice import PRIORS, Box, Group, Lattice, Priors, best_way, log_odds
 from byhand.reader.normalise import normalise
 from byhand.reader.recognise import NONE, Recogniser
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from byhand.reader.pieces import Piece
 
 MAX_GROUPS = 3000  # read on one page; the least probable ones above that are left out
+# Views of each group before the choice: one errs more often, 16 take longer and choose no better.
+# Most groups are plainly no digits in one view, their log odds below this, and are not read again.
+VIEWS, HOPELESS = 4, -4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +55,8 @@ def read_lines(
     Args:
         lines: each line's pieces, from left to right, small ones that may be part of a digit or
             specks still among them.
-        recogniser: reads single digits. It is asked three times: for all pieces, for all groups
-            of their parts, and for what was chosen.
+        recogniser: reads single digits. It is asked four times: for all pieces, for all groups
+            of their parts, again for those that may be digits, and for what was chosen.
         digits: so many are expected in every line: the best way with so many is taken, or, where
             there is none, with as many as there are at most.
         priors: what is known of writing.
@@ -77,14 +80,15 @@ def read_groups(
     digits: int | None = None,
     priors: Priors = PRIORS,
 ) -> list[Lattice]:
-    """Every line's groups that might be digits, as they read at first sight (a single view).
+    """Every line's groups that might be digits, as they read at first sight.
 
-    All pieces are read in one go, and in another all groups of what is not surely a digit.
+    All pieces are read in one go, in another all groups that are not whole pieces, and those of
+    them that may be digits once more.
     """
     inks = [piece.ink for line in lines for piece in line]
     if not inks:
         return [Lattice([]) for _ in lines]
-    whole = recogniser.read(np.stack([normalise(ink) for ink in inks]), views=1)
+    whole = recogniser.read(np.stack([normalise(ink) for ink in inks]), VIEWS)
     lattices, start = [], 0
     for line in lines:
         read = whole[start : start + len(line)]
@@ -99,12 +103,22 @@ def read_groups(
         lattices.append(lattice)
     unread = [group for lattice in lattices for group in lattice.groups if group.read is None]
     unread.sort(key=lambda group: -priors.of(group.traits))
-    unread = unread[:MAX_GROUPS]
-    if unread:
-        read = recogniser.read(np.stack([normalise(group.ink) for group in unread]), views=1)
-        for group, probabilities in zip(unread, read, strict=True):
-            group.read = probabilities
+    _read(unread[:MAX_GROUPS], recogniser, 1)
+    hopeful = [
+        group
+        for group in unread[:MAX_GROUPS]
+        if group.read is not None and log_odds(group.read, priors.odds) > HOPELESS
+    ]
+    _read(hopeful, recogniser, VIEWS)
     return lattices
+
+
+def _read(groups: Sequence[Group], recogniser: Recogniser, views: int) -> None:
+    """Read groups, all in one go."""
+    if groups:
+        read = recogniser.read(np.stack([normalise(group.ink) for group in groups]), views)
+        for group, probabilities in zip(groups, read, strict=True):
+            group.read = probabilities
 
 
 def candidates(pieces: Sequence[Piece]) -> list[tuple[Box, NDArray[np.float32]]]:

@@ -10,16 +10,20 @@ from numpy.typing import NDArray
 
 from .grid_cells import erase_rules, pieces_of_cells
 from .grid_lattice import Lattice, Shape, find_lattice
-from .grid_level import darkness
-from .grid_rules import find_rules
-from .ink import find_ink
+from .grid_level import CLEAR, darkness
+from .grid_rules import LEAST_SIDE, find_rules
+from .ink import CORE, find_ink
 from .pieces import Piece
 
 Box = tuple[int, int, int, int]  # x, y, width, height
 Floats = NDArray[np.float64]
 
-LARGEST = 1400  # pixels: the longest side of a straightened grid
+# Pixels: the longest side of a straightened grid, and the shorter of its cells' usual sides.
+LARGEST, CELL = 1400, 110
+# A grid of so many cells may be squared paper: looked at first with so many pixels a cell.
+MANY, GLANCE = 150, 24
 MARGIN = 0.15  # of a cell, that is seen around the straightened grid
+FAINT = 1.7  # how much stronger ink is made for rules that were not found
 DARKEST = 110  # the median of a picture whose rules might be lighter than its paper
 
 
@@ -29,7 +33,8 @@ class Grid:
 
     Args:
         pixels: (H, W, 3) uint8 RGB, the straightened grid with a margin around.
-        ink: (H, W) float32, amounts 0 to 1 of what stands in it, its rules taken out.
+        clean: (H, W, 3) the same without its rules.
+        ink: (H, W) float32, amounts 0 to 1 of what stands in it.
         xs, ys: (columns + 3,), (rows + 3,) whole pixels: the margin's edge, the rules, the
             margin's other edge.
         mesh: (rows + 3, columns + 3, 2) x, y in the working picture of where those cross,
@@ -41,6 +46,7 @@ class Grid:
     """
 
     pixels: NDArray[np.uint8]
+    clean: NDArray[np.uint8]
     ink: NDArray[np.float32]
     xs: NDArray[np.int64]
     ys: NDArray[np.int64]
@@ -92,6 +98,7 @@ class Grid:
             grid = replace(
                 grid,
                 pixels=np.ascontiguousarray(np.rot90(grid.pixels, -1)),
+                clean=np.ascontiguousarray(np.rot90(grid.clean, -1)),
                 ink=np.ascontiguousarray(np.rot90(grid.ink, -1)),
                 xs=height - grid.ys[::-1],
                 ys=grid.xs,
@@ -122,9 +129,19 @@ def find_grid(pixels: NDArray[np.uint8], shape: Shape | None = None) -> Grid | N
             return None
         lattice, scale = _spread_over_ink(pixels, shape), 1.0
     # From a pixel's middle in the shrunk picture to edges in the working one.
-    grid = _straighten(pixels, (lattice.crossings + 0.5) * scale, lattice)
+    crossings = (lattice.crossings + 0.5) * scale
+    if shape is None and crossings.size > 2 * MANY:
+        # Squared paper, most likely: told by a glance, at little cost.
+        flat, xs, ys, _ = _straighten(pixels, crossings, GLANCE)
+        seen = darkness(erase_rules(flat, xs[1:-1], ys[1:-1]))[0]
+        if not _keeps_to_cells(seen > CLEAR, xs, ys):
+            return None
+    flat, xs, ys, mesh = _straighten(pixels, crossings)
+    clean = erase_rules(flat, xs[1:-1], ys[1:-1])
+    size, notes = (pixels.shape[1], pixels.shape[0]), (lattice.note,) if lattice.note else ()
+    grid = Grid(flat, clean, find_ink(clean).amount, xs, ys, mesh, size, 0, notes)
     if shape is None:
-        return grid if _keeps_to_cells(grid) else None
+        return grid if _keeps_to_cells(grid.ink > CORE, xs, ys) else None
     return grid if grid.shape == shape else grid.turned(1)
 
 
@@ -133,49 +150,66 @@ def cell_pieces(grid: Grid) -> list[list[list[Piece]]]:
 
     Boxes are in the straightened picture's pixels: `Grid.to_picture` takes them back.
     """
-    return pieces_of_cells(grid.ink, grid.xs[1:-1], grid.ys[1:-1])
+    return pieces_of_cells(grid.clean, grid.ink, grid.xs[1:-1], grid.ys[1:-1])
 
 
 def _search(pixels: NDArray[np.uint8], shape: Shape | None) -> tuple[Lattice | None, float]:
     """The lattice with the least doubt, in the picture shrunk by the scale that comes with it."""
     best: Lattice | None = None
     scale = 1.0
+    if min(pixels.shape[:2]) < LEAST_SIDE:
+        return best, scale
     for dark in (True, False):
         if not dark and np.median(pixels[::8, ::8]) > DARKEST:
             break
         values, scale = darkness(pixels, dark)
-        for rules in find_rules(values, whole=shape is not None):
-            lattice = find_lattice(rules, shape)
-            if lattice is not None and (best is None or lattice.doubt < best.doubt):
-                best = lattice
-                if best.doubt == 0:
-                    return best, scale
+        for stronger in (1.0, FAINT):
+            ruled = shape is not None
+            for rules in find_rules(values, whole=shape is not None):
+                level, upright = len(rules.level), len(rules.upright)
+                ruled |= min(level, upright) >= 2 and level * upright <= 2 * MANY
+                lattice = find_lattice(rules, shape)
+                if lattice is not None and (best is None or lattice.doubt < best.doubt):
+                    best = lattice
+                    if best.doubt == 0:
+                        return best, scale
+            if not ruled or stronger == FAINT:
+                break
+            # Once more, for rules that were too faint to be found whole.
+            values = np.minimum(values * np.float32(FAINT), 255).astype(np.uint8)
     return best, scale
 
 
-def _straighten(pixels: NDArray[np.uint8], crossings: Floats, lattice: Lattice) -> Grid:
-    """The grid with each cell drawn from its four corners, so that bent paper comes out flat."""
+def _straighten(
+    pixels: NDArray[np.uint8], crossings: Floats, cell: float = CELL
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64], Floats]:
+    """Each cell drawn from its four corners, so that bent paper comes out flat; `Grid`'s fields.
+
+    That is its pixels, xs, ys and mesh. The usual cell's shorter side is `cell` pixels at most.
+    """
     from PIL import Image
 
     width, height = pixels.shape[1], pixels.shape[0]
     across = np.linalg.norm(np.diff(crossings, axis=1), axis=2).max(0)  # (columns,)
     down = np.linalg.norm(np.diff(crossings, axis=0), axis=2).max(1)  # (rows,)
-    zoom = min(1.0, LARGEST / max(across.sum(), down.sum()))
+    usual = max(1.0, min(np.median(across), np.median(down)))
+    zoom = min(1.0, LARGEST / max(1.0, across.sum(), down.sum()), cell / usual)
     mesh = _with_margin(_with_margin(crossings, 0), 1).clip(0, (width, height))
     xs, ys = (_edges(sides * zoom) for sides in (across, down))
+    # Shrunk before it is straightened, which alone would not average pixels.
+    small = max(1, round(width * zoom)), max(1, round(height * zoom))
+    image = Image.fromarray(pixels)
+    image = image.resize(small, Image.Resampling.HAMMING) if zoom < 1 else image
+    shrink = np.array(image.size) / (width, height)
     quads = []
     for i in range(len(ys) - 1):
         for j in range(len(xs) - 1):
             box = (int(xs[j]), int(ys[i]), int(xs[j + 1]), int(ys[i + 1]))
-            corners = mesh[[i, i + 1, i + 1, i], [j, j, j + 1, j + 1]]
+            corners = mesh[[i, i + 1, i + 1, i], [j, j, j + 1, j + 1]] * shrink
             quads.append((box, tuple(corners.ravel())))
-    image = Image.fromarray(pixels)
     size = int(xs[-1]), int(ys[-1])
     straight = image.transform(size, Image.Transform.MESH, quads, Image.Resampling.BILINEAR)
-    flat = np.asarray(straight)
-    clean = erase_rules(flat, xs[1:-1], ys[1:-1])
-    notes = (lattice.note,) if lattice.note else ()
-    return Grid(flat, find_ink(clean).amount, xs, ys, mesh, (width, height), 0, notes)
+    return np.asarray(straight), xs, ys, mesh
 
 
 def _with_margin(points: Floats, axis: int) -> Floats:
@@ -187,17 +221,18 @@ def _with_margin(points: Floats, axis: int) -> Floats:
 
 
 def _edges(sides: Floats) -> NDArray[np.int64]:
+    """Whole pixels from 0 on: the margin, the cells' sides (4 pixels at least), the margin."""
     sides = np.maximum(sides, 4)
     sides = np.concatenate([[MARGIN * sides[0]], sides, [MARGIN * sides[-1]]])
-    return np.concatenate([[0], np.maximum(np.rint(np.cumsum(sides)), 1)]).astype(np.int64)
+    return np.concatenate([[0], np.cumsum(np.maximum(np.rint(sides), 1))]).astype(np.int64)
 
 
-def _keeps_to_cells(grid: Grid) -> bool:
+def _keeps_to_cells(inked: NDArray[np.bool_], xs: NDArray[np.int64], ys: NDArray[np.int64]) -> bool:
     """Whether what is written keeps to its cells, as it does not on squared paper."""
     from scipy import ndimage
 
-    labels, _ = ndimage.label(grid.ink > 0.3, np.ones((3, 3)))
-    width, height = np.median(np.diff(grid.xs[1:-1])), np.median(np.diff(grid.ys[1:-1]))
+    labels, _ = ndimage.label(inked, np.ones((3, 3)))
+    width, height = np.median(np.diff(xs[1:-1])), np.median(np.diff(ys[1:-1]))
     kept = large = 0
     for rows, columns in ndimage.find_objects(labels):
         w, h = columns.stop - columns.start, rows.stop - rows.start

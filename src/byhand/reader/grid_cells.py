@@ -22,8 +22,11 @@ WRITING = 1.35
 BLOCK = 8  # pixels along a rule, of whose paper one colour is kept
 # Of a cell: what is smaller is a speck; what keeps this near to a rule and is thin is its rest.
 SPECK, REST, THIN = 0.12, 0.14, 0.16
-# It is a rest if it is thinner than this part of what the writing's strokes are.
-REST_THICK = 0.65
+# It is a rest if it is thinner or paler than this part of what writing is.
+REST_PART = 0.6
+# A bit of a stroke goes on across a rule over so many pixels, either way; and is a bit if it has
+# at most this part of the stroke's ink.
+GAP, BIT = 3, 0.2
 # A piece with this part of its ink in one cell belongs to it, its tail in the next one too.
 MOSTLY = 0.72
 
@@ -87,9 +90,9 @@ def _follow(apart: Floats, width: float) -> tuple[NDArray[np.int64], int, Floats
     typical = float(np.median(peak))
     if typical < max(5.0, 2.5 * noise):
         return None
-    # Where nothing but the rule is in the band it can be seen where it runs.
-    total = ndimage.uniform_filter1d(apart.mean(0), 5) / np.maximum(peak, 0.3 * typical)
-    alone = (peak > 0.3 * typical) & (total < 1.2 * np.percentile(total, 25))
+    # Where nothing but the rule is in the band it can be seen where it runs, and how dark it is.
+    total = ndimage.uniform_filter1d(apart.mean(0), 5)
+    alone = (total < 1.3 * _lower(total, width)) & (peak > 0.5 * _lower(peak, width))
     if alone.sum() < 8:
         return None
     middle = _steady(
@@ -109,6 +112,18 @@ def _follow(apart: Floats, width: float) -> tuple[NDArray[np.int64], int, Floats
     middle = _steady((at * own).sum(0) / np.maximum(own.sum(0), 1e-6), alone, width)
     first = np.rint(middle - (broad - 1) / 2).astype(np.int64)
     return first, broad, strength.astype(np.float32)
+
+
+def _lower(values: Floats, width: float) -> Floats:
+    """The lower quartile of each stretch of two cells around."""
+    from scipy import ndimage
+
+    every = 8
+    coarse = ndimage.percentile_filter(
+        values[::every], 25, 2 * round(width / every) + 1, mode="nearest"
+    )
+    lower: Floats = np.repeat(coarse, every)[: values.size]
+    return lower
 
 
 def _steady(values: NDArray[Any], known: NDArray[np.bool_], width: float) -> NDArray[np.float64]:
@@ -151,8 +166,10 @@ def _bridge(
     band[at[1:-1], columns] = np.where(inner, strip[1:-1], bridge)
 
 
-def pieces_of_cells(ink: Floats, xs: Edges, ys: Edges) -> list[list[list[Piece]]]:
-    """Each cell's pieces, left to right, of the ink (H, W) without rules.
+def pieces_of_cells(
+    clean: NDArray[np.uint8], ink: Floats, xs: Edges, ys: Edges
+) -> list[list[list[Piece]]]:
+    """Each cell's pieces, left to right, of a picture without rules (H, W, 3) and its ink (H, W).
 
     A piece belongs to the cell that holds most of it; one that several cells share is cut along
     the rules. Specks, and what an erased rule left beside it, are left out.
@@ -162,33 +179,73 @@ def pieces_of_cells(ink: Floats, xs: Edges, ys: Edges) -> list[list[list[Piece]]
     cells: list[list[list[Piece]]] = [[[] for _ in xs[1:]] for _ in ys[1:]]
     mask = ink >= CORE
     labels, n = ndimage.label(mask, np.ones((3, 3)))
-    if n == 0:
-        return cells
+    labels = _joined_over_rules(labels, n, xs, ys)
     # A stroke of thickness t and length l has t·l pixels, 2·l of them on its rim.
     rim = np.bincount(labels[mask & ~ndimage.binary_erosion(mask)], minlength=n + 1)
     thick = 2 * np.bincount(labels.ravel(), minlength=n + 1) / np.maximum(rim, 1)
     found = []
-    for label, (rows, columns) in enumerate(ndimage.find_objects(labels), 1):
+    for label, box in enumerate(ndimage.find_objects(labels), 1):
+        if box is None:
+            continue
         # The faint edge around belongs to the stroke.
-        rows = slice(max(0, rows.start - 1), rows.stop + 1)
-        columns = slice(max(0, columns.start - 1), columns.stop + 1)
+        rows = slice(max(0, box[0].start - 1), box[0].stop + 1)
+        columns = slice(max(0, box[1].start - 1), box[1].stop + 1)
         own, paper = labels[rows, columns] == label, labels[rows, columns] == 0
+        deep = _depth(clean[rows, columns], own, paper)
         own |= paper & ndimage.binary_dilation(own, np.ones((3, 3)))
         part = np.where(own, ink[rows, columns], 0).astype(np.float32)
         for i, j, piece in _shared_out(part, columns.start, rows.start, xs, ys):
             kind = _kind(piece, xs[j : j + 2], ys[i : i + 2])
             if kind != "speck":
-                found.append((i, j, piece, float(thick[label]), kind == "beside a rule"))
-    strokes = [thickness for _, _, _, thickness, beside in found if not beside]
-    # What stands beside a rule must be as thick as the writing is.
-    least = REST_THICK * float(np.median(strokes)) if strokes else np.inf
-    for i, j, piece, thickness, beside in found:
-        if not beside or thickness >= least:
+                found.append((i, j, piece, kind == "", float(thick[label]), deep))
+    # What stands beside a rule must be as thick and as dark as the writing is.
+    sure = np.array([(thickness, deep) for *_, free, thickness, deep in found if free])
+    least = REST_PART * np.median(sure, axis=0) if len(sure) else np.full(2, np.inf)
+    for i, j, piece, free, thickness, deep in found:
+        if free or (thickness >= least[0] and deep >= least[1]):
             cells[i][j].append(piece)
     for row in cells:
         for cell in row:
             cell.sort(key=lambda piece: piece.x)
     return cells
+
+
+def _joined_over_rules(
+    labels: NDArray[np.int32], n: int, xs: Edges, ys: Edges
+) -> NDArray[np.int32]:
+    """The labels of n pieces with a bit that an erased rule cut off given to its piece.
+
+    That is, with what is much larger and right across the rule.
+    """
+    from scipy import ndimage
+
+    mask = labels > 0
+    joined = mask.copy()
+    for axis, edges in ((0, ys), (1, xs)):
+        for edge in edges:
+            zone = [slice(None), slice(None)]
+            zone[axis] = slice(max(0, int(edge) - 3 * GAP), int(edge) + 3 * GAP + 1)
+            here = tuple(zone)
+            joined[here] |= ndimage.maximum_filter1d(mask[here], 2 * GAP + 1, axis=axis)
+    groups, _ = ndimage.label(joined, np.ones((3, 3)))
+    area = np.bincount(labels.ravel(), minlength=n + 1)
+    group = np.zeros(n + 1, int)
+    group[labels[mask]] = groups[mask]
+    # The largest piece of each group: of the last write wins, so the largest come last.
+    order = np.argsort(area, kind="stable")
+    largest = np.zeros(groups.max() + 1, int)
+    largest[group[order]] = order
+    target = np.where(area < BIT * area[largest[group]], largest[group], np.arange(n + 1))
+    target[0] = 0
+    return target.astype(np.int32)[labels]
+
+
+def _depth(clean: NDArray[np.uint8], own: NDArray[np.bool_], paper: NDArray[np.bool_]) -> float:
+    """How far a piece's colour is from that of the paper around it."""
+    if not (own.any() and paper.any()):
+        return 0.0
+    colours = np.median(clean[own], axis=0) - np.median(clean[paper], axis=0)
+    return float(np.abs(colours).max())
 
 
 def _shared_out(part: Floats, x: int, y: int, xs: Edges, ys: Edges) -> list[tuple[int, int, Piece]]:

@@ -16,6 +16,9 @@ FAINTEST = 0.045
 NOISE = 3.0
 # and this part as dark as the strongest ink around: JPEG lets that ring.
 RINGING = 0.075
+# So much of a picture that is drawn and not photographed is of one colour exactly; what is
+# surely ink in it.
+DRAWN, FAINTEST_DRAWN = 0.5, 0.02
 SMOOTH = 0.6  # pixels, a Gaussian's deviation
 CLEAR = 40  # in `darkness`, what is surely darker than the paper
 
@@ -37,7 +40,10 @@ def darkness(pixels: NDArray[np.uint8], dark: bool = True) -> tuple[NDArray[np.u
     values = ndimage.gaussian_filter(np.asarray(image.convert("L")), SMOOTH)
     paper = ndimage.grey_closing(values, (THICK, THICK)).astype(np.float32)
     relative = (paper - values) / np.maximum(paper, 24)
-    threshold = _threshold(relative)
+    # A screen's picture has no noise: the faintest lines can be told from its background.
+    sample = np.asarray(image.convert("L"))[::3, ::3]
+    drawn = float(np.bincount(sample.ravel()).max()) > DRAWN * sample.size
+    threshold = FAINTEST_DRAWN if drawn else _threshold(relative)
     return np.minimum(relative / threshold * CLEAR, 255).astype(np.uint8), scale
 
 

@@ -229,7 +229,7 @@ def _inked(ink: NDArray[np.bool_], curve: Floats) -> NDArray[np.bool_]:
     x = np.arange(w // _BIN * _BIN)
     y = np.rint(np.polyval(curve, _unit(x, w))).astype(int)
     on = np.zeros(x.size, bool)
-    for beside in (-1, 0, 1):
+    for beside in range(-2, 3):
         row = y + beside
         on |= ink[row.clip(0, h - 1), x] & (row >= 0) & (row < h)
     inked: NDArray[np.bool_] = on.reshape(-1, _BIN).mean(1) >= 0.5

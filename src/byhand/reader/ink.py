@@ -25,6 +25,7 @@ CORE = 0.25
 # A stroke is at least so many deviations of the paper's noise darker than the paper, and at least
 # so much of the paper's brightness (a few grey levels).
 SEED, WEAK, FAINTEST = 6.0, 3.5, 0.03
+GRAINY = 0.02  # noise, as a part of the ink's contrast, from which a picture is smoothed
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,30 +57,44 @@ def find_ink(pixels: NDArray[np.uint8]) -> Ink:
     Args:
         pixels: (H, W, 3) uint8, RGB.
     """
-    from PIL import Image
-
-    glance = glance_at(pixels)
-    paper = flat_paper(pixels)
-    if paper is None:
+    flat = flat_paper(pixels)
+    if flat is None:
         excess = dark_excess(glance_at(pixels, GLANCE // 2))
         dark = bool(excess.sum() >= 0)
-    else:
-        darkness, dark = _drawn(pixels, paper)
-    if not dark:
-        pixels, glance = 255 - pixels, 255 - glance
-    table = dark_table(glance)
-    if paper is None:
-        glance[table] = np.percentile(glance, 75, axis=(0, 1))
         # On yellow paper blue ink is lighter in blue: that colour tells nothing about dark ink.
         useful = np.abs(excess) * (excess >= 0 if dark else excess <= 0)
-        grey, stroke = _grey(pixels, glance, useful >= 0.1 * useful.max())
-        darkness, noise = _cleaned(_darkness(grey, stroke), stroke)
     else:
-        noise, stroke = np.zeros((1, 1), np.float32), _widest(darkness > darkness.max() / 2)
-    if table.any():
-        size = (darkness.shape[1], darkness.shape[0])
-        darkness[np.asarray(Image.fromarray(table).resize(size, Image.Resampling.NEAREST))] = 0
-    return Ink(*_amount(darkness, noise, stroke), dark)
+        darkness, dark = _drawn(pixels, flat)
+    if not dark:
+        pixels = 255 - pixels
+    table = _full(dark_table(glance_at(pixels)), pixels.shape)
+    page = _box(~table)
+    if flat is None:
+        grey, stroke = _grey(pixels[page], useful >= 0.1 * useful.max())
+        grey[table[page]] = 1  # as paper
+        smooth, noise = _cleaned(_darkness(grey, stroke), stroke)
+    else:
+        smooth, noise = np.where(table, 0, darkness)[page], np.zeros((1, 1), np.float32)
+        stroke = _widest(smooth > smooth.max(initial=0) / 2)
+    amount = np.zeros(pixels.shape[:2], np.float32)
+    amount[page], contrast = _amount(smooth, noise, stroke)
+    return Ink(amount, contrast, dark)
+
+
+def _full(mask: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """A glance's mask at the size of the picture."""
+    from PIL import Image
+
+    size = (shape[1], shape[0])
+    return np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.NEAREST))
+
+
+def _box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """The upright box around a mask; everything where it is empty."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        return slice(None), slice(None)
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def _drawn(pixels: NDArray[np.uint8], paper: NDArray[np.uint8]) -> tuple[NDArray[np.float32], bool]:
@@ -104,9 +119,12 @@ def _drawn(pixels: NDArray[np.uint8], paper: NDArray[np.uint8]) -> tuple[NDArray
 
 
 def _grey(
-    pixels: NDArray[np.uint8], glance: NDArray[np.float32], useful: NDArray[np.bool_]
+    pixels: NDArray[np.uint8], useful: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float32], float]:
     """The colours in one, paper about 1; and the widest strokes' width in pixels."""
+    from scipy import ndimage
+
+    glance = glance_at(pixels)[..., : len(useful)]
     width = max(3, min(glance.shape[:2]) // WIDEST)
     colours = glance.shape[2]
     relative, bright = np.empty_like(glance), np.empty(colours, np.float32)
@@ -124,6 +142,9 @@ def _grey(
     weight = weight / weight.sum() if weight.sum() > 0 else np.full(colours, 1 / colours)
     mixed = relative @ weight.astype(np.float32)
     _, grain = spread(mixed)
+    if grain > GRAINY * _typical(mixed, grain):
+        mixed = ndimage.uniform_filter(mixed, 3)
+        grain = spread(mixed)[1]
     mask = mixed > max(SEED * grain, FAINTEST, 0.4 * _typical(mixed, grain))
     scale = pixels.shape[0] / glance.shape[0]
     stroke = _widest(mask)
@@ -164,7 +185,7 @@ def _darkness(grey: NDArray[np.float32], stroke: float) -> NDArray[np.float32]:
         small = np.asarray(Image.fromarray(grey).reduce(half))
     short = min(small.shape)
     width = int(np.clip(4 * stroke / half, 5, max(5, short // WIDEST)))
-    paper = paper_under(small, width)
+    paper = paper_under(small, width, border=True)
     if half > 1:
         paper = np.asarray(Image.fromarray(paper).resize(size, Image.Resampling.BILINEAR))
     return (1 - grey / np.maximum(paper, np.float32(0.03))).astype(np.float32, copy=False)
@@ -178,10 +199,10 @@ def _cleaned(
 
     middle, noise = spread(darkness)
     grain = noise / max(_typical(darkness - np.float32(middle), noise), FAINTEST)
-    if grain > 0.02:  # a clean picture stays as sharp as it is
+    if grain > GRAINY:  # a clean picture stays as sharp as it is
         sigma = min(max(0.6, 10 * grain), 1.5, max(0.6, stroke / 5))
         darkness = ndimage.gaussian_filter(darkness, sigma, truncate=2)
-    return levelled(darkness)
+    return levelled(darkness, int(4 * stroke))
 
 
 def _amount(

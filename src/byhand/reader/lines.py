@@ -59,7 +59,7 @@ def group_lines(pieces: Sequence[Piece]) -> list[list[Piece]]:
     main = sorted((p for p in pieces if p.height >= MAIN * typical), key=lambda p: p.middle[0])
     lines: list[list[Piece]] = []
     for piece in main:
-        fits = [_level(line, piece) for line in lines]
+        fits = [_level(line[-3:], piece) for line in lines]
         if fits and max(fits) > 0:
             lines[int(np.argmax(fits))].append(piece)
         else:
@@ -75,11 +75,11 @@ def group_lines(pieces: Sequence[Piece]) -> list[list[Piece]]:
 
 def _band(line: Sequence[Piece], x: float) -> tuple[float, float]:
     """Top and bottom of a line around x: medians over the nearest three pieces."""
-    near = sorted(line, key=lambda p: abs(p.middle[0] - x))[:3]
-    return (
-        float(np.median([p.y for p in near])),
-        float(np.median([p.y + p.height for p in near])),
-    )
+    near = line if len(line) <= 3 else sorted(line, key=lambda p: abs(p.middle[0] - x))[:3]
+    tops = sorted(p.y for p in near)
+    bottoms = sorted(p.y + p.height for p in near)
+    low, high = (len(near) - 1) // 2, len(near) // 2
+    return (tops[low] + tops[high]) / 2, (bottoms[low] + bottoms[high]) / 2
 
 
 def _level(line: Sequence[Piece], piece: Piece) -> float:

@@ -11,7 +11,7 @@ GLANCE = 512
 SMALL = 64
 # No stroke is wider than this part of the picture's short side.
 WIDEST = 4
-BLOCK = 48  # pixels: the side of a block whose noise is measured
+BLOCK = 48  # pixels: the least side of a block whose noise is measured
 
 
 def glance_at(pixels: NDArray[np.uint8], side: int = GLANCE) -> NDArray[np.float32]:
@@ -38,18 +38,26 @@ def flat_paper(pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     return paper if (sample == paper).all(1).mean() > 0.6 else None
 
 
-def paper_under(grey: NDArray[np.float32], width: int) -> NDArray[np.float32]:
-    """The paper of a dark-inked picture: whatever is thinner than `width` closed."""
+def paper_under(grey: NDArray[np.float32], width: int, border: bool = False) -> NDArray[np.float32]:
+    """The paper of a dark-inked picture: whatever is thinner than `width` closed.
+
+    `border`: a stroke right along the picture's border is one, too; but then so is the dark end
+    of a picture that grows darker over more than `width`.
+    """
     if min(grey.shape) < SMALL:
         return np.full_like(grey, np.percentile(grey, 75))
-    return _closed(grey, width)
+    if border:
+        return _closed(grey, width)
+    reach = width // 2 + 1
+    padded = np.pad(grey, reach, mode="edge")  # as the picture ends, so the paper goes on
+    return _closed(padded, width)[reach:-reach, reach:-reach]
 
 
 def _closed(grey: NDArray[np.float32], width: int) -> NDArray[np.float32]:
     """Grey closing by a square."""
     from scipy import ndimage
 
-    closed: NDArray[np.float32] = ndimage.grey_closing(grey, (width, width), mode="reflect")
+    closed: NDArray[np.float32] = ndimage.grey_closing(grey, (width, width))
     return closed
 
 
@@ -75,25 +83,28 @@ def _paper_of(values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray
 
 
 def levelled(
-    darkness: NDArray[np.float32],
+    darkness: NDArray[np.float32], least: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Darkness with the paper at 0, and the paper's noise, pixel by pixel.
 
     Closing follows the brightest grains, so paper seems darker where there is more noise. The
-    level and the noise of each block of pixels are told from its lighter ones; a block full of ink
-    cannot be far from the rest.
+    level and the noise of each block of pixels, with a side of at least `least`, are told from its
+    lighter ones; a block full of ink cannot be far from the rest.
     """
     from PIL import Image
+    from scipy import ndimage
 
+    block = max(BLOCK, least)
     middle, around = spread(darkness)
-    high, wide = (n // BLOCK for n in darkness.shape)
+    high, wide = (n // block for n in darkness.shape)
     if min(high, wide) < 3:
         return darkness - np.float32(middle), np.full((1, 1), around, np.float32)
-    blocks = darkness[: high * BLOCK : 3, : wide * BLOCK : 3]
+    blocks = darkness[: high * block : 3, : wide * block : 3]
     side = blocks.shape[0] // high, blocks.shape[1] // wide
     blocks = blocks[: high * side[0], : wide * side[1]]
     blocks = blocks.reshape(high, side[0], wide, side[1]).swapaxes(1, 2).reshape(high, wide, -1)
     level, noise = _paper_of(blocks)
+    level, noise = (ndimage.median_filter(m, 3, mode="nearest") for m in (level, noise))
     level = np.clip(level, middle - 2 * around, middle + 2 * around)
     noise = np.clip(noise, around / 3, around * 2)
     size = darkness.shape[1], darkness.shape[0]
@@ -120,7 +131,7 @@ def dark_excess(glance: NDArray[np.float32]) -> NDArray[np.float64]:
         floor = max(6 * grain, 4.0)
         for width in widths:
             for tone, sign in ((channel, 1), (-channel, -1)):
-                thin = _closed(tone, width) - tone - floor
+                thin = paper_under(tone, width) - tone - floor
                 excess[i] += sign * float(np.maximum(thin, 0).sum()) / width**2
     return excess
 

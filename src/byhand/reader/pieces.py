@@ -17,6 +17,7 @@ MOST = 2000
 # this is a drawing, a blot or a shadow.
 SPECK, HUGE = 0.08, 4.0
 SOLID = 0.6  # of its box, a blot fills so much
+LONG = 12  # a rule is so many times as long as thick
 # A piece on the picture's border is the page's edge if it runs along it for so many heights of
 # digits, and not worth reading if so little of it is in the picture.
 EDGE, SLIVER = 2.0, 0.15
@@ -100,13 +101,16 @@ def _kept(
     alone = size[inside].max(initial=0) < least and sides.max(initial=0) < 2
     if min(shape) < SMALL or not inside.any() or alone:
         return np.flatnonzero((size >= 2) & (areas >= 0.01 * areas.max()))
-    typical = typical_height(size[inside].astype(float))
+    # Frames and rules do not tell how large digits are.
+    rule = size > LONG * np.minimum(width, height)
+    other = inside & ~(rule & (size > 0.3 * min(shape))) & (width * height < 0.25 * wide * high)
+    typical = typical_height(size[other if other.any() else inside].astype(float))
     kept = (size >= max(2.0, SPECK * typical)) & (areas >= 2)
     # Among many crumbs the digits are what is huge, but they are not solid.
     huge = np.minimum(width, height) > HUGE * typical
     if areas[huge & inside].sum() > areas[inside].sum() / 2:
         huge &= areas > SOLID * width * height
-    kept &= ~huge
+    kept &= ~huge & ~(rule & (size > HUGE * typical))
     # The page's edge runs along the border, or something only peeps in from outside.
     edge = (beside & (height > EDGE * typical)) | (above & (width > EDGE * typical))
     sliver = (beside & (width < SLIVER * typical)) | (above & (height < SLIVER * typical))

@@ -15,6 +15,8 @@ from byhand.reader.pieces import Piece, height_of
 SAMPLE, FEWEST = 48, 3
 # Another way up must read better by so much (log probability in all, and a piece).
 MARGIN, MARGIN_EACH = 5.0, 0.25
+# And so much of the pieces must be digits that way: strings of touching ones are none in any way.
+READS = 0.6
 
 
 class Reads(Protocol):
@@ -35,10 +37,11 @@ def find_turn(pieces: Sequence[Piece], recogniser: Reads) -> int:
         return 0
     ways = [normalise(np.rot90(p.ink, -k)) for k in range(4) for p in sample]
     read = recogniser.read(np.stack(ways), views=1)[:, :10].max(1)
-    scores = np.log(np.maximum(read, 1e-3)).reshape(4, len(sample)).sum(1)
+    read = read.reshape(4, len(sample))
+    scores = np.log(np.maximum(read, 1e-3)).sum(1)
     best = int(np.argmax(scores))
-    gain = float(scores[best] - scores[0])
-    return 90 * best if gain > max(MARGIN, MARGIN_EACH * len(sample)) else 0
+    better = float(scores[best] - scores[0]) > max(MARGIN, MARGIN_EACH * len(sample))
+    return 90 * best if better and float(read[best].mean()) > READS else 0
 
 
 def _sample(pieces: Sequence[Piece]) -> list[Piece]:

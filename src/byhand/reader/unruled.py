@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +70,7 @@ def without_rules(mask: Mask, faint: Mask, darkness: NDArray[np.float32], noise:
         return mask
     gone = np.zeros(mask.shape, bool)
     bands, pales = [], []
+    level, upright = _completed(level), _completed(upright)
     widest = 1.0
     for axis, rules in enumerate((level, upright)):
         if not rules:
@@ -114,7 +115,7 @@ def find_rules(mask: Mask) -> list[Rule]:
     from scipy import ndimage
 
     side = max(mask.shape)
-    thick, piece = max(3, int(side * THICK)), max(16, int(side * PIECE)) | 1
+    thick, piece = max(5, int(side * THICK)), max(16, int(side * PIECE)) | 1
     bytes_ = mask.view(np.uint8)
     column = (2 * thick + 1, 1)
     opened = ndimage.maximum_filter(ndimage.minimum_filter(bytes_, column), column)
@@ -250,6 +251,24 @@ def _believed(
         level if crossed or alone(level, shape[1]) else [],
         upright if crossed or alone(upright, shape[0]) else [],
     )
+
+
+def _completed(rules: list[Rule]) -> list[Rule]:
+    """With the rules that a ruling lacks in between, where writing covers them."""
+    if len(rules) < FAMILY + 1:
+        return rules
+    middle = float(np.mean([r.start + r.end for r in rules])) / 2
+    order = sorted(rules, key=lambda r: float(np.polyval(r.curve, middle)))
+    gaps = np.diff([float(np.polyval(r.curve, middle)) for r in order])
+    step = float(np.median(gaps))
+    found = list(rules)
+    for one, other, gap in zip(order[:-1], order[1:], gaps.tolist(), strict=True):
+        count = round(gap / step)
+        if 2 <= count <= 4 and abs(gap / count - step) < 0.1 * step:
+            for k in range(1, count):
+                curve = one.curve + (other.curve - one.curve) * (k / count)
+                found.append(replace(one, curve=curve))
+    return found
 
 
 def _paint(band: Mask, inked: Mask, rule: Rule, scale: int) -> float:
