@@ -1,8 +1,8 @@
 """byhand: convolutional networks written by hand, for digits written by hand.
 
 The rooms of the house, in the order of the data's way: kernels, data, nn, losses, optim,
-evaluation, training, plots, models, reader, recipes, experiments, bench, cli. Each imports only those
-named before it.
+evaluation, training, plots, models, reader, recipes, experiments, bench, cli. Each imports only
+those named before it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from byhand.reader import Reader
 
 __all__ = ["Reader", "__version__", "bench", "data", "evaluation", "experiments", "kernels", "load",
-           "losses", "models", "nn", "optim", "plots", "reader", "recipes", "save", "training"]  # fmt: skip
+           "losses", "models", "nn", "optim", "plots", "reader", "recipes", "save",
+           "training"]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -153,7 +153,12 @@ def random_line(rng, nodes):
     """A line of so many places, random groups between them and what is left out."""
     ink = np.ones((2, 2), np.float32)
     line = Lattice([])
-    line.nodes = [Node(0, None, 0.0, 0.0, rng.uniform(0, 2)) for _ in range(nodes)]
+    cut = np.ones(2, np.intp)  # two pieces with a few cuts each
+    line.nodes = [
+        Node(int(2 * i / nodes), None if i % 3 == 0 else cut, 0.0, 0.0, rng.uniform(0, 2))
+        for i in range(nodes)
+    ]
+    line.nodes[-1] = Node(2, None, 0.0, 0.0, 0.0)
     for first, last in itertools.combinations(range(nodes), 2):
         if last == first + 1 or rng.random() < 0.7:
             traits = Traits(*rng.uniform(0, 1, 5))
@@ -166,11 +171,25 @@ def worth(line, chosen, priors):
     total, at = 0.0, 0
     for group in [*chosen, None]:
         until = len(line.nodes) - 1 if group is None else group.first
-        total -= priors.skip * sum(node.skipped for node in line.nodes[at:until])
+        total -= left_out(line, at, until, priors)
         if group is not None:
             total += log_odds(group.read, priors.odds) + priors.of(group.traits)
             at = group.last
     return total
+
+
+def left_out(line, first, last, priors):
+    """What leaving out all ink between two nodes costs at least: pieces as wholes where it can."""
+    begins = [i for i, node in enumerate(line.nodes) if node.columns is None]
+    cost, i = 0.0, first
+    while i < last:
+        until = min((b for b in begins if b > i), default=last)
+        parts = [node.skipped for node in line.nodes[i : min(until, last)]]
+        ways = [priors.waste * sum(parts)]
+        if i in begins and until <= last:
+            ways.append(priors.leave * min(sum(parts), 1.0))
+        cost, i = cost + min(ways), min(until, last)
+    return cost
 
 
 def all_ways(line, at=0):

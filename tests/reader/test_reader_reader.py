@@ -105,8 +105,8 @@ def test_every_source_is_read_alike(reader, page, tmp_path):
 
 
 def test_single_digits_of_mixed_sizes_and_shades_are_read_together(reader):
-    images = [canvas(d, side=s, dark=k) for d, s, k in
-              [(2, 28, True), (3, 28, False), (5, 90, True), (6, 300, False), (8, 17, True)]]  # fmt: skip
+    kinds = [(2, 28, True), (3, 28, False), (5, 90, True), (6, 300, False), (8, 17, True)]
+    images = [canvas(digit, side=side, dark=dark) for digit, side, dark in kinds]
     found = reader.read_digits(images, threshold=0)
     assert [digit.value for digit in found] == list("23568")
     for digit in found:

@@ -52,9 +52,13 @@ def _erase_level(image: Floats, xs: Edges, ys: Edges) -> None:
         reach = max(4, round(AROUND * float(beside)))
         band = image[max(0, int(y) - reach) : int(y) + reach + 1]  # (rows, W, 3)
         apart = np.abs(band - _paper_of(band, width)).max(2)  # (rows, W)
-        found = _follow(apart, width)
+        found = _follow(apart[:, xs[0] : xs[-1] + 1], width)
         if found is not None:
-            _bridge(band, apart, *found)
+            first, broad, strength = found
+            # Beyond the outermost rules as it is at its ends.
+            around = (int(xs[0]), apart.shape[1] - int(xs[-1]) - 1)
+            rows, far = np.pad(first, around, mode="edge"), np.pad(strength, around, mode="edge")
+            _bridge(band, apart, rows, broad, far)
 
 
 def _paper_of(band: Floats, width: float) -> Floats:

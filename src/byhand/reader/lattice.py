@@ -68,18 +68,20 @@ class Priors:
         odds: log odds count up to this, either way: the network is not surer than that.
         digit: for each digit taken.
         cut, gap, overlap, size, off: what the `Traits` of a digit taken cost, by one of each.
-        skip: for ink left out, for each 1 that it could be.
+        leave: for a piece left out, if it has as much ink as a 1 or more; in proportion for less.
+        waste: for each 1's ink that is left out of a piece, the rest of which is not.
     """
 
     sure: float = 0.9
     odds: float = 10.0
-    digit: float = -0.5
-    cut: float = 2.4
-    gap: float = 2.0
-    overlap: float = 1.1
-    size: float = 8.0
-    off: float = 8.0
-    skip: float = 2.8
+    digit: float = -2.0
+    cut: float = 4.0
+    gap: float = 4.0
+    overlap: float = 1.0
+    size: float = 16.0
+    off: float = 12.0
+    leave: float = 3.0
+    waste: float = 8.0
 
     def of(self, traits: Traits) -> float:
         """What speaks for taking a group as a digit, however it reads."""
@@ -288,33 +290,36 @@ def _right_of(ink: NDArray[np.float32], columns: NDArray[np.intp]) -> NDArray[np
 def best_way(line: Lattice, priors: Priors, digits: int | None = None) -> list[Group]:
     """The groups of the best way through a line, by dynamic programming (Viterbi)."""
     n = len(line.nodes) - 1
-    ending: list[list[tuple[Group, float]]] = [[] for _ in range(n + 1)]
+    # What may end at each node: where it begins, what it adds, and the digit, if it is one.
+    ending: list[list[tuple[int, float, Group | None]]] = [[] for _ in range(n + 1)]
+    begins = [i for i, node in enumerate(line.nodes) if node.columns is None]
+    for first, last in pairwise(begins):  # a whole piece left out
+        ink = sum(node.skipped for node in line.nodes[first:last])
+        ending[last].append((first, -priors.leave * min(ink, 1.0), None))
+    for i, node in enumerate(line.nodes[:-1]):
+        ending[i + 1].append((i, -priors.waste * node.skipped, None))
     for group in line.groups:
         if group.read is not None:
             gain = log_odds(group.read, priors.odds) + priors.of(group.traits)
-            ending[group.last].append((group, gain))
+            ending[group.last].append((group.first, gain, group))
     # score[i, k]: of the best way to node i with k digits; k is 0 where no number is asked for.
     counts = 1 if digits is None else digits + 1
     score = np.full((n + 1, counts), -np.inf)
     score[0, 0] = 0
-    came: dict[tuple[int, int], Group | None] = {}  # None: the ink up to here is left out
+    came: dict[tuple[int, int], tuple[int, int, Group | None]] = {}
     for i in range(1, n + 1):
-        for k in range(counts):
-            before = k if digits is None else k - 1
-            score[i, k] = score[i - 1, k] - priors.skip * line.nodes[i - 1].skipped
-            came[i, k] = None
-            for group, gain in ending[i] if before >= 0 else []:
-                if score[group.first, before] + gain > score[i, k]:
-                    score[i, k], came[i, k] = score[group.first, before] + gain, group
+        for first, gain, group in ending[i]:
+            more = int(group is not None and digits is not None)
+            for k in range(more, counts):
+                value = float(score[first, k - more]) + gain
+                if value > score[i, k]:
+                    score[i, k], came[i, k] = value, (first, k - more, group)
     i, k = n, counts - 1
     while score[n, k] == -np.inf:  # fewer digits than asked for
         k -= 1
-    chosen = []
+    chosen: list[Group] = []
     while i > 0:
-        step = came[i, k]
-        if step is None:
-            i -= 1
-        else:
+        i, k, step = came[i, k]
+        if step is not None:
             chosen.append(step)
-            i, k = step.first, k if digits is None else k - 1
     return chosen[::-1]

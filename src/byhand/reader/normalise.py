@@ -51,7 +51,7 @@ def normalise(ink: NDArray[Any]) -> NDArray[np.uint8]:
     window = (cx - half, cy - half, cx + half, cy + half)
     whole = Image.fromarray(np.pad(cut, reach))
     picture = np.asarray(whole.resize((SIDE, SIDE), Image.Resampling.BICUBIC, window))
-    # A hair of a pen is thinner than a pixel here, and faint: its middle is made white all the same.
+    # A thin pen's stroke is less than a pixel here, and faint: it is made white all the same.
     stretched = picture * np.float32(255 / max(float(picture.max()), 1e-9))
     return (stretched.clip(0, 255) + np.float32(0.5)).astype(np.uint8)
 

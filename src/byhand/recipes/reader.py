@@ -8,8 +8,8 @@ from byhand.data import Augmentation
 from byhand.optim import Adam, ExponentialMovingAverage, OneCycle
 from byhand.recipes.recipe import Network, Recipe
 
-# deep_convnet with batch normalisation: on as many steps it rejects and reads better. When the reader
-# opens it, the normalisation is folded into the convolutions.
+# deep_convnet with batch normalisation: on as many steps it rejects and reads better. When the
+# reader opens it, the normalisation is folded into the convolutions.
 LAYERS = (
     "conv 16 3 same, batchnorm, relu, conv 16 3 same, batchnorm, relu, maxpool 2, "
     "conv 32 3 same, batchnorm, relu, conv 32 3 same, batchnorm, relu, maxpool 2, "
