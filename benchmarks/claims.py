@@ -3,6 +3,7 @@
     python benchmarks/claims.py one_conv lenet5 --seeds 5 --data DIR
     python benchmarks/claims.py --all --data DIR
     python benchmarks/claims.py two_conv --first 1234 --seeds 10 --add  # more, kept with those
+    python benchmarks/claims.py reader --runs runs/reader-seed0-...   # runs of byhand train
     python benchmarks/claims.py --table        # README's table, from the results that are there
     python benchmarks/claims.py --curves       # docs/pictures/: the loss curves of every seed
 
@@ -101,15 +102,49 @@ def measure(
         "instruction_set": kernels.instruction_set(),
         "threads_per_run": threads,
         "runs_side_by_side": jobs,
-        "test_accuracy": {
-            "mean": statistics.mean(accuracies),
-            "deviation": statistics.stdev(accuracies) if len(runs) > 1 else 0.0,
-            "least": min(accuracies),
-            "most": max(accuracies),
-            "seeds": len(runs),
-        },
+        "test_accuracy": summary(accuracies),
         "dead_share": sum(a < DEAD for a in accuracies) / len(runs),
         "runs": runs,
+    }
+
+
+def from_runs(recipe: str, folders: list[Path]) -> dict[str, Any]:
+    """The same from the folders of runs that `byhand train` finished, a seed each."""
+    runs, about = [], {}
+    for folder in folders:
+        about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        epochs, result = about["epochs"], about["result"]
+        last = epochs[-1]
+        runs.append(
+            {
+                **{k: result[k] for k in ("seed", "test_accuracy", "test_loss", "train_loss")},
+                "validation_accuracy": last["validation_accuracy"],
+                "train_accuracy": last["train_accuracy"],
+                "epochs": len(epochs),
+                "train_seconds": result["train_seconds"],
+                "train_loss_by_epoch": [e["train_loss"] for e in epochs],
+                "diagnoses": sorted({d["kind"] for d in about["diagnoses"]}),
+            }
+        )
+    accuracies = [run["test_accuracy"] for run in runs]
+    return {
+        **{k: about[k] for k in ("recipe", "versions", "machine", "layout", "instruction_set")},
+        "threads_per_run": about["threads"],
+        "runs_side_by_side": 1,
+        "test_accuracy": summary(accuracies),
+        "dead_share": sum(a < DEAD for a in accuracies) / len(runs),
+        "runs": runs,
+    }
+
+
+def summary(accuracies: list[float]) -> dict[str, float]:
+    """Mean, the sample's deviation, least and most."""
+    return {
+        "mean": statistics.mean(accuracies),
+        "deviation": statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0,
+        "least": min(accuracies),
+        "most": max(accuracies),
+        "seeds": len(accuracies),
     }
 
 
@@ -188,6 +223,9 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="the first seed (default 0)")
     parser.add_argument("--add", action="store_true", help="keep the runs measured before")
     parser.add_argument("--jobs", type=int, default=2, help="runs side by side (default 2)")
+    parser.add_argument(
+        "--runs", nargs="+", type=Path, help="take these finished runs of the one RECIPE"
+    )
     parser.add_argument("--threads", type=int, default=1, help="of each run (default 1)")
     parser.add_argument("--data", help="a folder that holds mnist/ (default: as byhand train)")
     parser.add_argument("--table", action="store_true", help="print README's table and stop")
@@ -202,11 +240,17 @@ def main() -> None:
         print(*curves(), sep="\n")
         return
 
+    if args.runs and len(args.recipes) != 1:
+        parser.error("--runs takes the runs of one RECIPE; name it")
     for name in SEEDS if args.all else args.recipes:
         path = RESULTS / f"claims-{name}.json"
         before = json.loads(path.read_text(encoding="utf-8"))["runs"] if args.add else []
         seeds = range(args.first, args.first + (args.seeds or SEEDS[name]))
-        result = measure(name, seeds, args.jobs, args.data, before, args.threads)
+        result = (
+            from_runs(name, args.runs)
+            if args.runs
+            else measure(name, seeds, args.jobs, args.data, before, args.threads)
+        )
         write_json(path, result)
         found = result["test_accuracy"]
         print(

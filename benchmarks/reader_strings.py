@@ -114,11 +114,12 @@ def read_singles(reader: Reader, images: Any, labels: Any) -> None:
 
 
 def text_of(read: Sequence[NDArray[np.float32]], threshold: float) -> str:
-    """The digits that are sure enough."""
+    """The digits that are sure enough, as the reader takes them."""
     if not read:
         return ""
-    sure = confidences(np.stack(read)) >= threshold
-    return "".join(str(int(p[:NONE].argmax())) for p, kept in zip(read, sure, strict=True) if kept)
+    probabilities = np.stack(read)
+    kept = (confidences(probabilities) >= threshold) & (probabilities[:, NONE] <= 0.5)
+    return "".join(str(digit) for digit in probabilities[kept, :NONE].argmax(axis=1))
 
 
 def practice(images: Any, labels: Any, n: int) -> Iterator[tuple[str, str, NDArray[np.float32]]]:

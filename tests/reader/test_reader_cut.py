@@ -163,7 +163,7 @@ def random_line(rng, nodes):
         if last == first + 1 or rng.random() < 0.7:
             traits = Traits(*rng.uniform(0, 1, 5))
             read = rng.dirichlet(np.full(11, 0.2)).astype(np.float32)
-            line.groups.append(Group(first, last, traits, (0, 0, 2, 2), ink, read))
+            line.groups.append(Group(first, last, traits, (0, 0, 2, 2), ink, False, read))
     return line
 
 

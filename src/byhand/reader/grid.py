@@ -194,7 +194,9 @@ def _straighten(
     down = np.linalg.norm(np.diff(crossings, axis=0), axis=2).max(1)  # (rows,)
     usual = max(1.0, min(np.median(across), np.median(down)))
     zoom = min(1.0, LARGEST / max(1.0, across.sum(), down.sum()), cell / usual)
-    mesh = _with_margin(_with_margin(crossings, 0), 1).clip(0, (width, height))
+    # Pillow draws nothing of what lies outside, the very edge included.
+    inside = np.array([width, height]) - 1e-3
+    mesh = _with_margin(_with_margin(crossings, 0), 1).clip(0, inside)
     xs, ys = (_edges(sides * zoom) for sides in (across, down))
     # Shrunk before it is straightened, which alone would not average pixels.
     small = max(1, round(width * zoom)), max(1, round(height * zoom))

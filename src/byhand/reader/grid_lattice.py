@@ -16,6 +16,7 @@ Shape = tuple[int, int]  # rows, columns
 REACHING, INKED = 0.55, 0.6
 # And not less than this part of what most of them have.
 LESS = 0.88
+DOUBTFUL = 0.62  # of what may be a rule
 # A grid that nobody asked for: each rule whole, hardly a piece missing, nothing sticking out.
 WHOLE, PIECES, OVER = 0.8, 0.96, 0.35
 MOST, NARROWEST = 1000, 9  # cells; and pixels of the shrunk picture
@@ -27,8 +28,8 @@ class Lattice:
 
     Args:
         crossings: (rows + 1, columns + 1, 2) x, y in the shrunk picture, a pixel's middle whole.
-        doubt: 0 for a plain grid of the shape asked for (or when none was: a plain grid), more
-            the less it is one.
+        doubt: 0 for a plain grid of the shape asked for (any, when none was), 0.5 for one that
+            may have more rules, more the less it is one.
         note: what had to be guessed, a sentence; "" when nothing had.
     """
 
@@ -48,14 +49,21 @@ def find_lattice(rules: Rules, shape: Shape | None) -> Lattice | None:
     chosen = _reaching(rules)
     if chosen is None:
         return None
-    rules = chosen
-    found = len(rules.level) - 1, len(rules.upright) - 1
+    found = len(chosen.level) - 1, len(chosen.upright) - 1
+    # What may be rules too, only fainter: strokes of writing are seldom so whole.
+    more = replace(
+        chosen,
+        level=_with_fainter(rules, chosen, False),
+        upright=_with_fainter(rules, chosen, True),
+    )
     if shape is None:
-        plain = min(found) >= 2 and found[0] * found[1] <= MOST and _is_plain(rules)
-        return Lattice(_crossings(rules), 0.0) if plain else None
-    if found not in (shape, shape[::-1]):
-        return _forced(rules, shape, found)
-    return Lattice(_crossings(rules), 0.0 if _is_plain(rules) else 1.0)
+        if min(found) < 2 or found[0] * found[1] > MOST or not _is_plain(chosen):
+            return None
+        sure = (len(more.level) - 1, len(more.upright) - 1) == found
+        return Lattice(_crossings(chosen), 0.0 if sure else 0.5)
+    if found in (shape, shape[::-1]):
+        return Lattice(_crossings(chosen), 0.0 if _is_plain(chosen) else 1.0)
+    return _forced(chosen, more, shape, found)
 
 
 def _reaching(rules: Rules) -> Rules | None:
@@ -112,15 +120,33 @@ def _distinct(rules: Rules, chosen: list[Rule], upright: bool) -> list[Rule]:
         return chosen
     along = np.linspace(0.1, 0.9, 5) * rules.size[int(upright)]
     places = np.array([rules.place(rule, along, upright) for rule in chosen])  # (rules, 5)
-    close = max(5.0, 0.2 * float(np.median(np.diff(places[:, 2]))))
+    close = max(5.0, 0.2 * float(np.median(np.diff(np.sort(places[:, 2])))))
     best = sorted(range(len(chosen)), key=lambda k: -int(chosen[k].inked.sum()))
     kept: list[int] = []
     for k in best:
         # Rules of one family do not meet within the grid.
-        apart = [(places[k] - places[other]) * np.sign(k - other) for other in kept]
-        if all(gap.min() >= close for gap in apart):
+        apart = (places[k] - places[other] for other in kept)
+        if all(gap.min() >= close or gap.max() <= -close for gap in apart):
             kept.append(k)
-    return [chosen[k] for k in sorted(kept)]
+    return [chosen[k] for k in sorted(kept, key=lambda k: places[k, 2])]
+
+
+def _with_fainter(rules: Rules, chosen: Rules, upright: bool) -> list[Rule]:
+    """The chosen rules of a family, and between them those that have less ink."""
+    mine, all_of_it = (
+        (chosen.upright, rules.upright) if upright else (chosen.level, rules.level)
+    )  # fmt: skip
+    others = chosen.level if upright else chosen.upright
+    spans = _spans(rules, all_of_it, others, upright)
+    first, last = (_middle(rules, mine[k], upright) for k in (0, -1))
+    fainter = [
+        rule
+        for rule, span in zip(all_of_it, spans, strict=True)
+        if first < _middle(rules, rule, upright) < last
+        and rule.covered(*span) >= DOUBTFUL
+        and all(rule is not other for other in mine)
+    ]
+    return _distinct(rules, mine + fainter, upright)
 
 
 def _without_margins(rules: Rules) -> Rules | None:
@@ -187,12 +213,17 @@ def _crossings(rules: Rules) -> Floats:
     return crossings
 
 
-def _forced(rules: Rules, shape: Shape, found: Shape) -> Lattice:
-    """The grid asked for, laid onto rules of another number."""
+def _forced(rules: Rules, more: Rules, shape: Shape, found: Shape) -> Lattice:
+    """The grid asked for, laid onto rules of another number; `more`: with the fainter ones."""
     apart = [sum(abs(np.log(a / b)) for a, b in zip(found, s, strict=True)) for s in
              (shape, shape[::-1])]  # fmt: skip
     lying = apart[1] < apart[0]
     rows, columns = shape[::-1] if lying else shape
+    rules = replace(
+        rules,
+        level=more.level if len(rules.level) <= rows else rules.level,
+        upright=more.upright if len(rules.upright) <= columns else rules.upright,
+    )
     level, sure_level = _fill(rules, rows, False)
     upright, sure_upright = _fill(rules, columns, True)
     rules = replace(rules, level=level, upright=upright)

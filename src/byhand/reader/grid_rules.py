@@ -83,10 +83,16 @@ class Rules:
         of_upright = np.array([rule.curve for rule in upright]).T[:, None, :]
         x = np.full((len(level), len(upright)), self.size[0] / 2)
         y = np.zeros_like(x)
-        for _ in range(6):  # a fixed point, since rules are nearly level and upright
-            y = _cubic(of_level, _unit(x, self.size[0]))
-            x = _cubic(of_upright, _unit(y, self.size[1]))
+        # A fixed point, since rules are nearly level and upright. What only looks like a rule may
+        # run off: then it stays beyond the frame's edge, where nothing is.
+        for _ in range(6):
+            y = _cubic(of_level, _unit(x, self.size[0]).clip(-_BEYOND, _BEYOND))
+            x = _cubic(of_upright, _unit(y, self.size[1]).clip(-_BEYOND, _BEYOND))
         return np.stack([x, y], -1)
+
+
+# From the frame's middle to its edge is 1.
+_BEYOND = 1.5
 
 
 def _cubic(curve: Floats, at: Floats) -> Floats:

@@ -35,6 +35,7 @@ _CROSSING = 0.05  # of the rows: more than so many in which two cuts cross, and 
 _LEAST = 0.4  # of the ink of a 1: a group with less is not read
 _LOWEST, _HIGHEST = 0.5, 2.5  # of the line's digit height: lower and higher pieces are not cut
 _MOST_PIECES = 4  # in a group
+_DOUBTFUL = -4.0  # log odds from which what is left out may yet be a digit
 _NEAR = 1.0  # heights of a digit: pieces so near say where the line's middle is
 
 
@@ -123,6 +124,7 @@ class Group:
     traits: Traits
     box: Box
     ink: NDArray[np.float32]
+    whole: bool = False  # a piece as it is
     read: NDArray[np.float32] | None = None  # (11,) as what
 
 
@@ -240,7 +242,7 @@ def _groups(line: Lattice) -> Iterator[Group]:
                 math.log(max(box[2:]) / height) ** 2,
                 ((box[1] + box[3] / 2 - line.middle_at(box[0] + box[2] / 2)) / height) ** 2,
             )
-            group = Group(first, last, traits, box, ink)
+            group = Group(first, last, traits, box, ink, whole)
             if whole and line.whole is not None:
                 group.read = line.whole[start.piece]
             yield group
@@ -288,7 +290,11 @@ def _right_of(ink: NDArray[np.float32], columns: NDArray[np.intp]) -> NDArray[np
 
 
 def best_way(line: Lattice, priors: Priors, digits: int | None = None) -> list[Group]:
-    """The groups of the best way through a line, by dynamic programming (Viterbi)."""
+    """The groups of the best way through a line, by dynamic programming (Viterbi).
+
+    Pieces that it leaves out as no digits come with them where that is not quite sure, unless so
+    many `digits` were asked for: whoever wants a digit at any price finds it there.
+    """
     n = len(line.nodes) - 1
     # What may end at each node: where it begins, what it adds, and the digit, if it is one.
     ending: list[list[tuple[int, float, Group | None]]] = [[] for _ in range(n + 1)]
@@ -317,9 +323,21 @@ def best_way(line: Lattice, priors: Priors, digits: int | None = None) -> list[G
     i, k = n, counts - 1
     while score[n, k] == -np.inf:  # fewer digits than asked for
         k -= 1
+    doubtful = {}
+    if digits is None:
+        doubtful = {
+            (group.first, group.last): group
+            for group in line.groups
+            if group.whole
+            and group.box[3] >= _LOWEST * line.height
+            and group.read is not None
+            and log_odds(group.read, 99) > _DOUBTFUL
+        }
     chosen: list[Group] = []
     while i > 0:
+        last = i
         i, k, step = came[i, k]
+        step = step or doubtful.get((i, last))
         if step is not None:
             chosen.append(step)
     return chosen[::-1]

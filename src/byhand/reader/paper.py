@@ -119,11 +119,14 @@ def dark_excess(glance: NDArray[np.float32]) -> NDArray[np.float64]:
     """By how much, in each colour, there is more dark ink than light: ink is thin.
 
     At a width a little above the strokes' all of the ink is thin, but of the paper only what lies
-    in loops and narrow gaps; so small widths count most.
+    in loops and narrow gaps, or between rules; so small widths count most. A table around the page
+    does not count.
     """
     excess = np.zeros(glance.shape[2])
     if min(glance.shape[:2]) < SMALL:
         return excess + _small_excess(glance.mean(2))
+    paper = np.median(glance, axis=(0, 1))
+    glance = np.where((dark_table(glance) | dark_table(255 - glance))[..., None], paper, glance)
     widest = min(glance.shape[:2]) // WIDEST
     widths = [w for w in (3, 5, 9, 17, 33, 65) if w < widest] + [widest]
     for i, channel in enumerate(np.moveaxis(glance, 2, 0)):
@@ -132,7 +135,7 @@ def dark_excess(glance: NDArray[np.float32]) -> NDArray[np.float64]:
         for width in widths:
             for tone, sign in ((channel, 1), (-channel, -1)):
                 thin = paper_under(tone, width) - tone - floor
-                excess[i] += sign * float(np.maximum(thin, 0).sum()) / width**2
+                excess[i] += sign * float(np.maximum(thin, 0).sum()) / width**3
     return excess
 
 
