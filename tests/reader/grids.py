@@ -267,3 +267,44 @@ def draw_squared_paper(rng, written, side=1100) -> NDArray[np.uint8]:
     sheet = sheet + (ink_colour - sheet) * ink[..., None]
     edges = np.array([0.0, w]), np.array([0.0, h])
     return _photograph(rng, sheet, edges, side, True, 10.0)[0]
+
+
+def measure(count: int, first: int = 0) -> dict[str, float]:
+    """Of so many grids: found with the right shape (inferred, given), cells told empty or not."""
+    import os
+    import time
+
+    from byhand.data import open_data
+    from byhand.reader.grid import cell_pieces, find_grid
+
+    test = open_data(Path(os.environ["BYHAND_DATA"])).test
+    written = np.asarray(test.images)[:, 0], np.asarray(test.labels)
+    inferred = given = told = cells = 0
+    seconds = 0.0
+    for seed in range(first, first + count):
+        side = (1100, 1600, 2048)[seed % 3]
+        picture = draw_grid(np.random.default_rng(seed), written, side=side)
+        start = time.process_time()
+        grid = find_grid(picture.pixels)
+        seconds += time.process_time() - start
+        right = grid is not None and grid.shape == picture.shape
+        inferred += right
+        grid = find_grid(picture.pixels, picture.shape)
+        given += grid.rotation == 0 and not grid.notes
+        found = np.array([[bool(cell) for cell in row] for row in cell_pieces(grid)])
+        told += int((found == np.array([[bool(t) for t in row] for row in picture.texts])).sum())
+        cells += found.size
+        if not right or grid.notes:
+            print(f"seed {seed}: {picture.shape}, {grid.notes}")
+    return {
+        "inferred": inferred / count,
+        "given": given / count,
+        "emptiness": told / cells,
+        "seconds": seconds / count,
+    }
+
+
+if __name__ == "__main__":
+    import sys
+
+    print(measure(*map(int, sys.argv[1:])))

@@ -365,8 +365,9 @@ def error_rate(mnist, recogniser, spacing, n, threshold):
     found = read_lines([line_pieces(line.ink) for line in lines], recogniser)
     wrong = 0
     for line, digits in zip(lines, found, strict=True):
-        sure = confidences(np.stack([one.probabilities for one in digits])) >= threshold
-        text = text_of([one for one, kept in zip(digits, sure, strict=True) if kept])
+        read = np.array([one.probabilities for one in digits]).reshape(-1, 11)
+        kept = (confidences(read) >= threshold) & (read[:, NONE] <= 0.5)
+        text = text_of([one for one, good in zip(digits, kept, strict=True) if good])
         wrong += edit_distance(text, line.text)
     return wrong / sum(len(line.text) for line in lines)
 

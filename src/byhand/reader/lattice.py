@@ -74,15 +74,15 @@ class Priors:
     """
 
     sure: float = 0.9
-    odds: float = 10.0
-    digit: float = -2.0
-    cut: float = 4.0
+    odds: float = 12.0
+    digit: float = -1.5
+    cut: float = 3.0
     gap: float = 4.0
-    overlap: float = 1.0
-    size: float = 16.0
-    off: float = 12.0
-    leave: float = 3.0
-    waste: float = 8.0
+    overlap: float = 1.5
+    size: float = 30.0
+    off: float = 20.0
+    leave: float = 2.5
+    waste: float = 12.0
 
     def of(self, traits: Traits) -> float:
         """What speaks for taking a group as a digit, however it reads."""
@@ -314,12 +314,12 @@ def best_way(line: Lattice, priors: Priors, digits: int | None = None) -> list[G
     score[0, 0] = 0
     came: dict[tuple[int, int], tuple[int, int, Group | None]] = {}
     for i in range(1, n + 1):
-        for first, gain, group in ending[i]:
-            more = int(group is not None and digits is not None)
+        for first, gain, digit in ending[i]:
+            more = int(digit is not None and digits is not None)
             for k in range(more, counts):
                 value = float(score[first, k - more]) + gain
                 if value > score[i, k]:
-                    score[i, k], came[i, k] = value, (first, k - more, group)
+                    score[i, k], came[i, k] = value, (first, k - more, digit)
     i, k = n, counts - 1
     while score[n, k] == -np.inf:  # fewer digits than asked for
         k -= 1

@@ -14,7 +14,7 @@ from byhand.errors import InputError
 from byhand.reader.cut import Found, read_lines
 from byhand.reader.find import find_lines
 from byhand.reader.grid import Grid, cell_pieces, find_grid
-from byhand.reader.normalise import normalise
+from byhand.reader.normalise import bounds, normalise
 from byhand.reader.page import Box, Digit, Line, Page
 from byhand.reader.picture import Picture, open_picture
 from byhand.reader.recognise import NONE, Recogniser, confidences
@@ -23,6 +23,14 @@ from byhand.reader.steps import Steps
 from byhand.reader.turn import find_turn
 
 GridShape = tuple[int, int]
+
+# A picture whose short side is less has no grid in it, unless one is asked for.
+_SMALL = 64
+# Ink that is at most so much wider than high may be one digit that came apart, and is taken for
+# one that reads as one with this confidence (two digits together read as none).
+_ONE_DIGIT, _LIKELY_ONE = 1.1, 0.5
+# A picture of one digit is shrunk to about this: the network sees 28 pixels.
+_ENOUGH = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +92,8 @@ class Reader:
         if steps is not None:
             steps.add("picture", picture.pixels)
         found = None
-        if grid is not False:
+        small = min(picture.pixels.shape[:2]) < _SMALL
+        if grid is not False and not (small and grid is None):
             shape = grid if isinstance(grid, tuple) else None
             found = find_grid(picture.pixels, _shape(shape))
         if found is not None:
@@ -105,7 +114,7 @@ class Reader:
             InputError, DataError: as `read`.
         """
         threshold = self._checked(threshold)
-        pictures = [normalise(ink_of_one(open_picture(image).pixels)) for image in images]
+        pictures = [normalise(ink_of_one(_shrunk(open_picture(image).pixels))) for image in images]
         if not pictures:
             return []
         read = self.recogniser.read(np.stack(pictures))
@@ -122,12 +131,11 @@ class Reader:
         finding = find_lines(picture.pixels, self.recogniser, steps is not None)
         read = read_lines(finding.lines, self.recogniser, digits)
         lines = [
-            [
-                (found, _scaled(finding.box_back(found.box, found.ink), picture.scale))
-                for found in line
-            ]
-            for line in read
+            [(found, finding.box_back(found.box, found.ink)) for found in line] for line in read
         ]
+        if digits is None and finding.rotation == 0:
+            lines = self._as_one(picture, lines, threshold)
+        lines = [[(one, _scaled(box, picture.scale)) for one, box in line] for line in lines]
         if steps is not None:
             for name, drawn in finding.steps.items():
                 steps.add(name, drawn)
@@ -137,6 +145,31 @@ class Reader:
             size=_turned_size(picture.size, finding.rotation),
             notes=(*picture.notes, *notes, *finding.notes),
         )
+
+    def _as_one(
+        self, picture: Picture, lines: list[list[tuple[Found, Box]]], threshold: float
+    ) -> list[list[tuple[Found, Box]]]:
+        """What was read; or all of the ink as one digit, where that is likelier.
+
+        It may be where a picture holds one line that is no wider than a digit and was read as
+        several; and at threshold 0 where nothing was found.
+        """
+        boxes = [box for line in lines for _, box in line]
+        if not boxes and threshold > 0:
+            return lines
+        if boxes:
+            width = max(x + w for x, _, w, _ in boxes) - min(x for x, _, _, _ in boxes)
+            height = max(y + h for _, y, _, h in boxes) - min(y for _, y, _, _ in boxes)
+            if len(boxes) < 2 or sum(map(bool, lines)) > 1 or width > _ONE_DIGIT * height:
+                return lines
+        ink = ink_of_one(picture.pixels)
+        box = bounds(ink)
+        if box is None:
+            return lines
+        probabilities = self.recogniser.read(normalise(ink)[None])[0]
+        if boxes and confidences(probabilities[None])[0] < _LIKELY_ONE:
+            return lines
+        return [[(Found(box, probabilities, ink), box)]]
 
     def _read_grid(
         self,
@@ -226,6 +259,13 @@ def _digit(probabilities: NDArray[np.float32], threshold: float, box: Box | None
     digits = (digits / digits.sum()).astype(np.float32)
     value = str(int(digits.argmax())) if confidence >= threshold else None
     return Digit(value, confidence, digits, box)
+
+
+def _shrunk(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    by = max(pixels.shape[:2]) // _ENOUGH
+    return np.asarray(Image.fromarray(pixels).reduce(by)) if by > 1 else pixels
 
 
 def _scaled(box: Box, scale: float) -> Box:
