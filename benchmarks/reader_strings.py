@@ -119,6 +119,8 @@ def text_of(read: Sequence[NDArray[np.float32]], threshold: float) -> str:
         return ""
     probabilities = np.stack(read)
     kept = (confidences(probabilities) >= threshold) & (probabilities[:, NONE] <= 0.5)
+    if threshold == 0:
+        kept[:] = True
     return "".join(str(digit) for digit in probabilities[kept, :NONE].argmax(axis=1))
 
 

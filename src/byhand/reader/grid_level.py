@@ -20,6 +20,9 @@ RINGING = 0.075
 # surely ink in it.
 DRAWN, FAINTEST_DRAWN = 0.5, 0.02
 SMOOTH = 0.6  # pixels, a Gaussian's deviation
+# Lines that are looked at for where most of them meet, and pairs of them tried; and how near that
+# may be: the sine of the angle under which it sees the grid's half.
+SAMPLE, TRIES, NEAREST = 800, 200, 0.6
 CLEAR = 40  # in `darkness`, what is surely darker than the paper
 
 
@@ -147,16 +150,39 @@ def _two_directions(angle: Floats, weight: Floats) -> tuple[float, float] | None
 
 
 def vanishing_point(points: Floats, normals: Floats, weight: Floats) -> Floats:
-    """(3,) homogeneous, of unit length: where lines with these normals at these points meet."""
-    rows = np.column_stack([normals, -(normals * points).sum(1)])
-    trust = weight.copy()
+    """(3,) homogeneous, of unit length: where lines with these normals at these points meet.
+
+    First the point where two of them meet to which most others lead (RANSAC: Fischler and Bolles,
+    1981), then least squares, reweighted. Points (N, 2) are about 1 from the origin.
+    """
+    rows = np.column_stack([normals, -(normals * points).sum(1)])  # lines, homogeneous
+    rng = np.random.default_rng(0)
+    some = rng.permutation(len(rows))[:SAMPLE]
+    pairs = some[rng.integers(0, some.size, (TRIES, 2))]
+    meets = np.cross(rows[pairs[:, 0]], rows[pairs[:, 1]])
+    size = np.linalg.norm(meets, axis=1)
+    meets = meets[size > 1e-6] / size[size > 1e-6, None]
+    meets = meets[np.abs(meets[:, 2]) < NEAREST]
     v = np.zeros(3)
-    for width in (0.2, 0.1, 0.06, 0.04, 0.03, 0.02, 0.02, 0.015, 0.015):
+    widths: tuple[float, ...] = (0.2, 0.1, 0.06, 0.04, 0.03, 0.02, 0.02, 0.015, 0.015)
+    trust = weight.copy()
+    if len(meets):
+        away = meets[:, None, :2] - meets[:, None, 2:] * points[some]  # (tries, some, 2)
+        sine = meets @ rows[some].T / np.maximum(np.hypot(away[..., 0], away[..., 1]), 1e-9)
+        v = meets[int(((np.abs(sine) < 0.02) * weight[some]).sum(1).argmax())]
+        trust, widths = weight * _trust(rows, points, v, 0.03), (0.02, 0.02, 0.015, 0.015)
+    for width in widths:
         moment = (rows * trust[:, None]).T @ rows
         # Without evidence for a nearer one the point is at infinity.
         moment[2, 2] += 1e-4 * trust.sum()
         v = np.linalg.eigh(moment)[1][:, 0]
-        towards = v[:2] - v[2] * points
-        sine = (rows @ v) / np.maximum(np.linalg.norm(towards, axis=1), 1e-9)
-        trust = weight / (1 + (sine / width) ** 2) ** 2
+        trust = weight * _trust(rows, points, v, width)
     return v
+
+
+def _trust(rows: Floats, points: Floats, v: Floats, width: float) -> Floats:
+    """From 0 to 1, how well each line leads to v: within about `width` radians."""
+    away = v[:2] - v[2] * points
+    sine = (rows @ v) / np.maximum(np.hypot(away[:, 0], away[:, 1]), 1e-9)
+    trust: Floats = 1 / (1 + (sine / width) ** 2) ** 2
+    return trust
