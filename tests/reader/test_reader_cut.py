@@ -356,34 +356,43 @@ def test_groups_to_learn_from_are_digits_and_parts_of_them(mnist):
     assert all(np.array_equal(a, b) for a, b in zip(inks, again, strict=True))
 
 
-def error_rate(mnist, recogniser, spacing, n, threshold):
+@pytest.fixture(scope="module")
+def mistakes(mnist, recogniser):
+    """(wrong, written) characters of 30 strings of each spacing, at the reader's threshold."""
     images, labels = mnist.test.images[:, 0], mnist.test.labels
-    lines = [
-        string(images, labels, np.random.default_rng([11, i]), spacing, 30 + i % 30)
-        for i in range(n)
-    ]
-    found = read_lines([line_pieces(line.ink) for line in lines], recogniser)
-    wrong = 0
-    for line, digits in zip(lines, found, strict=True):
-        read = np.array([one.probabilities for one in digits]).reshape(-1, 11)
-        kept = (confidences(read) >= threshold) & (read[:, NONE] <= 0.5)
-        text = text_of([one for one, good in zip(digits, kept, strict=True) if good])
-        wrong += edit_distance(text, line.text)
-    return wrong / sum(len(line.text) for line in lines)
+    counts = {}
+    for spacing in SPACINGS:
+        lines = [
+            string(images, labels, np.random.default_rng([11, i]), spacing, 30 + i)
+            for i in range(30)
+        ]
+        found = read_lines([line_pieces(line.ink) for line in lines], recogniser)
+        wrong = 0
+        for line, digits in zip(lines, found, strict=True):
+            read = np.array([one.probabilities for one in digits]).reshape(-1, 11)
+            kept = (confidences(read) >= recogniser.threshold) & (read[:, NONE] <= 0.5)
+            text = text_of([one for one, good in zip(digits, kept, strict=True) if good])
+            wrong += edit_distance(text, line.text)
+        counts[spacing] = wrong, sum(len(line.text) for line in lines)
+    return counts
 
 
-@pytest.mark.parametrize(
-    ("spacing", "limit"), [("wide", 0.02), ("normal", 0.02), ("close", 0.02), ("touching", 0.05)]
-)
-def test_strings_are_read(mnist, recogniser, spacing, limit):
-    assert error_rate(mnist, recogniser, spacing, 40, recogniser.threshold) <= limit
+@pytest.mark.parametrize("spacing", ["wide", "normal", "close"])
+def test_strings_of_digits_that_stand_apart_are_read(mistakes, spacing):
+    wrong, written = mistakes[spacing]
+    assert wrong / written <= 0.03
+
+
+def test_strings_are_read_whether_their_digits_touch_or_not(mistakes):
+    wrong, written = np.sum(list(mistakes.values()), axis=0)
+    assert wrong / written <= 0.03
 
 
 def test_digits_alone_are_not_cut(mnist, recogniser):
-    images, labels = mnist.test.images[:500, 0], mnist.test.labels[:500]
+    images, labels = mnist.test.images[:1000, 0], mnist.test.labels[:1000]
     lines = [line_pieces(image.astype(np.float32) / 255) for image in images]
     found = read_lines(lines, recogniser)
-    assert sum(len(line) != 1 for line in found) <= 1
+    assert np.mean([len(line) == 1 for line in found]) >= 0.995
     right = [text_of(line) == str(label) for line, label in zip(found, labels, strict=True)]
     assert np.mean(right) >= 0.99
 

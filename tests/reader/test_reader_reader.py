@@ -179,11 +179,14 @@ def test_a_threshold_that_is_no_share_is_refused(reader, wrong):
 
 
 def test_other_arguments_that_fit_nothing_are_refused(reader):
-    for grid in [(0, 3), (3,), (-1, 2)]:
+    for grid in [(0, 3), (3,), (-1, 2), "3x3", (2.0, 2), (1000, 1000)]:
         with pytest.raises(InputError, match="grid"):
             reader.read(BLANKS["white"], grid=grid)
-    with pytest.raises(InputError, match="digits"):
-        reader.read(BLANKS["white"], digits=0)
+    for digits in (0, 2.0, "3"):
+        with pytest.raises(InputError, match="digits"):
+            reader.read(BLANKS["white"], digits=digits)
+    with pytest.raises(InputError, match="threshold"):
+        reader.read(BLANKS["white"], threshold="0.5")
     with pytest.raises((DataError, InputError)):
         reader.read("absent.png")
 
@@ -203,11 +206,14 @@ def test_a_grid_comes_out_as_rows_of_cells(reader):
                 ink = canvas(int(value), side=60, seed=int(rng.integers(99)))
                 y, x = 30 + i * side + 10, 30 + j * side + 10
                 sheet[y : y + 60, x : x + 60] = np.minimum(sheet[y : y + 60, x : x + 60], ink)
-    for grid in ((rows, columns), True, None):
+    for grid in ((rows, columns), [rows, columns], True, None):
         found = reader.read(sheet, grid=grid)
         assert found.grid == expected
         assert [line.text for line in found.lines] == ["253", "86", "325"]
         assert len(found.cells) == rows * columns
+    sideways = reader.read(np.ascontiguousarray(np.rot90(sheet)))
+    assert sideways.grid == expected
+    assert sideways.rotation == 90
     box = found.lines[0].digits[1].box
     assert 30 + 2 * side < box[0] < 30 + 3 * side
     assert reader.read(sheet, grid=False).grid is None
@@ -267,3 +273,8 @@ print(byhand.Reader.load().read({str(tmp_path / "five.png")!r}).text)
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
     )
     assert done.stdout == "5\n"
+
+
+def test_more_digits_than_a_line_could_hold_cost_nothing(reader, page):
+    pixels, _ = page
+    assert reader.read(pixels, digits=10**9).lines

@@ -309,7 +309,8 @@ def best_way(line: Lattice, priors: Priors, digits: int | None = None) -> list[G
             gain = log_odds(group.read, priors.odds) + priors.of(group.traits)
             ending[group.last].append((group.first, gain, group))
     # score[i, k]: of the best way to node i with k digits; k is 0 where no number is asked for.
-    counts = 1 if digits is None else digits + 1
+    # A way has at most one digit a node.
+    counts = 1 if digits is None else min(digits, n) + 1
     score = np.full((n + 1, counts), -np.inf)
     score[0, 0] = 0
     came: dict[tuple[int, int], tuple[int, int, Group | None]] = {}

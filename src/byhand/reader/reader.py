@@ -24,6 +24,7 @@ from byhand.reader.turn import find_turn
 
 GridShape = tuple[int, int]
 
+_MOST_CELLS = 200  # in a row or a column of a grid
 # A picture whose short side is less has no grid in it, unless one is asked for.
 _SMALL = 64
 # Ink that is at most so much wider than high may be one digit that came apart, and is taken for
@@ -66,7 +67,7 @@ class Reader:
     def read(
         self,
         image: Any,
-        grid: GridShape | bool | None = None,
+        grid: Sequence[int] | bool | None = None,
         threshold: float | None = None,
         digits: int | None = None,
         steps: Steps | None = None,
@@ -88,16 +89,16 @@ class Reader:
             DataError: the picture cannot be opened.
         """
         threshold = self._checked(threshold, digits)
+        shape = None if grid is None or isinstance(grid, bool) else _shape(grid)
         picture = image if isinstance(image, Picture) else open_picture(image)
         if steps is not None:
             steps.add("picture", picture.pixels)
         found = None
         small = min(picture.pixels.shape[:2]) < _SMALL
         if grid is not False and not (small and grid is None):
-            shape = grid if isinstance(grid, tuple) else None
-            found = find_grid(picture.pixels, _shape(shape))
+            found = find_grid(picture.pixels, shape)
         if found is not None:
-            return self._read_grid(picture, found, threshold, digits, steps)
+            return self._read_grid(picture, found, shape, threshold, digits, steps)
         if grid is True:
             note = "no grid was found, so the page was read line by line"
             return self._read_lines(picture, threshold, digits, steps, (note,))
@@ -175,6 +176,7 @@ class Reader:
         self,
         picture: Picture,
         grid: Grid,
+        asked: GridShape | None,
         threshold: float,
         digits: int | None,
         steps: Steps | None,
@@ -184,7 +186,7 @@ class Reader:
         quarters = find_turn(whole, self.recogniser) // 90
         if quarters:
             turned = grid.turned(quarters)
-            if grid.shape == turned.shape or quarters == 2:
+            if asked is None or asked == turned.shape:
                 grid, cells = turned, cell_pieces(turned)
         if steps is not None:
             steps.add("straightened", grid.pixels)
@@ -213,17 +215,23 @@ class Reader:
     def _checked(self, threshold: float | None, digits: int | None = None) -> float:
         if threshold is None:
             threshold = self.threshold
-        if not 0 <= threshold <= 1:
-            raise InputError(f"the threshold is {threshold}, but it must be from 0 to 1")
-        if digits is not None and digits < 1:
-            raise InputError(f"{digits} digits a line are expected, but it must be 1 or more")
+        number = isinstance(threshold, int | float | np.integer | np.floating)
+        if not number or not 0 <= threshold <= 1:
+            raise InputError(f"the threshold is {threshold!r}, but it must be from 0 to 1")
+        if digits is not None and (not isinstance(digits, int | np.integer) or digits < 1):
+            raise InputError(f"{digits!r} digits a line are expected, but give a number from 1 up")
         return threshold
 
 
-def _shape(shape: GridShape | None) -> GridShape | None:
-    if shape is not None and (len(shape) != 2 or min(shape) < 1):
-        raise InputError(f"a grid of {shape} is none: give rows and columns, such as (9, 9)")
-    return shape
+def _shape(shape: Sequence[int]) -> GridShape:
+    """Rows and columns from whatever sequence of two they came in."""
+    whole = all(isinstance(n, int | np.integer) for n in shape)
+    if not whole or len(shape) != 2 or not 1 <= min(shape) <= max(shape) <= _MOST_CELLS:
+        raise InputError(
+            f"a grid of {shape!r} is none: give rows and columns from 1 to {_MOST_CELLS}, such as "
+            "(9, 9)"
+        )
+    return int(shape[0]), int(shape[1])
 
 
 def _accepted(

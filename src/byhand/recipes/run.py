@@ -262,10 +262,9 @@ def _finish(
         "run": str(folder),
         "model": str(folder / MODEL),
     }
-    figures = dict(result)
     if plan.recipe.lessons == "reader" and prepared.validation is not None:
-        figures["reader"] = calibrate(model, prepared.validation).as_dict()
-    model.card = replace(model.card, recipe=plan.recipe.as_dict(), figures=figures)
+        result["reader"] = calibrate(model, prepared.validation).as_dict()
+    model.card = replace(model.card, recipe=plan.recipe.as_dict(), figures=result)
     nn.save(model, folder / MODEL)
     test.save(folder)
     evaluation.look(model, prepared.test.images[0]).save(folder)
