@@ -53,7 +53,7 @@ def test_a_lopsided_digit_stays_inside_the_picture():
     assert picture[2:9].max() == 255
 
 
-@pytest.mark.parametrize("scale", [0.5, 3, 8])
+@pytest.mark.parametrize("scale", [2, 3, 8])
 def test_the_size_of_the_ink_does_not_matter(scale):
     for ink in drawn_digits(np.random.default_rng(4), 5)[0]:
         size = (round(ink.shape[1] * scale), round(ink.shape[0] * scale))
