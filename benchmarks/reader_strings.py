@@ -8,8 +8,8 @@
 The first three read strings made of MNIST's test digits, page i seeded with (2024, i), and give
 the character error rate by spacing. `--choose` looks for priors, one after the other, that read
 strings of training digits better which the network was not trained on: some broken, some with
-specks, letters or scribbles beside them (`make fonts` fetches the letters). Its strings are read
-once; the priors only weigh the groups anew.
+specks, letters or scribbles beside them, some of letters alone (`make fonts` fetches the letters).
+Its strings are read once; the priors only weigh the groups anew.
 """
 
 from __future__ import annotations
@@ -34,11 +34,12 @@ from byhand.reader.examples.lessons import HELD_OUT
 from byhand.reader.examples.scribbles import scribbles
 from byhand.reader.examples.strings import SPACINGS, broken, specked, string, string_page
 from byhand.reader.lattice import PRIORS, Priors, best_way
-from byhand.reader.recognise import NONE, confidences
+from byhand.reader.recognise import NONE, confidences, no_digit
 from byhand.reader.scores import edit_distance, line_errors
 
 SEED = 2024
 FACTORS = (0.0, 0.5, 0.71, 1.41, 2.0)  # by which a prior is changed to see whether it is better
+WORDS = 0.1  # of the other lines: letters alone, in which no digit is to be found
 SINGLES = 0.4  # of the lines to choose by: digits by themselves, at MNIST's size
 
 
@@ -61,7 +62,7 @@ class Tally:
     def __str__(self) -> str:
         rows = [
             f"{spacing:10s}{self.wrong[spacing]:6d} of {self.written[spacing]:6d}"
-            f"{self.wrong[spacing] / self.written[spacing]:9.2%}"
+            f"{self.wrong[spacing] / max(1, self.written[spacing]):9.2%}"
             for spacing in self.written
         ]
         total = f"{sum(self.wrong.values()):6d} of {sum(self.written.values()):6d}"
@@ -118,7 +119,7 @@ def text_of(read: Sequence[NDArray[np.float32]], threshold: float) -> str:
     if not read:
         return ""
     probabilities = np.stack(read)
-    kept = (confidences(probabilities) >= threshold) & (probabilities[:, NONE] <= 0.5)
+    kept = (confidences(probabilities) >= threshold) & (no_digit(probabilities) <= 0.5)
     if threshold == 0:
         kept[:] = True
     return "".join(str(digit) for digit in probabilities[kept, :NONE].argmax(axis=1))
@@ -134,6 +135,10 @@ def practice(images: Any, labels: Any, n: int) -> Iterator[tuple[str, str, NDArr
             yield "single", str(labels[k]), images[k].astype(np.float32) / 255
             continue
         kind, height = list(SPACINGS)[i % len(SPACINGS)], rng.uniform(24, 60)
+        if rng.random() < WORDS:
+            nothing = np.zeros((1, 1), np.float32)
+            yield "words", "", beside(nothing, letter_glyphs(fonts, rng, 8), rng, height)
+            continue
         line = string(images, labels, rng, kind, height)
         ink, what = line.ink, rng.random()
         if what < 0.2:
@@ -207,7 +212,7 @@ def lattice(reader: Reader, made: Sequence[tuple[str, str, Any]], priors: Priors
     """Every line with its groups read, on which any priors can be tried."""
     lines = []
     # No group is left out for its traits: other priors may want it.
-    open_minded = replace(priors, cut=0.0, gap=0.0, overlap=0.0, size=0.0, off=0.0)
+    open_minded = replace(priors, cut=0.0, gap=0.0, overlap=0.0, size=0.0, off=0.0, doubt=0.0)
     for start in range(0, len(made), 25):
         some = [line_pieces(ink) for _, _, ink in made[start : start + 25]]
         lines += cut.read_groups(some, reader.recogniser, None, open_minded)
@@ -223,7 +228,7 @@ def rates(
     """The error rates with these priors, from the groups as they were read at first."""
     tally = Tally()
     for line, (kind, text, _) in zip(lines, made, strict=True):
-        read = text_of([g.read for g in best_way(line, priors)], threshold)
+        read = text_of([g.read for g in best_way(line, priors)[1]], threshold)
         tally.add(kind, edit_distance(read, text), len(text))
     return tally
 

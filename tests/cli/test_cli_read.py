@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -200,7 +201,7 @@ def test_several_pictures_give_a_row_each_and_a_bad_one_does_not_stop_them(cli, 
     assert done.err.splitlines() == [
         "b.png: it is blank",
         "b.png: no digits were found",
-        "byhand: 3 of 6 pictures could not be read; the reason stands with each of them",
+        "byhand: 3 of 6 pictures could not be read or drawn; the reason stands with each of them",
     ]
 
 
@@ -310,9 +311,36 @@ def test_annotated_pictures(cli, reader, write, tmp_path):
 def test_annotating_never_writes_over_a_picture_that_is_read(cli, reader, write, tmp_path):
     before = (tmp_path / write("a-2.png", 10)).read_bytes()
     done = cli("read", write("b.png", 10), "a-2.png", "--annotate", "a.png")
-    assert done.status == 2
+    assert done.status == 1
+    assert done.out == "b.png\t123 45\na-2.png\t123 45\n"
     assert "a-2.png" in done.err
     assert (tmp_path / "a-2.png").read_bytes() == before
+
+
+def test_what_cannot_be_drawn_is_read_all_the_same(cli, reader, write, tmp_path):
+    (tmp_path / "taken").write_text("mine")
+    done = cli("read", write("a.png", 10), write("b.png", 40), "--annotate", "taken/seen.png")
+    assert done.status == 1
+    assert done.out == "a.png\t123 45\nb.png\t8\n"
+    assert done.err.count("taken") == 2
+    done = cli("read", "a.png", "--annotate", "taken/seen.png")
+    assert (done.status != 0, done.out) == (True, "123\n45\n")
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
+def test_a_rejected_cell_is_told_from_an_empty_one(cli, reader, write, monkeypatch):
+    unsure = replace(digit("7", 0.3, rejected=True), cell=(0, 1))
+    page = Page((Line((replace(digit("5"), cell=(0, 0)), unsure)), Line(())), 0, (40, 60),
+                [["5", None], [None, None]], tuple((x, 0, 10, 10) for x in range(4)))  # fmt: skip
+    monkeypatch.setitem(StandIn.pages, 60, page)
+    done = cli("read", write("a.png", 60))
+    assert done.out == "5 ?\n. .\n"
+    assert "1 of 2 digits left out" in done.err
+    assert cli("read", "a.png", "--csv").out == "5,?\n,\n"
+    (image,) = cli("read", "a.png", "--json").json()["images"]
+    assert image["grid"] == [["5", None], [None, None]]
+    assert [d["cell"] for d in image["lines"][0]["digits"]] == [[0, 0], [0, 1]]
+    assert image["cells"][3] == [3, 0, 10, 10]
 
 
 def test_pictures_of_the_steps(cli, reader, write, tmp_path):

@@ -12,6 +12,7 @@ from byhand.reader.examples import __main__ as command
 from byhand.reader.examples import fonts, glyphs, scribbles, testing, textures
 from byhand.reader.examples.parts import parts
 from byhand.reader.examples.pen import draw, lying, smooth
+from byhand.reader.recognise import NONE, SEVERAL
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ KINDS = {
     "letters": lambda rng, n, faces: glyphs.letter_glyphs(faces, rng, n),
     "scribbles": lambda rng, n, faces: scribbles.scribbles(rng, n),
     "textures": lambda rng, n, faces: textures.textures(rng, n),
-    "parts": lambda rng, n, faces: parts(*digits(), rng, n),
+    "parts": lambda rng, n, faces: parts(*digits(), rng, n)[0],
 }
 
 
@@ -141,8 +142,10 @@ def test_a_smooth_stroke_goes_through_its_points():
 
 def test_digits_together_are_wider_than_one():
     images, labels = digits()
-    made = parts(images, labels, np.random.default_rng(0), 400)
-    assert 0.2 < np.mean([ink.shape[1] > 1.2 * ink.shape[0] for ink in made]) < 0.8
+    made, classes = parts(images, labels, np.random.default_rng(0), 400)
+    wide = np.array([ink.shape[1] > 1.2 * ink.shape[0] for ink in made])
+    assert set(classes.tolist()) == {NONE, SEVERAL}
+    assert wide[classes == SEVERAL].mean() > 0.6 > 0.4 > wide[classes == NONE].mean()
 
 
 def test_parts_say_what_they_need():

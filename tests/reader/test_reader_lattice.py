@@ -22,8 +22,8 @@ def random_line(rng, nodes):
     line.nodes[-1] = Node(2, None, 0.0, 0.0, 0.0)
     for first, last in itertools.combinations(range(nodes), 2):
         if last == first + 1 or rng.random() < 0.7:
-            traits = Traits(*rng.uniform(0, 1, 5))
-            read = rng.dirichlet(np.full(11, 0.2)).astype(np.float32)
+            traits = Traits(*rng.uniform(0, 1, 6))
+            read = rng.dirichlet(np.full(12, 0.2)).astype(np.float32)
             line.groups.append(Group(first, last, traits, (0, 0, 2, 2), ink, False, read))
     return line
 
@@ -68,12 +68,13 @@ def test_the_best_way_is_the_best_of_all_ways(seed, digits):
     ways = [way for way in all_ways(line) if digits is None or len(way) == digits]
     assert ways
     best = max(worth(line, way, PRIORS) for way in ways)
-    chosen = best_way(line, PRIORS, digits)
+    score, chosen = best_way(line, PRIORS, digits)
     assert digits is None or len(chosen) == digits
     assert worth(line, chosen, PRIORS) == pytest.approx(best)
+    assert score == pytest.approx(best)
     assert all(a.last <= b.first for a, b in itertools.pairwise(chosen))
 
 
 def test_the_fewest_digits_missing_where_there_are_not_enough():
     line = random_line(np.random.default_rng(0), 4)
-    assert len(best_way(line, PRIORS, 9)) == max(len(way) for way in all_ways(line))
+    assert len(best_way(line, PRIORS, 9)[1]) == max(len(way) for way in all_ways(line))

@@ -14,7 +14,9 @@ from PIL import Image
 import byhand
 from byhand.errors import DataError, InputError
 from byhand.reader import Digit, Line, Page
-from byhand.reader.examples import pens
+from byhand.reader.cut import Found
+from byhand.reader.examples import nondigits_for_testing, pens, words_for_testing
+from byhand.reader.reader import _accepted
 from byhand.reader.steps import Steps
 from reader import pages
 
@@ -273,6 +275,55 @@ print(byhand.Reader.load().read({str(tmp_path / "five.png")!r}).text)
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
     )
     assert done.stdout == "5\n"
+
+
+def test_a_line_of_which_nothing_is_sure_keeps_its_place():
+    def found(digit, probability):
+        p = np.full(12, (1 - probability) / 9, np.float32)
+        p[digit], p[10:] = probability, 0
+        return Found((1, 2, 3, 4), p, np.ones((4, 3), np.float32)), (1, 2, 3, 4)
+
+    lines = [[found(3, 0.99)], [found(4, 0.4), found(5, 0.3)], [found(6, 0.99)], []]
+    kept, notes = _accepted(lines, 0.7, None)
+    assert [line.text for line in kept] == ["3", "", "6"]
+    assert [digit.value for digit in kept[1].digits] == [None, None]
+    assert notes == ()
+    kept, (note,) = _accepted(lines[1:2], 0.7, None)
+    assert kept == ()
+    assert note.startswith("2 marks")
+    kept, notes = _accepted(lines[1:2], 0, None)
+    assert [line.text for line in kept] == ["45"]
+
+
+def test_a_line_with_another_number_of_digits_than_expected_is_told(reader, page):
+    pixels, lines = page  # of 5, 3 and 7 digits
+    found = reader.read(pixels, digits=5)
+    assert [line.text for line in found.lines] == lines
+    assert found.notes == ("2 lines have another number of digits than 5",)
+    assert reader.read(pixels[: len(pixels) // 3], digits=5).notes == ()
+
+
+def test_a_single_picture_is_no_list_of_pictures(reader):
+    for one in ("a.png", b"", canvas(3)):
+        with pytest.raises(InputError, match="list"):
+            reader.read_digits(one)
+
+
+def test_letters_and_words_are_not_read_as_digits(reader):
+    pictures, kinds = nondigits_for_testing(300, 5)
+    letters = [picture for picture, kind in zip(pictures, kinds, strict=True) if kind == "letter"]
+    assert np.mean([reader.read(letter).text == "" for letter in letters]) >= 0.9
+    words, letters = words_for_testing(5, 5)
+    digits = sum(len(line.text) for word in words for line in reader.read(word).lines)
+    assert digits <= 0.1 * sum(letters)
+
+
+def test_a_drawing_with_a_thick_pen_is_read_with_fewer_pixels_and_told_in_the_pictures_own(reader):
+    large, small = (reader.read(canvas(3, side=side)) for side in (800, 200))
+    assert large.text == small.text == "3"
+    (a,), (b,) = large.lines[0].digits, small.lines[0].digits
+    assert np.abs(np.array(a.box) - 4 * np.array(b.box)).max() <= 24
+    assert large.size == (800, 800)
 
 
 def test_more_digits_than_a_line_could_hold_cost_nothing(reader, page):

@@ -1,4 +1,4 @@
-"""The network of eleven classes behind the reader: views, calibration, other models."""
+"""The network of twelve classes behind the reader: views, calibration, other models."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from byhand.reader.calibrate import calibrate
 from byhand.reader.recognise import (
     CLASSES,
     NONE,
+    SEVERAL,
     Recogniser,
     confidences,
     sharpened,
@@ -32,12 +33,12 @@ def pictures(n, seed=0):
     return (np.random.default_rng(seed).random((n, 28, 28)) * 255).astype(np.uint8)
 
 
-def test_probabilities_are_of_eleven_classes_and_sum_to_one(untrained):
+def test_probabilities_are_of_twelve_classes_and_sum_to_one(untrained):
     read = untrained.read(pictures(5))
-    assert read.shape == (5, 11)
+    assert read.shape == (5, 12)
     assert read.dtype == np.float32
     assert np.allclose(read.sum(1), 1, atol=1e-5)
-    assert untrained.read(pictures(0)).shape == (0, 11)
+    assert untrained.read(pictures(0)).shape == (0, 12)
 
 
 def test_one_view_is_the_picture_itself_and_many_are_the_mean_of_views(untrained):
@@ -70,7 +71,7 @@ def test_views_differ_and_the_first_is_the_picture():
 
 
 def test_a_temperature_changes_how_sure_it_is_and_not_what_it_reads():
-    p = np.random.default_rng(1).dirichlet(np.ones(11), 50).astype(np.float32)
+    p = np.random.default_rng(1).dirichlet(np.ones(12), 50).astype(np.float32)
     softer, harder = sharpened(p, 2.0), sharpened(p, 0.5)
     assert np.array_equal(p.argmax(1), softer.argmax(1))
     assert np.array_equal(p.argmax(1), harder.argmax(1))
@@ -83,10 +84,10 @@ def test_a_temperature_changes_how_sure_it_is_and_not_what_it_reads():
 
 
 def test_confidence_counts_no_digit_as_rarer_than_in_the_lessons():
-    p = np.zeros((3, 11), np.float32)
+    p = np.zeros((3, 12), np.float32)
     p[0, 4] = 1
     p[1, 4], p[1, 9] = 0.6, 0.4
-    p[2, 4], p[2, NONE] = 0.3, 0.7
+    p[2, 4], p[2, NONE], p[2, SEVERAL] = 0.3, 0.5, 0.2
     sure = confidences(p)
     assert sure[:2] == pytest.approx([1.0, 0.6])
     assert 0.3 < sure[2] < 1
@@ -115,7 +116,7 @@ def test_the_model_in_the_package_is_small_and_calibrated():
 
 def test_a_model_of_something_else_is_no_reader(tmp_path):
     byhand.save(models.build("one_conv", np.random.default_rng(0)), tmp_path / "m.safetensors")
-    with pytest.raises(DataError, match="0 to 9 and none"):
+    with pytest.raises(DataError, match="0 to 9, none and several"):
         Recogniser.load(tmp_path / "m.safetensors")
     with pytest.raises(DataError):
         Recogniser.load(tmp_path / "absent.safetensors")
@@ -135,9 +136,9 @@ def test_calibration_finds_the_temperature_that_was_put_in():
     """A network whose probabilities are right when its logits are divided by 2."""
     rng = np.random.default_rng(0)
     n = 4000
-    logits = rng.normal(0, 3, (n, 11)).astype(np.float32)
+    logits = rng.normal(0, 3, (n, 12)).astype(np.float32)
     p = np.exp(logits / 2) / np.exp(logits / 2).sum(1, keepdims=True)
-    labels = np.array([rng.choice(11, p=row / row.sum()) for row in p.astype(np.float64)])
+    labels = np.array([rng.choice(12, p=row / row.sum()) for row in p.astype(np.float64)])
 
     class Fixed(Recogniser):
         def average(self, images, views=0):
@@ -151,6 +152,6 @@ def test_calibration_finds_the_temperature_that_was_put_in():
         patch.setattr("byhand.reader.calibrate.Recogniser", Fixed)
         found = calibrate(None, part)
     assert found.temperature == pytest.approx(2.0, abs=0.25)
-    sure = confidences(p[labels != NONE])
+    sure = confidences(p[labels < NONE])
     assert np.mean(sure < found.threshold) == pytest.approx(0.01, abs=0.01)
     assert found.pictures == n

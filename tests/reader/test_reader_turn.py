@@ -27,7 +27,7 @@ class Upright:
 
     def read(self, pictures, views=1):
         above = pictures[:, :14].sum((1, 2)) > 1.2 * pictures[:, 14:].sum((1, 2))
-        read = np.full((len(pictures), 11), 0.001, np.float32)
+        read = np.full((len(pictures), 12), 0.001, np.float32)
         read[:, 7] = np.where(above, self.sure, 0.05)
         return read
 

@@ -16,6 +16,7 @@ from byhand.cli.output import Data, Json, note, print_json
 from byhand.errors import ByhandError, InputError
 
 if TYPE_CHECKING:
+    from byhand.reader.page import Page
     from byhand.reader.picture import Picture
     from byhand.reader.steps import Steps
     from byhand.reader.table import Reading
@@ -123,6 +124,8 @@ def read(
         raise InputError("--json and --csv both say what to print; give one of them")
     if csv and choices:
         raise InputError("--choices does not go with --csv; take --json instead of it")
+    if choices and len(images) > 1 and not json:
+        raise InputError("--choices for several pictures goes with --json; add it")
     if images.count(STDIN) > 1:
         raise InputError("standard input (-) can be read once; name it once")
     asked = _Asked(images, _grid(grid), digits, threshold, annotate, steps)
@@ -170,7 +173,10 @@ class _Asked:
 
     def several(self, reading: Reading) -> bool:
         """Whether this reading is one of several."""
-        return len(self.sources) > 1 or reading.number is not None
+        return self._is_one_of_several(reading.number)
+
+    def _is_one_of_several(self, number: int | None) -> bool:
+        return len(self.sources) > 1 or number is not None
 
     def see_that_it_can_be_drawn(self, path: Path) -> None:
         """Refuse a name that is no picture's, or one of the pictures that are read."""
@@ -195,19 +201,23 @@ class _Asked:
             )
         except Exception as error:
             return Reading(source, number, None, self._fail(error))
-        reading = Reading(source, number, page)
-        self._draw(reading, picture, steps, row)
-        return reading
+        try:
+            self._draw(page, picture, steps, row, self._is_one_of_several(number))
+        except Exception as error:  # what was read is told all the same
+            return Reading(source, number, page, self._fail(error))
+        return Reading(source, number, page)
 
-    def _draw(self, reading: Reading, picture: Picture, steps: Steps | None, row: int) -> None:
+    def _draw(
+        self, page: Page, picture: Picture, steps: Steps | None, row: int, several: bool
+    ) -> None:
         from byhand.reader.annotate import annotate, save_picture
 
-        if reading.page is None or (self.annotate is None and steps is None):
+        if self.annotate is None and steps is None:
             return
-        drawn = annotate(picture.pixels, reading.page, reading.page.cells)
+        drawn = annotate(picture.pixels, page, page.cells)
         if self.annotate is not None:
             path = self.annotate
-            if self.several(reading):
+            if several:
                 path = path.with_stem(f"{path.stem}-{row}")
                 self.see_that_it_can_be_drawn(path)
             note(f"drawn: {save_picture(drawn, path)}")
@@ -215,7 +225,7 @@ class _Asked:
             import numpy as np
 
             steps.add("reading", np.asarray(drawn))
-            folder = self.steps / str(row) if self.several(reading) else self.steps
+            folder = self.steps / str(row) if several else self.steps
             written = steps.write(folder)
             note(f"steps: {len(written)} pictures in {folder}")
 
@@ -238,12 +248,13 @@ def _print(asked: _Asked, readings: Iterator[Reading], json: bool, csv: bool, ch
         several = asked.several(reading)
         if json:
             continue
-        for said in _remarks(reading):
+        remarks = _remarks(reading)
+        if several and reading.page is not None and reading.error is not None:
+            remarks.append(reading.error)
+        for said in remarks:
             note(_printable(f"{reading.name}: {said}") if several else said)
         if csv:
             continue
-        if several and choices:
-            raise InputError("--choices for several pictures goes with --json; add it")
         if several:
             print(_printable(as_row(reading)), flush=True)
         elif reading.page is not None:
@@ -253,11 +264,13 @@ def _print(asked: _Asked, readings: Iterator[Reading], json: bool, csv: bool, ch
         print_json({"images": [reading.as_dict(choices) for reading in done]})
     elif csv and not (one and asked.failures):
         print(_printable(as_csv(done)), end="")
+    if choices and not json and not one:
+        note("--choices for several pages goes with --json; add it to see them")
     if asked.failures:
         if one:
             raise asked.failures[0]
         raise ByhandError(
-            f"{len(asked.failures)} of {len(done)} pictures could not be read; "
+            f"{len(asked.failures)} of {len(done)} pictures could not be read or drawn; "
             f"the reason stands with each of them"
         )
 

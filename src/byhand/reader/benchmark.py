@@ -26,7 +26,8 @@ R = TypeVar("R")
 
 DIGITS = tuple("0123456789")
 KNOWN = ("mnist", "usps_train", "semeion", "nsysu_exam_108x", "drawn_28x28", "photos")
-PAGES, NONDIGITS = 1000, 2500  # how many of those that are made
+PAGES, NONDIGITS, WORDS = 1000, 2500, 50  # how many of those that are made
+STEPS = ("mnist", "mnist_pages", "strings", "photos", "nondigits")
 SEED = 2024  # what they are drawn from
 REJECTED_DIGITS = 0.02  # of MNIST's test digits: what may be rejected along with non-digits
 CHUNK = 250  # pictures given to the reader at a time
@@ -72,9 +73,14 @@ GOALS = {
     "strings": Goal("MNIST strings on pages, characters wrong", 0.03, 0.01, lower=True),
     "rejected_at_2_percent": Goal("non-digits rejected where 2 % of MNIST test are", 0.90, 0.97),
     "rejected": Goal("non-digits rejected at the default threshold"),
+    "rejected_pages": Goal("the same read as pages: nothing read", 0.90, 0.97),
+    "words": Goal("pages of printed words, digits read for a letter", lower=True),
     "ece_mnist": Goal("calibration error, MNIST test", 0.01, lower=True),
     "ece_semeion": Goal("calibration error, Semeion", 0.03, lower=True),
 }
+
+
+NONDIGIT_ROWS = ("rejected_at_2_percent", "rejected", "rejected_pages", "words")
 
 
 @dataclass(eq=False)
@@ -122,15 +128,16 @@ class Benchmark:
         """The sets that are there, in the order in which they are read."""
         made = [] if self.mnist is None else ["mnist", "mnist_pages", "strings"]
         files = [] if self.folder is None else sorted(self.folder.glob("*.npz"))
+        digits = [f.name if f.stem in STEPS else f.stem for f in files]
         photos = self.folder is not None and (self.folder / "photos" / "labels.json").is_file()
-        return [*(f.stem for f in files), *(["photos"] if photos else []), *made, "nondigits"]
+        return [*digits, *(["photos"] if photos else []), *made, "nondigits"]
 
     def _digits(self, name: str) -> None:
         images, labels = self._set(name)
         digits = self._read_digits(images)
         sure = np.array([digit.confidence for digit in digits])
         given = np.array([digit.probabilities for digit in digits], np.float64)  # (N, 10)
-        # Of the eleven classes, the ten digits': the greatest is the confidence.
+        # Of the twelve classes, the ten digits': the greatest is the confidence.
         p = given * (sure / given.max(axis=1))[:, None]
         read_as = given.argmax(axis=1)
         right = read_as == labels
@@ -207,9 +214,13 @@ class Benchmark:
         }
 
     def _nondigits(self) -> None:
-        from byhand.reader.examples import nondigits_for_testing
+        from byhand.reader.examples import nondigits_for_testing, words_for_testing
 
-        pictures, kinds = nondigits_for_testing(NONDIGITS // (QUICK if self.quick else 1), SEED)
+        fewer = QUICK if self.quick else 1
+        pictures, kinds = nondigits_for_testing(NONDIGITS // fewer, SEED)
+        empty = np.array(_each(lambda picture: not self.reader.read(picture).text, pictures))
+        pages, letters = words_for_testing(WORDS // fewer, SEED)
+        read = _each(lambda page: sum(len(x.text) for x in self.reader.read(page).lines), pages)
         sure = np.array([digit.confidence for digit in self._read_digits(pictures)])
         at = self.record.get("threshold_at_2_percent")
 
@@ -219,12 +230,14 @@ class Benchmark:
                 "n": len(some),
                 "rejected": float((some < self.reader.threshold).mean()),
                 "rejected_at_2_percent": None if at is None else float((some < at).mean()),
+                "rejected_pages": float(empty[which].mean()),
             }
 
         of = np.array(kinds)
         self.record["nondigits"] = {
             **rejected(np.full(len(sure), True)),
             "by_kind": {kind: rejected(of == kind) for kind in dict.fromkeys(kinds)},
+            "words": sum(read) / sum(letters),
         }
 
     def _set(self, name: str) -> tuple[NDArray[np.uint8], NDArray[Any]]:
@@ -233,7 +246,7 @@ class Benchmark:
             images, labels = self.mnist.images[:, 0], self.mnist.labels
         else:
             assert self.folder is not None
-            images, labels = open_digits(self.folder / f"{name}.npz")
+            images, labels = open_digits(self.folder / f"{name.removesuffix('.npz')}.npz")
         every = QUICK if self.quick and len(labels) > 1000 else 1
         return images[::every], labels[::every].astype(np.int64)
 
@@ -250,7 +263,7 @@ class Benchmark:
         for name, key in (("mnist_pages", "accuracy"), ("photos", "error_rate"),
                           ("strings", "error_rate")):  # fmt: skip
             values[name] = r.get(name, {}).get(key)
-        values |= {k: r["nondigits"][k] for k in ("rejected_at_2_percent", "rejected")}
+        values |= {k: r["nondigits"][k] for k in NONDIGIT_ROWS}
         others = {n: Goal(f"{n}, digits right") for n in r["digits"] if n not in GOALS}
         return [
             {"name": name, "what": goal.what, "value": values[name], "least": goal.least,

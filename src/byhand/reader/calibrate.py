@@ -44,7 +44,7 @@ def calibrate(model: nn.Layer, validation: Dataset) -> Calibration:
     """Fit the temperature and the threshold of a reader's network on pictures it has not learnt.
 
     Args:
-        model: of eleven classes.
+        model: of twelve classes.
         validation: normalised pictures of the same classes, digits and no digits.
     """
     which = np.unique(np.linspace(0, len(validation) - 1, _MOST).astype(np.int64))
@@ -53,7 +53,7 @@ def calibrate(model: nn.Layer, validation: Dataset) -> Calibration:
     losses = [_loss(sharpened(read, float(t)), part.labels) for t in _TEMPERATURES]
     temperature = float(_TEMPERATURES[int(np.argmin(losses))])
     sure = confidences(sharpened(read, temperature))
-    digits = part.labels != NONE
+    digits = part.labels < NONE
     threshold = float(np.quantile(sure[digits], _REJECTED))
     rejected = float(np.mean(sure[~digits] < threshold)) if not digits.all() else 0.0
     return Calibration(round(temperature, 3), round(threshold, 3), len(part), rejected)

@@ -10,7 +10,7 @@ strategies in character segmentation", 1996.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from byhand.reader.lattice import PRIORS, Box, Group, Lattice, Priors, best_way, log_odds
 from byhand.reader.normalise import normalise
-from byhand.reader.recognise import NONE, Recogniser
+from byhand.reader.recognise import NONE, VIEWS, Recogniser, among_others, no_digit
 
 if TYPE_CHECKING:
     from byhand.reader.pieces import Piece
@@ -26,7 +26,15 @@ if TYPE_CHECKING:
 MAX_GROUPS = 3000  # read on one page; the least probable ones above that are left out
 # Views of each group before the choice: one errs more often, 16 take longer and choose no better.
 # Most groups are plainly no digits in one view, their log odds below this, and are not read again.
-VIEWS, HOPELESS = 4, -4.0
+GLANCES, HOPELESS = 4, -4.0
+# Where there are so few pieces, most are digits, and are best read as they will be in the end.
+FEW = 16
+# Nats by which a way with another number of digits than expected must be better: to leave out a
+# plain digit, or to take half of one for a whole, costs more.
+FORCED = 8.0
+# What is lower, in heights of a digit, does not tell how much of a page is no digit; and the most
+# that it may be.
+SMALL, MOST_NONE = 0.5, 0.95
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +43,7 @@ class Found:
 
     Args:
         box: x, y, width, height in the pixels that the pieces' boxes are in.
-        probabilities: (11,) float32, of the digits 0 to 9 and of no digit; they sum to 1.
+        probabilities: (12,) float32, as `Recogniser.read` gives them; they sum to 1.
         ink: (height, width) what was read.
     """
 
@@ -55,10 +63,11 @@ def read_lines(
     Args:
         lines: each line's pieces, from left to right, small ones that may be part of a digit or
             specks still among them.
-        recogniser: reads single digits. It is asked four times: for all pieces, for all groups
-            of their parts, again for those that may be digits, and for what was chosen.
+        recogniser: reads single digits. It is asked four times at most: for all pieces, for all
+            groups of their parts, again for those that may be digits, and for what was chosen.
         digits: so many are expected in every line: the best way with so many is taken, or, where
-            there is none, with as many as there are at most.
+            there is none, with as many as there are at most. Where a way with another number is
+            better by more than `FORCED`, that is taken.
         priors: what is known of writing.
 
     Returns:
@@ -66,12 +75,18 @@ def read_lines(
         probabilities say so.
     """
     lattices = read_groups(lines, recogniser, digits, priors)
-    chosen = [best_way(lattice, priors, digits) for lattice in lattices]
+    chosen = [_chosen(lattice, priors, digits) for lattice in lattices]
     flat = [group for groups in chosen for group in groups]
-    if not flat:
-        return [[] for _ in lines]
-    read = iter(recogniser.read(np.stack([normalise(group.ink) for group in flat])))
-    return [[Found(group.box, next(read), group.ink) for group in groups] for groups in chosen]
+    _read([group for group in flat if group.views < VIEWS], recogniser, VIEWS)
+    found = [
+        [Found(group.box, group.read, group.ink) for group in groups if group.read is not None]
+        for groups in chosen
+    ]
+    share = _share_of_none(lattices, found)
+    return [
+        [replace(one, probabilities=among_others(one.probabilities, share)) for one in line]
+        for line in found
+    ]
 
 
 def read_groups(
@@ -88,7 +103,8 @@ def read_groups(
     inks = [piece.ink for line in lines for piece in line]
     if not inks:
         return [Lattice([]) for _ in lines]
-    whole = recogniser.read(np.stack([normalise(ink) for ink in inks]), VIEWS)
+    views = VIEWS if len(inks) <= FEW else GLANCES
+    whole = recogniser.read(np.stack([normalise(ink) for ink in inks]), views)
     lattices, start = [], 0
     for line in lines:
         read = whole[start : start + len(line)]
@@ -97,6 +113,8 @@ def read_groups(
         if digits is not None and sure.sum() != digits:
             sure[:] = False
         lattice = Lattice(line, read, sure)
+        for group in lattice.groups:
+            group.views = views if group.whole else 0
         if digits is None:  # what its traits speak against so much is not taken however it reads
             most = priors.odds
             lattice.groups = [g for g in lattice.groups if priors.of(g.traits) > -most]
@@ -109,8 +127,34 @@ def read_groups(
         for group in unread[:MAX_GROUPS]
         if group.read is not None and log_odds(group.read, priors.odds) > HOPELESS
     ]
-    _read(hopeful, recogniser, VIEWS)
+    _read(hopeful, recogniser, GLANCES)
     return lattices
+
+
+def _share_of_none(lattices: Sequence[Lattice], found: Sequence[Sequence[Found]]) -> float:
+    """Of what is as large as a digit, how much is none; `MOST_NONE` at most."""
+    digits = none = 0
+    for lattice, line in zip(lattices, found, strict=True):
+        sure = [one.box for one in line if no_digit(one.probabilities) <= 0.5]
+        digits += len(sure)
+        for piece in lattice.pieces:
+            if piece.height < SMALL * lattice.height:
+                continue
+            middle = piece.x + piece.width / 2
+            none += not any(
+                x <= middle <= x + width or piece.x <= x + width / 2 <= piece.x + piece.width
+                for x, _, width, _ in sure
+            )
+    return min(none / max(none + digits, 1), MOST_NONE)
+
+
+def _chosen(lattice: Lattice, priors: Priors, digits: int | None) -> list[Group]:
+    """The groups of the best way, with as many digits as are expected unless that is absurd."""
+    score, groups = best_way(lattice, priors)
+    if digits is None:
+        return groups
+    asked, forced = best_way(lattice, priors, digits)
+    return forced if score - asked <= FORCED else groups
 
 
 def _read(groups: Sequence[Group], recogniser: Recogniser, views: int) -> None:
@@ -118,7 +162,7 @@ def _read(groups: Sequence[Group], recogniser: Recogniser, views: int) -> None:
     if groups:
         read = recogniser.read(np.stack([normalise(group.ink) for group in groups]), views)
         for group, probabilities in zip(groups, read, strict=True):
-            group.read = probabilities
+            group.read, group.views = probabilities, views
 
 
 def candidates(pieces: Sequence[Piece]) -> list[tuple[Box, NDArray[np.float32]]]:

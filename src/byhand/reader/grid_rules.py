@@ -19,6 +19,8 @@ RUN, FILLED = 25, 0.8
 TALL = 11  # pixels: few rules are broader
 # What may be a grid covers at least this part of the picture (its upright box).
 LEAST_AREA, LEAST_SIDE = 0.03, 40
+# A grid that nobody asked for encloses cells; a digit has two holes at most.
+HOLES = 3
 # A rule has ink along this part of the frame at least; no more rules than this are followed.
 SHORTEST, MOST_RULES = 0.15, 150
 TRIES = 60  # courses that are tried for each rule
@@ -107,7 +109,8 @@ def _unit(along: Floats, length: int) -> Floats:
 def find_rules(dark: NDArray[np.uint8], whole: bool = False) -> Iterator[Rules]:
     """The rules of each large connected piece of ink in `darkness`, largest first.
 
-    `whole`: at last, those of the whole picture, for a ruling that is broken everywhere.
+    `whole`: of pieces that enclose little too, and at last, those of the whole picture, for a
+    ruling that is broken everywhere.
     """
     from scipy import ndimage
 
@@ -116,7 +119,9 @@ def find_rules(dark: NDArray[np.uint8], whole: bool = False) -> Iterator[Rules]:
     large = []
     for label, box in enumerate(ndimage.find_objects(labels), 1):
         h, w = (side.stop - side.start for side in box)
-        if min(h, w) >= LEAST_SIDE and h * w >= LEAST_AREA * dark.size:
+        if min(h, w) < LEAST_SIDE or h * w < LEAST_AREA * dark.size:
+            continue
+        if whole or _holes(labels[box] == label) >= HOLES:
             large.append((h * w, label, box))
     for _, label, box in sorted(large, reverse=True)[:4]:
         corner = np.array([box[1].start, box[0].start])
@@ -127,6 +132,14 @@ def find_rules(dark: NDArray[np.uint8], whole: bool = False) -> Iterator[Rules]:
         rules = _rules_of(dark, mask, np.zeros(2))
         if rules is not None:
             yield rules
+
+
+def _holes(mask: NDArray[np.bool_]) -> int:
+    """How many parts of the paper a mask (h, w) encloses."""
+    from scipy import ndimage
+
+    paper = np.pad(~mask, 1, constant_values=True)  # what is outside hangs together
+    return int(ndimage.label(paper)[1]) - 1
 
 
 def _rules_of(dark: NDArray[np.uint8], mask: NDArray[np.bool_], corner: Floats) -> Rules | None:

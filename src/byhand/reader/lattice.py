@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from byhand.reader.recognise import NONE
+from byhand.reader.recognise import NONE, SEVERAL, no_digit
 from byhand.reader.seams import find_seams, stroke_width
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ _LEAST = 0.4  # of the ink of a 1: a group with less is not read
 _LOWEST, _HIGHEST = 0.5, 2.5  # of the line's digit height: lower and higher pieces are not cut
 _MOST_PIECES = 4  # in a group
 _DOUBTFUL = -4.0  # log odds from which what is left out may yet be a digit
+# Log odds of none against several from which a piece is not likely to hold digits; and how wide it
+# may be, in heights of a digit, for the network to tell: four digits.
+_LIKELY_NONE, _TOO_WIDE = 2.0, 4.0
 _NEAR = 1.0  # heights of a digit: pieces so near say where the line's middle is
 
 
@@ -49,6 +52,8 @@ class Traits(NamedTuple):
         overlap: how far the pieces at its ends lie over their neighbours, 0 to 1 at either end.
         size: the square of the logarithm of its longer side over the line's digit height.
         off: the square of how far its middle is above or below the line's, in heights of a digit.
+        doubt: for each end that is cut, how much likelier the piece as a whole is none than
+            several digits (log odds): what is neither has no digit to be cut out.
     """
 
     cut: float
@@ -56,6 +61,7 @@ class Traits(NamedTuple):
     overlap: float
     size: float
     off: float
+    doubt: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,8 @@ class Priors:
         sure: a piece that reads as a digit with this probability is not cut.
         odds: log odds count up to this, either way: the network is not surer than that.
         digit: for each digit taken.
-        cut, gap, overlap, size, off: what the `Traits` of a digit taken cost, by one of each.
+        cut, gap, overlap, size, off, doubt: what the `Traits` of a digit taken cost, by one of
+            each.
         leave: for a piece left out, if it has as much ink as a 1 or more; in proportion for less.
         waste: for each 1's ink that is left out of a piece, the rest of which is not.
     """
@@ -81,6 +88,7 @@ class Priors:
     overlap: float = 1.5
     size: float = 30.0
     off: float = 20.0
+    doubt: float = 1.0
     leave: float = 2.5
     waste: float = 12.0
 
@@ -90,7 +98,7 @@ class Priors:
         # Small noughts stand beside sevens with long tails: large deviations are not so rare as a
         # square would have them (a heavy tail, Student's).
         placed = math.log1p(self.size * traits.size) + math.log1p(self.off * traits.off)
-        return self.digit - joined - placed
+        return self.digit - joined - placed - self.doubt * traits.doubt
 
 
 PRIORS = Priors()
@@ -125,7 +133,8 @@ class Group:
     box: Box
     ink: NDArray[np.float32]
     whole: bool = False  # a piece as it is
-    read: NDArray[np.float32] | None = None  # (11,) as what
+    read: NDArray[np.float32] | None = None  # (12,) as what
+    views: int = 0  # in how many views
 
 
 class Lattice:
@@ -133,7 +142,7 @@ class Lattice:
 
     Args:
         pieces: in any order.
-        whole: (pieces, 11) what each reads as by itself, if that is known.
+        whole: (pieces, 12) what each reads as by itself, if that is known.
         sure: (pieces,) those that are digits as they are, and are not cut.
 
     `nodes` has one more than there are, after the last piece; `groups` are not read yet, but for
@@ -152,6 +161,10 @@ class Lattice:
         self.height = digit_height(pieces)
         # How much ink a 1 has in each piece's stroke, in pixels.
         self.ones = [self.height * stroke_width(piece.ink) for piece in self.pieces]
+        self.doubts = [0.0] * len(order)
+        if self.whole is not None:
+            wide = [piece.width / self.height for piece in self.pieces]
+            self.doubts = [_doubt(*one) for one in zip(self.whole, wide, strict=True)]
         self._boxes = np.array(
             [(p.x, p.x + p.width, p.y + p.height / 2, p.height**2) for p in self.pieces]
         ).reshape(-1, 4)
@@ -181,10 +194,20 @@ def digit_height(pieces: Sequence[Piece]) -> float:
 
 
 def log_odds(probabilities: NDArray[np.float32], most: float) -> float:
-    """log (most probable digit / no digit) of (11,) probabilities, between -most and most."""
-    digit, none = float(probabilities[:NONE].max()), float(probabilities[NONE])
+    """log (most probable digit / no digit) of (12,) probabilities, between -most and most."""
+    digit, none = float(probabilities[:NONE].max()), float(no_digit(probabilities))
     odds = math.log(max(digit, 1e-12)) - math.log(max(none, 1e-12))
     return min(max(odds, -most), most)
+
+
+def _doubt(probabilities: NDArray[np.float32], wide: float) -> float:
+    """How much log (none / several) of (12,) probabilities is above `_LIKELY_NONE`.
+
+    Less of a piece that is `wide`, in heights of a digit: too small for the network.
+    """
+    none, several = (max(float(probabilities[k]), 1e-12) for k in (NONE, SEVERAL))
+    seen = min(max(_TOO_WIDE - wide, 0.0), 1.0)
+    return seen * max(math.log(none) - math.log(several) - _LIKELY_NONE, 0.0)
 
 
 def _nodes(line: Lattice, sure: list[bool]) -> Iterator[Node]:
@@ -241,6 +264,7 @@ def _groups(line: Lattice) -> Iterator[Group]:
                 start.overlap + end.overlap,
                 math.log(max(box[2:]) / height) ** 2,
                 ((box[1] + box[3] / 2 - line.middle_at(box[0] + box[2] / 2)) / height) ** 2,
+                sum(line.doubts[n.piece] for n in (start, end) if n.columns is not None),
             )
             group = Group(first, last, traits, box, ink, whole)
             if whole and line.whole is not None:
@@ -289,8 +313,8 @@ def _right_of(ink: NDArray[np.float32], columns: NDArray[np.intp]) -> NDArray[np
     return np.where(np.arange(ink.shape[1]) >= columns[:, None], ink, np.float32(0))
 
 
-def best_way(line: Lattice, priors: Priors, digits: int | None = None) -> list[Group]:
-    """The groups of the best way through a line, by dynamic programming (Viterbi).
+def best_way(line: Lattice, priors: Priors, digits: int | None = None) -> tuple[float, list[Group]]:
+    """The best way through a line, by dynamic programming (Viterbi): its score, and its groups.
 
     Pieces that it leaves out as no digits come with them where that is not quite sure, unless so
     many `digits` were asked for: whoever wants a digit at any price finds it there.
@@ -324,6 +348,7 @@ def best_way(line: Lattice, priors: Priors, digits: int | None = None) -> list[G
     i, k = n, counts - 1
     while score[n, k] == -np.inf:  # fewer digits than asked for
         k -= 1
+    best = float(score[n, k])
     doubtful = {}
     if digits is None:
         doubtful = {
@@ -341,4 +366,4 @@ def best_way(line: Lattice, priors: Priors, digits: int | None = None) -> list[G
         step = step or doubtful.get((i, last))
         if step is not None:
             chosen.append(step)
-    return chosen[::-1]
+    return best, chosen[::-1]

@@ -32,7 +32,7 @@ def glance_at(pixels: NDArray[np.uint8], side: int = GLANCE) -> NDArray[np.float
 
 def flat_paper(pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     """The colour of most pixels, to the last bit: a drawing's or a screen's paper; None if none."""
-    step = max(1, int((pixels.size / 30_000) ** 0.5))
+    step = max(1, int((pixels.size / 12_000) ** 0.5))
     sample = pixels[::step, ::step].reshape(-1, 3)
     paper = np.median(sample, axis=0).astype(np.uint8)
     return paper if (sample == paper).all(1).mean() > 0.6 else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from byhand.reader.grid import Grid, cell_pieces, find_grid
 from byhand.reader.normalise import bounds, normalise
 from byhand.reader.page import Box, Digit, Line, Page
 from byhand.reader.picture import Picture, open_picture
-from byhand.reader.recognise import NONE, Recogniser, confidences
+from byhand.reader.recognise import NONE, Recogniser, confidences, no_digit
+from byhand.reader.shrink import of_one_digit, of_thick_strokes
 from byhand.reader.single import ink_of_one
 from byhand.reader.steps import Steps
 from byhand.reader.turn import find_turn
@@ -30,8 +31,6 @@ _SMALL = 64
 # Ink that is at most so much wider than high may be one digit that came apart, and is taken for
 # one that reads as one with this confidence (two digits together read as none).
 _ONE_DIGIT, _LIKELY_ONE = 1.1, 0.5
-# A picture of one digit is shrunk to about this: the network sees 28 pixels.
-_ENOUGH = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +80,9 @@ class Reader:
                 None takes a grid only where the page plainly is one.
             threshold: from 0 (nothing is rejected but what is more likely no digit, and not even
                 that where there is nothing else) to 1; None takes the reader's own.
-            digits: so many are expected in every line (in a grid: in every cell that is not empty).
+            digits: so many are expected in every line (in a grid: in every cell that is not
+                empty). Where a line plainly has another number it is read as it is, and a note
+                says so.
             steps: collects a picture of each step.
 
         Raises:
@@ -93,6 +94,7 @@ class Reader:
         picture = image if isinstance(image, Picture) else open_picture(image)
         if steps is not None:
             steps.add("picture", picture.pixels)
+        picture = replace(picture, pixels=of_thick_strokes(picture.pixels))
         found = None
         small = min(picture.pixels.shape[:2]) < _SMALL
         if grid is not False and not (small and grid is None):
@@ -115,11 +117,18 @@ class Reader:
             InputError, DataError: as `read`.
         """
         threshold = self._checked(threshold)
-        pictures = [normalise(ink_of_one(_shrunk(open_picture(image).pixels))) for image in images]
+        if isinstance(images, str | bytes | Path) or getattr(images, "ndim", 3) < 3:
+            raise InputError("read_digits takes a list of pictures; for one, give [picture]")
+        pictures = [
+            normalise(ink_of_one(of_one_digit(open_picture(image).pixels))) for image in images
+        ]
         if not pictures:
             return []
         read = self.recogniser.read(np.stack(pictures))
-        return [_digit(probabilities, threshold, None) for probabilities in read]
+        return [
+            _digit(probabilities, threshold, None, picture)
+            for probabilities, picture in zip(read, pictures, strict=True)
+        ]
 
     def _read_lines(
         self,
@@ -140,11 +149,14 @@ class Reader:
         if steps is not None:
             for name, drawn in finding.steps.items():
                 steps.add(name, drawn)
+        accepted, said = _accepted(lines, threshold, steps)
+        if digits is not None:
+            said = (*said, *_other_numbers(digits, accepted, "line"))
         return Page(
-            lines=_accepted(lines, threshold, steps),
+            lines=accepted,
             rotation=finding.rotation,
             size=_turned_size(picture.size, finding.rotation),
-            notes=(*picture.notes, *notes, *finding.notes),
+            notes=(*picture.notes, *notes, *finding.notes, *said),
         )
 
     def _as_one(
@@ -198,18 +210,26 @@ class Reader:
             [(found, _scaled(grid.to_picture(found.box), picture.scale)) for found in cell]
             for cell in read
         ]
-        kept = [_kept(cell, threshold, steps) for cell in boxed]
-        texts = [Line(tuple(cell)).text or None for cell in kept]
+        kept = [
+            Line(tuple(replace(digit, cell=divmod(i, columns)) for digit in cell))
+            for i, cell in enumerate(_kept(cell, threshold, steps) for cell in boxed)
+        ]
+        texts = [cell.text or None for cell in kept]
         rows = [kept[i : i + columns] for i in range(0, len(kept), columns)]
+        notes = [*picture.notes, *grid.notes]
+        if digits is not None:
+            notes += _other_numbers(digits, [cell for cell in kept if cell.digits], "cell")
         return Page(
-            lines=tuple(Line(tuple(digit for cell in row for digit in cell)) for row in rows),
+            lines=tuple(
+                Line(tuple(digit for cell in row for digit in cell.digits)) for row in rows
+            ),
             rotation=grid.rotation,
             size=_turned_size(picture.size, grid.rotation),
             grid=[texts[i : i + columns] for i in range(0, len(texts), columns)],
             cells=tuple(
                 _scaled(grid.to_picture(cell), picture.scale) for row in grid.cells for cell in row
             ),
-            notes=(*picture.notes, *grid.notes),
+            notes=tuple(notes),
         )
 
     def _checked(self, threshold: float | None, digits: int | None = None) -> float:
@@ -236,44 +256,62 @@ def _shape(shape: Sequence[int]) -> GridShape:
 
 def _accepted(
     lines: Sequence[Sequence[tuple[Found, Box]]], threshold: float, steps: Steps | None
-) -> tuple[Line, ...]:
-    """The lines in which a digit was accepted; at threshold 0 the likeliest, if there is none."""
+) -> tuple[tuple[Line, ...], tuple[str, ...]]:
+    """The lines that have digits, and notes; none where no digit was accepted on the whole page.
+
+    At threshold 0 the likeliest digit is accepted, if there is no other.
+    """
     kept = [Line(tuple(_kept(line, threshold, steps))) for line in lines]
-    accepted = tuple(line for line in kept if line.text)
+    kept = [line for line in kept if line.digits]
+    if any(line.text for line in kept):
+        return tuple(kept), ()
     everything = [found for line in lines for found in line]
-    if accepted or threshold > 0 or not everything:
-        return accepted
-    found, box = min(everything, key=lambda one: float(one[0].probabilities[NONE]))
-    return (Line((_digit(found.probabilities, threshold, box),)),)
+    if threshold == 0 and everything:
+        found, box = min(everything, key=lambda one: float(no_digit(one[0].probabilities)))
+        return (Line((_digit(found.probabilities, threshold, box, normalise(found.ink)),)),), ()
+    n = sum(len(line.digits) for line in kept)
+    if not n:
+        return (), ()
+    return (), (f"{n} marks that might be digits were left out: the reader is sure of none",)
+
+
+def _other_numbers(digits: int, lines: Sequence[Line], what: str) -> tuple[str, ...]:
+    """A note where lines have another number of digits than was expected."""
+    others = [
+        (i, len(line.digits)) for i, line in enumerate(lines, 1) if len(line.digits) != digits
+    ]
+    if not others:
+        return ()
+    if len(others) > 1:
+        return (f"{len(others)} {what}s have another number of digits than {digits}",)
+    place, n = others[0]
+    which = f"{what} {place} has" if what == "line" else f"one {what} has"
+    return (f"{which} {n} digit{'' if n == 1 else 's'}, not {digits}",)
 
 
 def _kept(found: Sequence[tuple[Found, Box]], threshold: float, steps: Steps | None) -> list[Digit]:
     """What may be digits; what is more likely none is left out."""
     digits = []
     for one, box in found:
-        if one.probabilities[NONE] > 0.5:
+        if no_digit(one.probabilities) > 0.5:
             continue
-        digit = _digit(one.probabilities, threshold, box)
+        seen = normalise(one.ink)
+        digit = _digit(one.probabilities, threshold, box, seen)
         digits.append(digit)
         if steps is not None:
-            steps.saw(normalise(one.ink), digit)
+            steps.saw(seen, digit)
     return digits
 
 
-def _digit(probabilities: NDArray[np.float32], threshold: float, box: Box | None) -> Digit:
-    """A digit from the eleven probabilities."""
+def _digit(
+    probabilities: NDArray[np.float32], threshold: float, box: Box | None, seen: NDArray[np.uint8]
+) -> Digit:
+    """A digit from the twelve probabilities."""
     confidence = float(confidences(probabilities[None])[0])
     digits = np.asarray(probabilities[:NONE], np.float64)
     digits = (digits / digits.sum()).astype(np.float32)
     value = str(int(digits.argmax())) if confidence >= threshold else None
-    return Digit(value, confidence, digits, box)
-
-
-def _shrunk(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    from PIL import Image
-
-    by = max(pixels.shape[:2]) // _ENOUGH
-    return np.asarray(Image.fromarray(pixels).reduce(by)) if by > 1 else pixels
+    return Digit(value, confidence, digits, box, seen=seen)
 
 
 def _scaled(box: Box, scale: float) -> Box:

@@ -1,4 +1,4 @@
-"""Normalised pictures to calibrated probabilities: of the ten digits, and of being no digit.
+"""Normalised pictures to calibrated probabilities: of the ten digits, and of being none of them.
 
 Each picture is read in several slightly changed views (turned, slanted, stretched, moved by the
 pixels' bilinear interpolation), whose probabilities are averaged: what all views agree on is sure.
@@ -23,8 +23,9 @@ from byhand.errors import DataError, InputError, ShapeError
 from byhand.kernels import Key
 from byhand.reader.normalise import SIDE
 
-NONE = 10  # the class of what is no digit
-CLASSES = (*"0123456789", "none")
+# What is no digit is of two classes: several digits that touch, which may be cut apart, or none.
+NONE, SEVERAL = 10, 11
+CLASSES = (*"0123456789", "none", "several")
 VIEWS = 16  # a lane of the compiled core: as quick as one picture alone
 MODEL = Path(__file__).with_name("model.safetensors")
 # Of what stands on people's pages and reaches the network, so much is no digit; of what it learnt
@@ -37,10 +38,10 @@ _AT_ONCE = 512  # pictures whose views are read together, which bounds the memor
 
 @dataclass(frozen=True, eq=False)
 class Recogniser:
-    """A trained network of eleven classes with its calibration.
+    """A trained network of twelve classes with its calibration.
 
     Args:
-        model: reads (1, 28, 28) pictures; its card names the classes "0" to "9" and "none".
+        model: reads (1, 28, 28) pictures; its card names the classes of `CLASSES`.
         temperature: T of the calibration, 1 for none.
         threshold: the confidence under which a digit is rejected, where the user names no other.
     """
@@ -62,7 +63,8 @@ class Recogniser:
             raise DataError(
                 f"{where} holds {model.card.name or 'a network'} with the classes "
                 f"{', '.join(model.card.classes) or '(none named)'}, but a reader's has "
-                f"0 to 9 and none and reads {SIDE}×{SIDE}: train one with byhand train reader"
+                f"0 to 9, none and several and reads {SIDE}×{SIDE}: train one with "
+                "byhand train reader"
             )
         figures = model.card.figures.get("reader", {})
         try:
@@ -82,7 +84,7 @@ class Recogniser:
             views: how many views to average; 1 is the picture as it is.
 
         Returns:
-            (N, 11) float32: of the digits 0 to 9 and of none; each row sums to 1.
+            (N, 12) float32: of the digits 0 to 9, of none and of several; each row sums to 1.
 
         Raises:
             ShapeError: the pictures are no such array.
@@ -123,7 +125,7 @@ def confidences(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     """How probable it is that each is a digit and its most probable digit is right.
 
     Args:
-        probabilities: (N, 11) as `Recogniser.read` gives them, for the share of no digits that it
+        probabilities: (N, 12) as `Recogniser.read` gives them, for the share of no digits that it
             learnt from; here they count at the share that pages have.
 
     Returns:
@@ -131,8 +133,27 @@ def confidences(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     odds = _NONE_IN_USE / (1 - _NONE_IN_USE) * (1 - _NONE_LEARNT) / _NONE_LEARNT
     digits = probabilities[:, :NONE]
-    every = digits.sum(axis=1) + np.float32(odds) * probabilities[:, NONE]
+    every = digits.sum(axis=1) + np.float32(odds) * no_digit(probabilities)
     return np.asarray(digits.max(axis=1) / np.maximum(every, np.float32(1e-12)), np.float32)
+
+
+def among_others(probabilities: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+    """The probabilities (..., 12) where that share of what is read is no digit.
+
+    `confidences` counts on one in fifty; a page that shows more is believed (Saerens, Latinne and
+    Decaestecker, "Adjusting the outputs of a classifier to new a priori probabilities", 2002).
+    """
+    if share <= _NONE_IN_USE:
+        return probabilities
+    odds = share / (1 - share) * (1 - _NONE_IN_USE) / _NONE_IN_USE
+    weights = np.where(np.arange(len(CLASSES)) < NONE, 1, odds).astype(np.float32)
+    weighed = probabilities * weights
+    return np.asarray(weighed / weighed.sum(axis=-1, keepdims=True), np.float32)
+
+
+def no_digit(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How probable it is that each is not one digit: (..., 12) -> (...)."""
+    return np.asarray(probabilities[..., NONE:].sum(axis=-1))
 
 
 def sharpened(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ LINE_COLUMNS = (
     "file", "line", "text", "confidence", "rejected", "x", "y", "width", "height", "error",
 )  # fmt: skip
 
-EMPTY = "."  # a grid's empty cell, in text
+EMPTY, UNREAD = ".", "?"  # in text: a grid's empty cell, and one whose digits were rejected
 
 Row = list[str | int]
 
@@ -55,10 +55,13 @@ class Reading:
 
 
 def as_text(page: Page) -> str:
-    """A line of text for each line of writing; of a grid, its cells in columns, "." for empty."""
+    """A line of text for each line of writing; of a grid, its cells in columns.
+
+    "." stands for an empty cell, "?" for one whose digits were rejected.
+    """
     if page.grid is None:
         return page.text
-    rows = [[cell or EMPTY for cell in row] for row in page.grid]
+    rows = _cells(page, EMPTY)
     width = max((len(cell) for row in rows for cell in row), default=1)
     return "\n".join(" ".join(cell.rjust(width) for cell in row) for row in rows)
 
@@ -66,7 +69,8 @@ def as_text(page: Page) -> str:
 def as_row(reading: Reading) -> str:
     """One row for scripts: name, tab, text; or name, tab, nothing, tab, error.
 
-    Lines are joined by spaces. Of a grid a row's cells are joined by commas, "." for empty ones.
+    Lines are joined by spaces. Of a grid a row's cells are joined by commas, "." for empty ones,
+    "?" for rejected ones.
     """
     name = "".join(c if c.isprintable() else "?" for c in reading.name)  # no tab, no line end
     if reading.page is None:
@@ -74,19 +78,19 @@ def as_row(reading: Reading) -> str:
     if reading.page.grid is None:
         lines = [line.text for line in reading.page.lines]
     else:
-        lines = [",".join(cell or EMPTY for cell in row) for row in reading.page.grid]
+        lines = [",".join(row) for row in _cells(reading.page, EMPTY)]
     return f"{name}\t{' '.join(lines)}"
 
 
 def as_csv(readings: Sequence[Reading]) -> str:
     """The readings as comma-separated values, with a line end after each row.
 
-    One picture with a grid gives the cells alone, row by row, empty ones empty. Several pictures,
-    all with a grid, give a heading and rows of file, row, the cells, and error. Everything else
-    gives a heading and a row a line of writing: file, line (from 1), text, confidence (the least
-    of its digits'), rejected (how many digits were, and are not in the text), the line's box in
-    pixels of the upright
-    picture, and error. A picture in which nothing was found has a row with its name alone.
+    One picture with a grid gives the cells alone, row by row: empty ones empty, "?" for rejected
+    ones. Several pictures, all with a grid, give a heading and rows of file, row, the cells, and
+    error. Everything else gives a heading and a row a line of writing: file, line (from 1), text,
+    confidence (the least of its digits'), rejected (how many digits were, and are not in the text),
+    the line's box in pixels of the upright picture, and error. A picture in which nothing was found
+    has a row with its name alone.
     """
     read = [reading.page for reading in readings if reading.page is not None]
     if read and all(page.grid is not None for page in read):
@@ -108,8 +112,17 @@ def line_box(line: Line) -> Box | None:
     return left, top, right - left, bottom - top
 
 
+def _cells(page: Page, empty: str) -> list[list[str]]:
+    """Rows of a grid's cells as text: what was read, `empty`, or "?"."""
+    rejected = page.rejected_cells
+    return [
+        [cell or (UNREAD if (i, j) in rejected else empty) for j, cell in enumerate(row)]
+        for i, row in enumerate(page.grid or [])
+    ]
+
+
 def _one_grid(page: Page) -> Iterable[Row]:
-    return [[cell or "" for cell in row] for row in page.grid or []]
+    return [list(row) for row in _cells(page, "")]
 
 
 def _grids(readings: Sequence[Reading]) -> Iterable[Row]:
@@ -121,8 +134,7 @@ def _grids(readings: Sequence[Reading]) -> Iterable[Row]:
         if reading.page is None:
             yield [reading.name, "", *[""] * widest, reading.error or ""]
             continue
-        for number, row in enumerate(reading.page.grid or [], 1):
-            cells = [cell or "" for cell in row]
+        for number, cells in enumerate(_cells(reading.page, ""), 1):
             yield [reading.name, number, *cells, *[""] * (widest - len(cells)), ""]
 
 
@@ -139,4 +151,4 @@ def _lines(reading: Reading) -> Iterable[Row]:
         yield [reading.name, number, line.text, f"{least:.4f}", rejected, *box, ""]
 
 
-__all__ = ["EMPTY", "LINE_COLUMNS", "Reading", "as_csv", "as_row", "as_text", "line_box"]
+__all__ = ["EMPTY", "LINE_COLUMNS", "UNREAD", "Reading", "as_csv", "as_row", "as_text", "line_box"]

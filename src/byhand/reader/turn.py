@@ -20,7 +20,7 @@ READS = 0.6
 
 
 class Reads(Protocol):
-    """What reads normalised pictures: (N, 28, 28) uint8 -> (N, 11) probabilities."""
+    """What reads normalised pictures: (N, 28, 28) uint8 -> (N, 12) probabilities."""
 
     def read(self, pictures: NDArray[np.uint8], views: int = ...) -> NDArray[np.float32]:
         """Probabilities of the digits 0 to 9 and of no digit."""

@@ -18,7 +18,11 @@ from byhand.recipes.recipe import Recipe
 
 @dataclass
 class Prepared:
-    """All that `train` needs. `notes` say what a user may want to know."""
+    """All that `train` needs.
+
+    `source` and `sha256` are of what is learnt from, which may be made of a data set and of fonts;
+    `notes` say what a user may want to know.
+    """
 
     recipe: Recipe
     seed: int
@@ -27,6 +31,8 @@ class Prepared:
     validation: Dataset | None
     test: Dataset
     rng: np.random.Generator  # of the batches
+    source: str = ""
+    sha256: str = ""
     notes: tuple[str, ...] = ()
 
     def new_state(self) -> training.TrainingState:
@@ -55,10 +61,11 @@ def prepare(
     )
     train = splits.train if recipe.train_limit is None else splits.train.first(recipe.train_limit)
     test = splits.test if recipe.test_limit is None else splits.test.first(recipe.test_limit)
-    validation = splits.validation
+    validation, source, sha256 = splits.validation, splits.source, splits.sha256
     if recipe.lessons == "reader":
         made = lessons(replace(splits, train=train, test=test), seed)
         train, validation, test = made.train, made.validation, made.test
+        source, sha256 = made.source, made.sha256
     if validation is None and recipe.validation_fraction > 0:
         train, validation = stratified_split(train, recipe.validation_fraction, split_rng)
     channels = train.image_shape[0]
@@ -74,7 +81,9 @@ def prepare(
     )
     model.card = replace(model.card, standardisation=standardisation)
     notes = () if from_model is None else (_start_from(model, from_model),)
-    return Prepared(recipe, seed, model, train, validation, test, batches_rng, notes)
+    return Prepared(
+        recipe, seed, model, train, validation, test, batches_rng, source, sha256, notes
+    )
 
 
 def train(

@@ -159,9 +159,9 @@ def run(
     arithmetic = _arithmetic(plan, group)
     folder = new_folder(plan.recipe.name, plan.seed) if folder is None else Path(folder)
     if resume:
-        if resumed(folder)[1] != splits.sha256:
+        if resumed(folder)[1] != prepared.sha256:
             raise InputError(
-                f"the run in {folder} was trained on other data than {splits.source}; "
+                f"the run in {folder} was trained on other data than {prepared.source}; "
                 "name the same data to resume"
             )
         state = training.load_checkpoint(folder / CHECKPOINT, prepared.model, plan.recipe.optimiser)
@@ -187,7 +187,7 @@ def run(
             checkpoint=folder / CHECKPOINT,
             settings={
                 **plan.as_dict(),
-                "sha256": splits.sha256,
+                "sha256": prepared.sha256,
                 "arithmetic": arithmetic,
             },
             step_records=True,
@@ -264,7 +264,9 @@ def _finish(
     }
     if plan.recipe.lessons == "reader" and prepared.validation is not None:
         result["reader"] = calibrate(model, prepared.validation).as_dict()
-    model.card = replace(model.card, recipe=plan.recipe.as_dict(), figures=result)
+    # A model goes to other machines, where the run's folder means nothing.
+    figures = {name: value for name, value in result.items() if name not in ("run", "model")}
+    model.card = replace(model.card, recipe=plan.recipe.as_dict(), figures=figures)
     nn.save(model, folder / MODEL)
     test.save(folder)
     evaluation.look(model, prepared.test.images[0]).save(folder)
@@ -297,8 +299,8 @@ def _about(plan: Plan, prepared: Prepared, splits: Splits, group: training.Group
         "instruction_set": kernels.instruction_set(),
         "dataset": {
             "name": splits.name,
-            "source": splits.source,
-            "sha256": splits.sha256,
+            "source": prepared.source,
+            "sha256": prepared.sha256,
             "n_train": len(prepared.train),
             "n_validation": 0 if prepared.validation is None else len(prepared.validation),
             "n_test": len(prepared.test),

@@ -8,7 +8,7 @@ from byhand.reader.examples.fonts import (
     training_fonts,
 )
 from byhand.reader.examples.glyphs import DIGIT_SHAPED
-from byhand.reader.examples.testing import nondigits_for_testing
+from byhand.reader.examples.testing import nondigits_for_testing, words_for_testing
 
 __all__ = [
     "DIGIT_SHAPED",
@@ -18,4 +18,5 @@ __all__ = [
     "nondigits_for_testing",
     "test_fonts",
     "training_fonts",
+    "words_for_testing",
 ]

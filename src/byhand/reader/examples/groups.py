@@ -2,8 +2,9 @@
 
 Strings of digits that touch or nearly touch are cut as `cut` cuts them, and each group of parts is
 held against the digits that it was made of: it is that digit where it has nearly all of its ink and
-hardly any other, stubs and crumbs of neighbours included; it is none where it lacks much of it or
-has much of another. A network that learns from these learns the very choice that cutting asks for.
+hardly any other, stubs and crumbs of neighbours included; it is several where it has much of more
+than one, and none where it lacks much of its only one. A network that learns from these learns the
+very choice that cutting asks for.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from numpy.typing import NDArray
 from byhand.reader.cut import candidates
 from byhand.reader.examples.strings import SPACINGS, broken, specked, string
 from byhand.reader.pieces import Piece
-from byhand.reader.recognise import NONE
+from byhand.reader.recognise import NONE, SEVERAL
 
 _WHOLE = 0.92  # of a digit's ink in the group, and of the group's ink from the digit
 _BROKEN, _MIXED = 0.7, 0.8  # less than this of either is no digit; in between is left out
+_PART = 0.4  # of a digit's ink: with so much of more than one, a group is several digits
 # A narrow part of a digit may be a 1 to every eye: so little width for its height is left out.
 _STROKE = 0.45
 _WORN = 0.2  # the share of strings that are broken, and of those that have specks beside them
@@ -42,7 +44,7 @@ def string_groups(
         none_share: how many of them are no digits.
 
     Returns:
-        Their ink, (h, w) 0..1 each, and their classes (n,): 0 to 9, or 10 for none.
+        Their ink, (h, w) 0..1 each, and their classes (n,): 0 to 9, NONE or SEVERAL.
     """
     wanted = {True: round(n * none_share), False: n - round(n * none_share)}
     found: dict[bool, list[tuple[NDArray[np.float32], int]]] = {True: [], False: []}
@@ -68,7 +70,8 @@ def string_groups(
                 and not (pure > 0.9 and w < _STROKE * h)
                 and rng.random() < 0.2  # so that no string gives too many
             ):
-                found[True].append((part, NONE))
+                several = np.count_nonzero(have > _PART * total) > 1
+                found[True].append((part, SEVERAL if several else NONE))
     chosen = found[True][: wanted[True]] + found[False][: wanted[False]]
     order = rng.permutation(len(chosen))
     return [chosen[i][0] for i in order], np.array([chosen[i][1] for i in order], np.int64)

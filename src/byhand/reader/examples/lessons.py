@@ -25,9 +25,7 @@ from byhand.reader.examples.pens import drawn_digits
 from byhand.reader.examples.scribbles import scribbles
 from byhand.reader.examples.textures import textures
 from byhand.reader.normalise import normalise_all
-
-CLASSES = (*"0123456789", "none")
-NONE = 10
+from byhand.reader.recognise import CLASSES, NONE
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Amounts:
     """How many examples of each kind for one MNIST digit; `hands` counts whole passes."""
 
     hands: int = 3
-    drawn: float = 0.9
+    drawn: float = 1.1
     printed: float = 0.6
     letters: float = 0.7
     scribbles: float = 0.35
@@ -55,11 +53,11 @@ def lessons(
     amounts: Amounts = Amounts(),
     fonts: Sequence[Path] | None = None,
 ) -> Splits:
-    """MNIST's pictures made into what the reader learns from: eleven classes, normalised.
+    """MNIST's pictures made into what the reader learns from: twelve classes, normalised.
 
     The training digits are split first, one of twelve for validation, and what is made of a digit
-    stays on its side; so do packages of fonts. The
-    test part is MNIST's test digits, normalised and nothing else.
+    stays on its side; so do packages of fonts. The test part is MNIST's test digits, normalised and
+    nothing else.
 
     Args:
         mnist: digits (1, 28, 28); their classes are the ten digits.
@@ -151,5 +149,5 @@ def _of_share(
     add(letter_glyphs(fonts, rng, round(amounts.letters * n)), NONE, True)
     add(scribbles(rng, round(amounts.scribbles * n)), NONE, True)
     add(textures(rng, round(amounts.textures * n)), NONE, False)
-    add(parts(images, labels, rng, round(amounts.parts * n)), NONE, True)
+    add(*parts(images, labels, rng, round(amounts.parts * n)), True)
     return Dataset(np.concatenate(pictures)[:, None], np.concatenate(classes), CLASSES)

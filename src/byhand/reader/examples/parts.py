@@ -7,12 +7,14 @@ from numpy.typing import NDArray
 
 from byhand.errors import InputError, ShapeError
 from byhand.reader.examples.pen import draw, smooth
+from byhand.reader.recognise import NONE, SEVERAL
 
 # What cutting leaves that reads as no digit, by the side that is kept. Left out is what often reads
 # as one: above and below, half of an 8 is a 0; the right of a 4 is a 1, that of a 0 or the upper
 # half of a 2 or 3 a 7; the right of a 2, 3 or 8 is still one.
 _KEPT = {"left": (0, 2, 3, 4), "right": (5,), "upper": (0, 4, 5), "lower": (0, 2, 3, 5)}
 _PIECES = [(side, digit) for side, digits in _KEPT.items() for digit in digits]
+_TOGETHER = 0.4  # the share of several digits
 _QUARTERS = (3, 4, 5, 7)  # a 2 on its side may be a 2 again, a 6 or a 9 each other
 _UPSIDE_DOWN = (3, 4, 7)
 _MIRRORED = (3, 4, 7, 9)  # a 2 becomes a 5, a 5 or a 6 a 2
@@ -20,11 +22,12 @@ _MIRRORED = (3, 4, 7, 9)  # a 2 becomes a 5, a 5 or a 6 a 2
 
 def parts(
     images: NDArray[np.uint8], labels: NDArray[np.integer], rng: np.random.Generator, n: int
-) -> list[NDArray[np.uint8]]:
-    """`n` pictures of what is not one digit, made from digits: ink (h, w), 255 is ink.
+) -> tuple[list[NDArray[np.uint8]], NDArray[np.int64]]:
+    """`n` pictures of what is not one digit, made from digits: ink (h, w), 255 is ink; and classes.
 
-    Two fifths are two or three digits together, a quarter pieces, a sixth turned or mirrored ones,
-    the rest struck out. Turned and mirrored ones are few, as a hasty one may read as a digit.
+    Two fifths are two or three digits together (several), a quarter pieces, a sixth turned or
+    mirrored ones, the rest struck out (none). Turned and mirrored ones are few, as a hasty one may
+    read as a digit.
 
     Args:
         images: handwritten digits (N, 28, 28), white on black.
@@ -49,8 +52,9 @@ def parts(
         return images[rng.choice(where[rng.choice(digits)])]
 
     made: list[NDArray[np.uint8]] = []
-    for kind in rng.random(n):
-        if kind < 0.4:
+    kinds = rng.random(n)
+    for kind in kinds:
+        if kind < _TOGETHER:
             made.append(_together(images, where, rng))
         elif kind < 0.65:
             side, digit = _PIECES[rng.integers(len(_PIECES))]
@@ -63,7 +67,7 @@ def parts(
             made.append(one_of(_MIRRORED)[:, ::-1])
         else:
             made.append(_struck_out(images[rng.integers(len(images))], rng))
-    return made
+    return made, np.where(kinds < _TOGETHER, SEVERAL, NONE)
 
 
 def _cropped(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -61,6 +61,50 @@ def nondigits_for_testing(
     return pictures, kinds
 
 
+def words_for_testing(
+    n: int, seed: int = 0, fonts: list[Path] | None = None
+) -> tuple[list[NDArray[np.uint8]], list[int]]:
+    """`n` grey pages (H, W) of printed words that hold no digit, nor a letter shaped like one.
+
+    Args:
+        n: how many.
+        seed: the same seed gives the same pages.
+        fonts: as for `nondigits_for_testing`.
+
+    Returns:
+        The pages, and how many letters are on each.
+    """
+    rng = np.random.default_rng([_SPACE, seed, 1])
+    fonts = matplotlib_fonts() if fonts is None else fonts
+    pages, counts = [], []
+    for _ in range(n):
+        font, height = fonts[rng.integers(len(fonts))], int(rng.integers(24, 70))
+        page, count = np.zeros((8 * height, 16 * height)), 0
+        for top in range(height, 6 * height, 2 * height):
+            left = int(rng.integers(height // 2, 2 * height))
+            while left < page.shape[1]:
+                text = "".join(rng.choice(list(LETTERS), rng.integers(3, 9)))
+                word = draw_text(font, text)
+                if word is None:
+                    break
+                small = _resized(word, height / 44)
+                h, w = small.shape
+                if left + w > page.shape[1] - 4 or h > 1.7 * height:
+                    break
+                page[top : top + h, left : left + w] = small / 255
+                count, left = count + len(text), left + w + height
+        pages.append(np.clip(np.rint(_on_paper(page, rng)), 0, 255).astype(np.uint8))
+        counts.append(count)
+    return pages, counts
+
+
+def _resized(glyph: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    h, w = (max(1, round(side * scale)) for side in glyph.shape)
+    return np.asarray(Image.fromarray(glyph).resize((w, h), Image.Resampling.LANCZOS))
+
+
 def _on_paper(ink: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
     """Ink (h, w) of 0 to 1 as grey on a paper of another grey."""
     light, dark = rng.uniform(170, 255), rng.uniform(0, 90)
@@ -71,20 +115,16 @@ def _on_paper(ink: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.
 
 def _letter(side: int, fonts: list[Path], rng: np.random.Generator) -> NDArray[np.float64]:
     """A letter some 45 to 80 % as large as the picture, somewhere in it."""
-    from PIL import Image
-
     while True:
         font, letter = fonts[rng.integers(len(fonts))], LETTERS[rng.integers(len(LETTERS))]
         glyph = draw_text(font, letter)
         if glyph is not None:
             break
-    h, w = glyph.shape
-    scale = side * rng.uniform(0.45, 0.8) / max(h, w)
-    h, w = max(1, round(h * scale)), max(1, round(w * scale))
-    small = Image.fromarray(glyph).resize((w, h), Image.Resampling.LANCZOS)
+    small = _resized(glyph, side * rng.uniform(0.45, 0.8) / max(glyph.shape))
+    h, w = small.shape
     ink = np.zeros((side, side))
     y, x = rng.integers(1, side - h), rng.integers(1, side - w)
-    ink[y : y + h, x : x + w] = np.asarray(small) / 255
+    ink[y : y + h, x : x + w] = small / 255
     return ink
 
 

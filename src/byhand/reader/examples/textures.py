@@ -123,9 +123,9 @@ def junction(height: int, width: int, rng: np.random.Generator) -> Ink:
 
 
 def rule(height: int, width: int, rng: np.random.Generator) -> Ink:
-    """One or two lines across, level or nearly, as of ruled paper."""
+    """One or two lines across, level or sloping a little, as of ruled paper or a fold."""
     x, y = _places(height, width)
-    slope, half = rng.normal(0, 0.08), rng.uniform(0.5, 5)
+    slope, half = rng.normal(0, 0.08 if rng.random() < 0.6 else 0.3), rng.uniform(0.5, 5)
     ink = _lengthwise(y + x * slope, half)
     if rng.random() < 0.3:
         ink = np.maximum(ink, _lengthwise(y + x * slope + rng.uniform(6, 20), half))
@@ -142,6 +142,17 @@ def edge(height: int, width: int, rng: np.random.Generator) -> Ink:
     if rng.random() < 0.5:
         side = np.maximum(side, y * np.cos(angle) - x * np.sin(angle) + rng.uniform(-12, 12))
     return np.clip(side / soft + 0.5, 0, 1)
+
+
+def wedge(height: int, width: int, rng: np.random.Generator) -> Ink:
+    """A filled triangle: a corner of a shadow, a dog-ear."""
+    x, y = _places(height, width)
+    first = rng.uniform(0, 2 * np.pi)
+    ink = np.ones((height, width))
+    for angle in first + np.array([0, 2.1, 4.2]) + rng.normal(0, 0.4, 3):
+        near = rng.uniform(0.05, 0.4) * min(height, width)
+        ink = np.minimum(ink, near - x * np.cos(angle) - y * np.sin(angle) + 0.5)
+    return np.clip(ink / rng.uniform(1, 4), 0, 1)
 
 
 def weave(height: int, width: int, rng: np.random.Generator) -> Ink:
@@ -192,8 +203,8 @@ def blank(height: int, width: int, rng: np.random.Generator) -> Ink:
 
 # Each kind and how often it comes, beside the others.
 KINDS: dict[Callable[[int, int, np.random.Generator], Ink], float] = {
-    blobs: 4, ridges: 2, specks: 3, noise: 1.5, stripes: 2, grid: 2, junction: 3, rule: 2, edge: 2,
-    weave: 1, screen: 1, gradient: 1, bars: 1.5, blank: 0.5,
+    blobs: 4, ridges: 2, specks: 3, noise: 1.5, stripes: 2, grid: 2, junction: 3, rule: 3, edge: 2,
+    wedge: 1, weave: 1, screen: 1, gradient: 1, bars: 1.5, blank: 0.5,
 }  # fmt: skip
 _KINDS = list(KINDS)
 _WEIGHTS = np.array(list(KINDS.values())) / sum(KINDS.values())
