@@ -260,8 +260,11 @@ class Shades:
         return [self.digit(i, self.threshold if threshold is None else threshold) for i in images]
 
     def read(self, image, *, threshold=None):
-        with Image.open(BytesIO(image) if isinstance(image, bytes) else image) as picture:
-            found = self.digit(picture, self.threshold if threshold is None else threshold)
+        if isinstance(image, bytes):
+            image = BytesIO(image)
+        if not isinstance(image, np.ndarray):
+            image = np.asarray(Image.open(image))
+        found = self.digit(image, self.threshold if threshold is None else threshold)
         return Page((Line((found,)),) if found.value else ())
 
 

@@ -26,6 +26,7 @@ from byhand.training.group import Group
 Array = NDArray[Any]
 T = TypeVar("T")
 
+LAST_WORDS = 0.3  # seconds
 PAUSE = 0.001  # seconds between two looks whether the others have come
 
 
@@ -106,6 +107,8 @@ class MPIGroup(Group):
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):  # nobody reads it, or it is closed
                 stream.flush()
+        # What mpiexec has not passed on by then is lost when it ends all ranks.
+        time.sleep(LAST_WORDS)
         self._mpi.COMM_WORLD.Abort(status)
         os._exit(status)  # MPICH's Abort comes back before mpiexec has ended this rank
 
