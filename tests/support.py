@@ -66,3 +66,20 @@ def require_mpi() -> str:
 def _sets_pmi_rank(mpiexec: str) -> bool:
     code = "import os, sys; sys.exit('PMI_RANK' not in os.environ)"
     return subprocess.run([mpiexec, "-n", "1", sys.executable, "-c", code]).returncode == 0
+
+
+CHROMIUM_FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic",
+    "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync",
+)  # fmt: skip
+
+
+def require_chromium() -> str:
+    """Chromium's program, BYHAND_CHROMIUM or Debian's; skips (or fails) where there is none."""
+    if importlib.util.find_spec("playwright") is None:
+        _absent("chromium", "Playwright is not installed")
+    found = os.environ.get("BYHAND_CHROMIUM", "/usr/bin/chromium")
+    if not Path(found).is_file():
+        _absent("chromium", f"there is no {found} (BYHAND_CHROMIUM names another)")
+    return found

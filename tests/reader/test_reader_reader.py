@@ -69,6 +69,13 @@ def test_a_turned_page_is_turned_back_and_its_boxes_lie_in_the_upright_picture(
             assert np.abs(np.subtract(a.box, b.box)).max() <= 3
 
 
+def test_what_is_known_to_stand_upright_is_not_turned(reader, page):
+    pixels, lines = page
+    assert [line.text for line in reader.read(pixels, upright=True).lines] == lines
+    lying = np.ascontiguousarray(np.rot90(pixels))
+    assert reader.read(lying, upright=True).rotation == 0
+
+
 def test_boxes_hold_the_ink_of_their_digits_in_the_originals_pixels(reader, page):
     pixels, lines = page
     large = np.asarray(

@@ -9,7 +9,18 @@ from typing import Annotated, Any
 
 import typer
 
-from byhand.cli import bench, data, doctor, evaluate, experiment, inspect, ranks, read, train
+from byhand.cli import (
+    bench,
+    data,
+    doctor,
+    evaluate,
+    experiment,
+    inspect,
+    ranks,
+    read,
+    serve,
+    train,
+)
 from byhand.errors import ByhandError
 
 app = typer.Typer(
@@ -49,6 +60,7 @@ def options(
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("read")(read.read)
+app.command("serve")(serve.serve)
 app.command("experiment")(experiment.experiment)
 app.command("inspect")(inspect.inspect)
 app.command("bench")(bench.bench)

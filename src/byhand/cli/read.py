@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from byhand.reader.steps import Steps
     from byhand.reader.table import Reading
 
-MOST_CELLS = 200  # rows or columns of a grid
 STDIN = "-"
 
 
@@ -330,18 +328,12 @@ def _pages(source: str) -> Iterator[tuple[int | None, Picture | Exception]]:
 
 
 def _grid(given: str | None) -> tuple[int, int] | bool | None:
-    if given is None:
-        return None
-    if given.strip().lower() in ("auto", "none"):
-        return given.strip().lower() == "auto"
-    match = re.fullmatch(r"\s*(\d+)\s*[xX×*]\s*(\d+)\s*", given, re.ASCII)
-    rows, columns = (int(match[1]), int(match[2])) if match else (0, 0)
-    if not (1 <= rows <= MOST_CELLS and 1 <= columns <= MOST_CELLS):
-        raise InputError(
-            f"--grid {given} names no grid: give rows and columns from 1 to {MOST_CELLS}, "
-            "such as 9x9, or auto or none"
-        )
-    return rows, columns
+    from byhand.reader.reader import grid_asked
+
+    try:
+        return None if given is None else grid_asked(given)
+    except InputError as error:
+        raise InputError(f"--grid {error}") from None
 
 
 def _none_of(what: str, given: dict[str, Any]) -> None:

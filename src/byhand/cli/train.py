@@ -195,3 +195,4 @@ def _conclude(finished: Finished) -> None:
     )
     print(f"model   {finished.model}")
     print(f"report  {finished.report}")
+    print("look    byhand serve opens a page: draw a digit, and see what the network makes of it")

@@ -6,5 +6,6 @@ A page describes one network: what it is made of, its sizes layer by layer, wher
 """
 
 from byhand.models.build import build, names, options
+from byhand.models.trained import trained_files
 
-__all__ = ["build", "names", "options"]
+__all__ = ["build", "names", "options", "trained_files"]

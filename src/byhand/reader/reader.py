@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -70,6 +71,7 @@ class Reader:
         threshold: float | None = None,
         digits: int | None = None,
         steps: Steps | None = None,
+        upright: bool = False,
     ) -> Page:
         """The digits on a page, in a drawing, or in a grid.
 
@@ -84,6 +86,8 @@ class Reader:
                 empty). Where a line plainly has another number it is read as it is, and a note
                 says so.
             steps: collects a picture of each step.
+            upright: it is known to stand upright, as a drawing does; else a page that reads better
+                turned by 90, 180 or 270 degrees is turned.
 
         Raises:
             InputError: an argument is none of these, or the picture is larger than can be read.
@@ -100,11 +104,9 @@ class Reader:
         if grid is not False and not (small and grid is None):
             found = find_grid(picture.pixels, shape)
         if found is not None:
-            return self._read_grid(picture, found, shape, threshold, digits, steps)
-        if grid is True:
-            note = "no grid was found, so the page was read line by line"
-            return self._read_lines(picture, threshold, digits, steps, (note,))
-        return self._read_lines(picture, threshold, digits, steps)
+            return self._read_grid(picture, found, shape, threshold, digits, steps, upright)
+        notes = ("no grid was found, so the page was read line by line",) if grid is True else ()
+        return self._read_lines(picture, threshold, digits, steps, upright, notes)
 
     def read_digits(self, images: Sequence[Any], threshold: float | None = None) -> list[Digit]:
         """Pictures that hold one digit each.
@@ -136,9 +138,11 @@ class Reader:
         threshold: float,
         digits: int | None,
         steps: Steps | None,
-        notes: tuple[str, ...] = (),
+        upright: bool,
+        notes: tuple[str, ...],
     ) -> Page:
-        finding = find_lines(picture.pixels, self.recogniser, steps is not None)
+        turns = None if upright else self.recogniser
+        finding = find_lines(picture.pixels, turns, steps is not None)
         read = read_lines(finding.lines, self.recogniser, digits)
         lines = [
             [(found, finding.box_back(found.box, found.ink)) for found in line] for line in read
@@ -192,10 +196,11 @@ class Reader:
         threshold: float,
         digits: int | None,
         steps: Steps | None,
+        upright: bool,
     ) -> Page:
         cells = cell_pieces(grid)
         whole = [piece for row in cells for cell in row for piece in cell]
-        quarters = find_turn(whole, self.recogniser) // 90
+        quarters = 0 if upright else find_turn(whole, self.recogniser) // 90
         if quarters:
             turned = grid.turned(quarters)
             if asked is None or asked == turned.shape:
@@ -241,6 +246,25 @@ class Reader:
         if digits is not None and (not isinstance(digits, int | np.integer) or digits < 1):
             raise InputError(f"{digits!r} digits a line are expected, but give a number from 1 up")
         return threshold
+
+
+def grid_asked(text: str) -> GridShape | bool:
+    """What "9x9", "auto" or "none" asks of `Reader.read`: its argument `grid`.
+
+    Raises:
+        InputError: it is none of these.
+    """
+    word = text.strip().lower()
+    if word in ("auto", "none"):
+        return word == "auto"
+    match = re.fullmatch(r"(\d+)\s*[x×*]\s*(\d+)", word, re.ASCII)
+    rows, columns = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not (1 <= rows <= _MOST_CELLS and 1 <= columns <= _MOST_CELLS):
+        raise InputError(
+            f"{text!r} names no grid: give rows and columns from 1 to {_MOST_CELLS}, such as 9x9, "
+            "or auto or none"
+        )
+    return rows, columns
 
 
 def _shape(shape: Sequence[int]) -> GridShape:

@@ -1,0 +1,43 @@
+"""`byhand serve`: the web page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from byhand.cli.output import Data
+
+
+def serve(
+    host: Annotated[
+        str,
+        typer.Option(
+            help="The address to listen on; on another than this machine's own, visitors need the "
+            "token that is printed."
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port to listen on; 0: any that is free.")
+    ] = 8028,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            help="A reader's model file (default: the one in the package).", show_default=False
+        ),
+    ] = None,
+    data: Data = None,
+    runs: Annotated[
+        Path, typer.Option(help="The folder of training runs and reports.")
+    ] = Path("runs"),
+) -> None:  # fmt: skip
+    """Open a web page: draw a digit, watch the network think, watch it learn.
+
+    It needs nothing from the network, and is for this machine only unless --host says otherwise.
+    """
+    from byhand.app.application import Settings
+    from byhand.app.server import serve as run
+
+    settings = Settings(host=host, model=model, data=data, runs=runs)
+    run(settings, port, lambda line: print(line, flush=True))
