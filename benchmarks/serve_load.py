@@ -31,7 +31,7 @@ from byhand.training import machine
 
 RATE, CLIENTS, BESIDE, BAD = 200, 64, 100, 40
 MOST_SECONDS = 120
-HEIGHT = 64  # pixels, as the page sends a drawing
+HEIGHT = 44  # pixels, as the page sends a drawing
 
 
 def drawings() -> list[bytes]:

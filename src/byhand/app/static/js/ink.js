@@ -3,7 +3,7 @@
 const SIDE = { width: 720, height: 400 }; // the sheet's own pixels, whatever it is shown at
 const PEN = 26;
 const ERASER = 60;
-const HEIGHT = 64; // pixels that a drawing is sent with: more than the network sees of a digit
+const HEIGHT = 44; // pixels that a drawing is sent with: more than the network sees of a digit
 
 /** Makes a canvas drawable; `changed()` is called while a stroke is drawn and when it ends. */
 export class Sheet {

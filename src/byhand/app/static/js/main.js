@@ -32,6 +32,7 @@ function show(name, focus = false) {
     TABS[name].mount(document.getElementById(name));
   }
   TABS[name].shown?.();
+  window.scrollTo(0, 0); // not to the section that the address names
   document.title = `${t(`tabs.${name}`)} · byhand`;
 }
 

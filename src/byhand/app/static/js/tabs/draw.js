@@ -8,7 +8,7 @@ import { picture } from "../pictures.js";
 import { change } from "../store.js";
 import { onLanguage, percent, t, translate } from "../texts.js";
 
-const EVERY = 40; // ms between two readings while a stroke is drawn
+const EVERY = 15; // ms between two readings while a stroke is drawn
 const DIGITS = [..."0123456789"];
 
 let sheet;
