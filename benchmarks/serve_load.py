@@ -116,7 +116,8 @@ async def at_once(port: int, requests: list[bytes], seconds: float, server: int)
         connection, i = Connection(port), number
         while time.perf_counter() < ends:
             begun = time.perf_counter()
-            errors += await connection.ask(requests[i % len(requests)]) != 200
+            status = await connection.ask(requests[i % len(requests)])
+            errors += status != 200
             taken.append(time.perf_counter() - begun)
             i += 1
         connection.close()
@@ -141,9 +142,10 @@ async def at_once(port: int, requests: list[bytes], seconds: float, server: int)
 async def beside_bad_clients(port: int, requests: list[bytes], seconds: float) -> dict[str, Any]:
     """A steady rate while others send a byte at a time, or leave in the middle."""
 
-    async def slow(text: bytes) -> None:
+    async def slow(at_once: bytes, text: bytes) -> None:
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(at_once)
             for byte in text:
                 writer.write(bytes([byte]))
                 await asyncio.sleep(0.2)
@@ -162,8 +164,9 @@ async def beside_bad_clients(port: int, requests: list[bytes], seconds: float) -
                 pass
             await asyncio.sleep(0.1)
 
-    bad = [asyncio.create_task(slow(requests[i % 50])) for i in range(BAD)]
-    bad += [asyncio.create_task(slow(b"GET / HTTP/1.1\r\nX: " + b"y" * 9000)) for _ in range(BAD)]
+    head, body = requests[0].split(b"\r\n\r\n", 1)
+    slowly = [(head + b"\r\n\r\n", body), (b"", b"GET / HTTP/1.1\r\nX: " + b"y" * 9000)]
+    bad = [asyncio.create_task(slow(*slowly[i % 2])) for i in range(2 * BAD)]
     bad += [asyncio.create_task(broken()) for _ in range(BAD // 4)]
     found = await steady(port, requests, BESIDE, seconds)
     for task in bad:

@@ -13,6 +13,7 @@ from starlette.routing import Route
 import byhand
 from app import pictures
 from byhand import kernels, nn
+from byhand.app import inside, records
 from byhand.app.routes import ROUTES, STATIC
 from byhand.data import Standardisation
 
@@ -302,3 +303,38 @@ def test_the_page_asks_for_nothing_from_elsewhere():
             assert "https:" not in text, path
             assert "//cdn" not in text, path
     assert Path(STATIC, "index.html").read_text("utf-8").count("<script") == 1
+
+
+@pytest.mark.parametrize(
+    "record",
+    ['{"result": {"test_accuracy": NaN}}', '{"recipe": "x"}', '{"result": [1]}', "[1]", "{"],
+)
+def test_a_run_with_a_strange_record_does_not_hide_the_others(tmp_path, record):
+    for name, text in (("good", "{}"), ("strange", record)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text(text, encoding="utf-8")
+    assert {run["name"] for run in records.listed(tmp_path)} == {"good", "strange"}
+    json.dumps(records.listed(tmp_path), allow_nan=False)
+
+
+def test_a_network_that_has_diverged_can_be_looked_at(client):
+    model = client.app.state.house.networks.get("lenet5").copy()
+    seen = np.full((28, 28), 200, np.uint8)
+    for scale in (1e5, 1e12, 1e30):
+        large = model.copy()
+        large.flat[...] *= np.float32(scale)
+        with np.errstate(all="ignore"):
+            json.dumps(inside.traced(large, seen, 3), allow_nan=False)
+            json.dumps(inside.stepped(large, seen, 3, "SGD", 0.1, 3), allow_nan=False)
+
+
+def test_numbers_and_names_beyond_all_bounds_are_refused(refused):
+    asked = {"model": RUN, "picture": pictures.seen(6), "label": 6}
+    huge = json.dumps({**asked, "rate": 10**400}).encode()
+    kind = {"content-type": "application/json"}
+    refused(400, "POST", "/api/step", "rate", content=huge, headers=kind)
+    page = pictures.png(pictures.drawn(3))
+    grid = "9" * 5000 + "x9"
+    refused(400, "POST", "/api/read", "grid", files={"file": page}, data={"grid": grid})
+    refused(404, "GET", f"/runs/{'a' * 300}/a.html")
+    refused(413, "POST", "/api/step", "2 MB", content=b'{"a": "' + b"x" * 3_000_000, headers=kind)

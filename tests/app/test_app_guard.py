@@ -142,6 +142,14 @@ class TestToken:
         assert browser.get("/").text == "hello"
         assert browser.post("/size", content=b"x").json() == {"bytes": 1}
 
+    def test_other_programs_cookies_do_not_hide_ours(self):
+        cookies = {"cookie": 'x={"a":1}; byhand_token=right; =;'}
+        assert client(token="right").get("/", headers=cookies).text == "hello"
+
+    def test_a_link_with_the_token_leads_to_no_other_host(self):
+        answer = client(token="right").get("http://127.0.0.1:8028//evil.example/?token=right")
+        assert answer.headers["location"] == "/evil.example/"
+
     def test_a_cookie_does_not_let_other_sites_post(self):
         browser = client(token="right")
         browser.get("/?token=right")

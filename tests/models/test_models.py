@@ -175,3 +175,19 @@ def test_deep_convnet_with_another_width_and_dropout():
     model = models.build("deep_convnet", rng(), hidden=20, dropout=0.1)
     assert model.flat.size == 71_792 + 1024 * 20 + 20 + 20 * 10 + 10
     assert [x.rate for x in model if isinstance(x, nn.Dropout)] == [0.1, 0.1]
+
+
+@pytest.mark.parametrize("name", ["one_conv", "two_conv", "tiny", "lenet5", "deep_convnet"])
+def test_a_trained_copy_comes_with_the_package(name):
+    model = nn.load(models.trained_files()[name])
+    fresh = models.build(name, np.random.default_rng(0))
+    assert {k: v.shape for k, v in model.state_dict().items()} == {
+        k: v.shape for k, v in fresh.state_dict().items()
+    }
+    assert model.card.figures["seed"] == 0
+    assert model.card.recipe["name"].startswith(name)
+    assert model.card.figures["test_accuracy"] > 0.85
+
+
+def test_the_trained_copies_take_less_than_a_megabyte():
+    assert sum(path.stat().st_size for path in models.trained_files().values()) < 1_000_000

@@ -67,7 +67,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     house = House(
         reader=Reader.load(settings.model),
         readers=Readers(cores, settings.waiting, settings.quick_seconds, settings.model),
-        networks=Networks(settings.runs),
+        networks=Networks(settings.runs, settings.model),
         training=Training(settings.runs, settings.data),
         runs=settings.runs,
         quick=Work(cores, settings.waiting, settings.quick_seconds),
@@ -85,7 +85,11 @@ def create_app(settings: Settings | None = None) -> Starlette:
         house.slow.close()
 
     everywhere = not is_local(settings.host)
-    hosts = {*LOCAL, settings.host, *((socket.gethostname().lower(),) if everywhere else ())}
+    hosts = {
+        *LOCAL,
+        settings.host.lower(),
+        *((socket.gethostname().lower(),) if everywhere else ()),
+    }
     guard = Middleware(
         Guard,
         hosts=hosts,

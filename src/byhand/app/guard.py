@@ -11,11 +11,10 @@ import asyncio
 import hmac
 import ipaddress
 from collections.abc import Iterable
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, cookie_parser
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -134,7 +133,8 @@ class Guard:
         asked = query.pop("token", [""])[0]
         if asked and scope["method"] in SAFE and self._is_token(asked):
             rest = urlencode(query, doseq=True)
-            answer = RedirectResponse(scope["path"] + (f"?{rest}" if rest else ""), 303)
+            path = "/" + scope["path"].lstrip("/")  # never another host's
+            answer = RedirectResponse(path + (f"?{rest}" if rest else ""), 303)
             answer.set_cookie(COOKIE, self.token, httponly=True, samesite="strict")
             return answer
         bearer = headers.get("authorization", "").partition(" ")
@@ -198,8 +198,5 @@ def _is_address(host: str) -> bool:
 
 
 def _cookie(headers: Headers) -> str:
-    try:
-        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return ""
-    return "" if found is None else found.value
+    # Other programs' cookies of this host come along, whatever is in them.
+    return cookie_parser(headers.get("cookie", "")).get(COOKIE, "")

@@ -28,6 +28,7 @@ def traced(model: nn.Layer, seen: NDArray[np.uint8], label: int | None) -> dict[
     x = _input(model, seen)
     trace = nn.trace(model, x, None if label is None else np.array([label]))
     probabilities, _ = kernels.softmax(trace.output)
+    loss = trace.loss
     return {
         "classes": list(model.card.classes),
         "input": encode(x[0]),
@@ -36,7 +37,7 @@ def traced(model: nn.Layer, seen: NDArray[np.uint8], label: int | None) -> dict[
         "logits": encode(trace.output[0]),
         "probabilities": encode(probabilities[0]),
         "label": label,
-        "loss": trace.loss,
+        "loss": loss if loss is None or np.isfinite(loss) else None,
     }
 
 
@@ -77,13 +78,14 @@ def stepped(
             break
         grads = copy.new_grads()
         copy.backward(kernels.cross_entropy_backward(share, of_loss), cache, grads, need_dx=False)
-        done[-1]["gradient_norm"] = float(np.linalg.norm(grads.flat))
+        norm = float(np.linalg.norm(grads.flat))
+        done[-1]["gradient_norm"] = norm if np.isfinite(norm) else None
         rule.step(copy.flat, grads.flat, state, rate)
-    moved = float(np.linalg.norm(copy.flat - before))
+    moved, length = (float(np.linalg.norm(v)) for v in (copy.flat - before, before))
     return {
         "steps": done,
         "moved": moved if np.isfinite(moved) else None,
-        "weights_norm": float(np.linalg.norm(before)),
+        "weights_norm": length if np.isfinite(length) else None,
         "classes": list(model.card.classes),
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ from typing import Any
 from byhand import models, nn
 from byhand.app.problems import Problem
 from byhand.errors import ByhandError
+from byhand.files import jsonable
 from byhand.reader.recognise import MODEL as READER
 from byhand.recipes.run import MODEL, RECORD
 
-KEPT = 8  # networks that stay in memory
+KEPT, MOST = 8, 200  # networks that stay in memory, and runs that are listed
 
 
 @dataclass(frozen=True)
@@ -39,19 +41,21 @@ class Networks:
 
     Args:
         runs: the folder of training runs; it need not exist.
+        reader: the reader's model file; None for the one in the package.
     """
 
-    def __init__(self, runs: Path) -> None:
-        self._runs = runs
+    def __init__(self, runs: Path, reader: Path | None = None) -> None:
+        self._runs, self._reader = runs, reader or READER
+        self._described: dict[tuple[Path, int], dict[str, Any]] = {}
         self._lock = threading.Lock()
         self._loaded: dict[tuple[Path, int], nn.Layer] = {}
 
     def places(self) -> dict[str, Place]:
         """All there are, by id: the package's, then runs, latest first."""
         places = [Place(name, path, "package") for name, path in models.trained_files().items()]
-        places.append(Place("reader", READER, "package"))
+        places.append(Place("reader", self._reader, "package"))
         runs = [path for path in self._runs.glob(f"*/{MODEL}") if path.is_file()]
-        runs.sort(key=lambda path: -path.stat().st_mtime)
+        runs = sorted(runs, key=lambda path: -path.stat().st_mtime)[:MOST]
         places += [Place(f"runs/{path.parent.name}", path, "run") for path in runs]
         return {place.id: place for place in places}
 
@@ -59,24 +63,11 @@ class Networks:
         """What the page shows of each, without those whose file is broken."""
         found = []
         for place in self.places().values():
-            try:
-                model = self._load(place)
-            except ByhandError:
-                continue
-            card = model.card
-            found.append(
-                {
-                    "id": place.id,
-                    "name": card.recipe.get("name") or card.name or place.id,
-                    "source": place.source,
-                    "parameters": int(model.flat.size),
-                    "classes": list(card.classes),
-                    "image_shape": list(card.image_shape),
-                    "accuracy": card.figures.get("test_accuracy"),
-                    "dataset": card.figures.get("dataset"),
-                    "summary": card.recipe.get("summary", ""),
-                }
-            )
+            with suppress(ByhandError, OSError):
+                key = place.path, place.path.stat().st_mtime_ns
+                if key not in self._described:
+                    self._described[key] = _description(nn.fold_batch_norm(nn.load(place.path)))
+                found.append({"id": place.id, "source": place.source, **self._described[key]})
         return found
 
     def get(self, name: object) -> nn.Layer:
@@ -102,6 +93,21 @@ class Networks:
             while len(self._loaded) > KEPT:
                 self._loaded.pop(next(iter(self._loaded)))
         return model
+
+
+def _description(model: nn.Layer) -> dict[str, Any]:
+    card = model.card
+    values = {
+        "name": card.recipe.get("name") or card.name,
+        "parameters": int(model.flat.size),
+        "classes": list(card.classes),
+        "image_shape": list(card.image_shape),
+        "accuracy": card.figures.get("test_accuracy"),
+        "dataset": card.figures.get("dataset"),
+        "summary": card.recipe.get("summary", ""),
+    }
+    plain: dict[str, Any] = jsonable(values)
+    return plain
 
 
 def run_record(folder: Path) -> dict[str, Any]:

@@ -6,8 +6,10 @@ import asyncio
 import multiprocessing
 import signal
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,19 +61,21 @@ class Readers:
 
     def warm(self) -> None:
         """Start the processes before they are needed."""
-        for _ in range(self._processes):
-            self._pool.submit(_wait, 0.2)
+        with _uninterrupted():
+            for _ in range(self._processes):
+                self._pool.submit(_wait, 0.2)
 
     def close(self) -> None:
         """End the processes; what waits is dropped."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _submit(self, file: bytes) -> Future[dict[str, Any]]:
-        try:
-            return self._pool.submit(_read, file)
-        except BrokenProcessPool:  # one was killed: they all begin anew
-            self._pool = self._started()
-            return self._pool.submit(_read, file)
+        with _uninterrupted():
+            try:
+                return self._pool.submit(_read, file)
+            except BrokenProcessPool:  # one was killed: they all begin anew
+                self._pool = self._started()
+                return self._pool.submit(_read, file)
 
     def _started(self) -> ProcessPoolExecutor:
         # Started anew, not forked: the threads of the compiled core do not survive a fork.
@@ -79,6 +83,19 @@ class Readers:
         return ProcessPoolExecutor(
             self._processes, context, initializer=_begin, initargs=(self._model,)
         )
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Processes that are started in this never hear Ctrl-C, not even while they import."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin(model: Path | None) -> None:

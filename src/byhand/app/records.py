@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from starlette.responses import FileResponse, Response
 
 from byhand.app.networks import run_record
 from byhand.app.problems import Problem
+from byhand.files import jsonable
 from byhand.recipes.run import MODEL, RECORD
 
 REPORT, EXPERIMENTS = "report.html", "experiments"
@@ -31,8 +33,12 @@ def listed(runs: Path) -> list[dict[str, Any]]:
         for folder in where.iterdir()
         if any((folder / name).is_file() for name in (RECORD, REPORT))
     ]
-    folders.sort(key=lambda folder: -folder.stat().st_mtime)
-    return [_described(folder, folder.relative_to(runs).as_posix()) for folder in folders[:MOST]]
+    found = []
+    for folder in folders:
+        with suppress(OSError):  # it has just been deleted
+            found.append(_described(folder, folder.relative_to(runs).as_posix()))
+    found.sort(key=lambda one: -float(one["time"]))
+    return [_object(jsonable(one)) for one in found[:MOST]]
 
 
 def file(runs: Path, run: str, name: str) -> Response:
@@ -44,29 +50,37 @@ def file(runs: Path, run: str, name: str) -> Response:
     missing = Problem(404, f"there is no {name} of a run {run}")
     if run in ("", ".", "..") or "/" in run or "\\" in run or "\0" in run + name:
         raise missing
-    folder = (runs / run).resolve()
-    path = (folder / name).resolve()
-    inside = folder.parent == runs.resolve() and path.is_relative_to(folder)
-    if not inside or path.suffix not in KINDS or not path.is_file():
-        raise missing
+    try:
+        folder = (runs / run).resolve()
+        path = (folder / name).resolve()
+        inside = folder.parent == runs.resolve() and path.is_relative_to(folder)
+        if not inside or path.suffix not in KINDS or not path.is_file():
+            raise missing
+    except OSError:  # a name that no file can have
+        raise missing from None
     headers = {"content-security-policy": POLICY} if path.suffix in (".html", ".svg") else {}
     return FileResponse(path, media_type=KINDS[path.suffix], headers=headers)
 
 
 def _described(folder: Path, name: str) -> dict[str, Any]:
     record = run_record(folder)
-    recipe, result = record.get("recipe") or {}, record.get("result") or {}
+    recipe, result, dataset = (_object(record.get(k)) for k in ("recipe", "result", "dataset"))
+    epochs = record.get("epochs")
     pictures = sorted((folder / "pictures").glob("*.png")) if (folder / "pictures").is_dir() else []
     return {
         "name": name,
         "kind": "training" if recipe else "experiment",
-        "title": recipe.get("name") or folder.name,
+        "title": str(recipe.get("name") or folder.name),
         "time": folder.stat().st_mtime,
-        "dataset": (record.get("dataset") or {}).get("name"),
-        "epochs": len(record.get("epochs") or []),
+        "dataset": dataset.get("name"),
+        "epochs": len(epochs) if isinstance(epochs, list) else 0,
         "accuracy": result.get("test_accuracy"),
         "finished": bool(result) or not recipe,
         "model": f"runs/{name}" if (folder / MODEL).is_file() else None,
         "report": f"/runs/{name}/{REPORT}" if (folder / REPORT).is_file() else None,
         "pictures": [f"/runs/{name}/pictures/{path.name}" for path in pictures[:12]],
     }
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 import byhand
-from byhand import recipes
+from byhand import nn, recipes
 from byhand.app import inside, readings, records
 from byhand.app.arrays import decode_file, decode_seen
 from byhand.app.networks import Networks
@@ -26,6 +27,7 @@ from byhand.app.work import Work
 from byhand.reader import Reader
 from byhand.reader.reader import grid_asked
 
+JSON_BYTES = 2 * 2**20  # a drawing's file, with much to spare
 STATIC = Path(__file__).with_name("static")
 
 
@@ -116,26 +118,12 @@ async def predict(request: Request) -> Response:
 
 async def trace(request: Request) -> Response:
     """A picture through a network: {"model", "picture", "label"}; with a label, and back."""
-    house, body = _house(request), await _body(request)
-    seen = decode_seen(body.get("picture"))
-
-    def work() -> dict[str, Any]:
-        model = inside.fits(house.networks.get(body.get("model")))
-        return inside.traced(model, seen, inside.checked_label(model, body.get("label")))
-
-    return JSONResponse(await house.quick.do(work))
+    return await _looked(request, _house(request).quick, inside.traced)
 
 
 async def attention(request: Request) -> Response:
     """Where a network looks: {"model", "picture", "label"}."""
-    house, body = _house(request), await _body(request)
-    seen = decode_seen(body.get("picture"))
-
-    def work() -> dict[str, Any]:
-        model = inside.fits(house.networks.get(body.get("model")))
-        return inside.attention(model, seen, inside.checked_label(model, body.get("label")))
-
-    return JSONResponse(await house.slow.do(work))
+    return await _looked(request, _house(request).slow, inside.attention)
 
 
 async def step(request: Request) -> Response:
@@ -143,8 +131,8 @@ async def step(request: Request) -> Response:
     house, body = _house(request), await _body(request)
     seen = decode_seen(body.get("picture"))
     rate, steps = body.get("rate", 0.01), body.get("steps", 1)
-    if isinstance(rate, bool) or not isinstance(rate, int | float):
-        raise Problem(400, f"the rate is {rate!r}, but it must be a number")
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not abs(rate) < 1e9:
+        raise Problem(400, "the rate must be a number above 0 and at most 100")
     if isinstance(steps, bool) or not isinstance(steps, int):
         raise Problem(400, f"steps is {steps!r}, but it must be a whole number")
 
@@ -232,6 +220,20 @@ ROUTES: list[BaseRoute] = [
 ]
 
 
+async def _looked(
+    request: Request, at_work: Work, look: Callable[[nn.Layer, Any, int | None], dict[str, Any]]
+) -> Response:
+    """What `look` tells of the network, the picture and the label that are asked about."""
+    house, body = _house(request), await _body(request)
+    seen = decode_seen(body.get("picture"))
+
+    def work() -> dict[str, Any]:
+        model = inside.fits(house.networks.get(body.get("model")))
+        return look(model, seen, inside.checked_label(model, body.get("label")))
+
+    return JSONResponse(await at_work.do(work))
+
+
 async def _body(request: Request) -> dict[str, Any]:
     """The request's JSON object.
 
@@ -241,8 +243,13 @@ async def _body(request: Request) -> dict[str, Any]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise Problem(415, "send JSON, with the content type application/json")
+    text = bytearray()
+    async for part in request.stream():
+        text += part
+        if len(text) > JSON_BYTES:
+            raise Problem(413, f"a request of JSON may have {JSON_BYTES // 2**20} MB at most")
     try:
-        body = json.loads(await request.body())
+        body = json.loads(text)
     except (ValueError, RecursionError):
         raise Problem(400, "the request is no JSON") from None
     if not isinstance(body, dict):

@@ -2,18 +2,64 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import socket
 from collections.abc import Callable
 from dataclasses import replace
 
 import uvicorn
+from starlette.applications import Starlette
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from byhand.app.application import Settings, create_app, is_local
 from byhand.errors import InputError
 
 CONNECTIONS = 512  # open at a time; more are answered with 503
 IDLE_SECONDS = 30
+HEADER_SECONDS = 10  # in which the head of a request must have come
+
+
+class Impatient(H11Protocol):
+    """HTTP on a connection that is closed where the head of a request does not come in time."""
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first head."""
+        super().connection_made(transport)
+        self._late = self.loop.call_later(HEADER_SECONDS, transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        """Wait for the next head from its first byte on; uvicorn waits for that byte itself."""
+        super().data_received(data)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._no_more_waiting()
+        elif self._late is None:
+            self._late = self.loop.call_later(HEADER_SECONDS, self.transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is waited for any more."""
+        self._no_more_waiting()
+        super().connection_lost(exc)
+
+    def _no_more_waiting(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+
+class Server(uvicorn.Server):
+    """Ends the streams of events first, so that an open page does not hold up the end."""
+
+    def __init__(self, config: uvicorn.Config, app: Starlette) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End in order."""
+        await self._app.state.house.training.hush()
+        await super().shutdown(sockets)
 
 
 def serve(settings: Settings, port: int, say: Callable[[str], None]) -> None:
@@ -48,13 +94,15 @@ def serve(settings: Settings, port: int, say: Callable[[str], None]) -> None:
         log_level="warning",
         access_log=False,
         server_header=False,
+        http=Impatient,
+        ws="none",
         limit_concurrency=CONNECTIONS,
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=3,
         h11_max_incomplete_event_size=16 * 1024,
     )
     try:
-        uvicorn.Server(config).run(sockets=[listening])
+        Server(config, app).run(sockets=[listening])
     finally:
         listening.close()
 

@@ -38,6 +38,7 @@ class Training:
         self._number = int(time.time() * 10)
         self._more = asyncio.Condition()
         self._listeners = 0
+        self._closing = False
         self.status = "idle"
         self.order: dict[str, Any] = {}
 
@@ -46,7 +47,7 @@ class Training:
         latest = {event["event"]: event for event in self._events}
         return {
             "status": self.status,
-            "order": self.order or None,
+            "order": {k: v for k, v in self.order.items() if k not in ("runs", "data")} or None,
             "started": latest.get("started"),
             "step": latest.get("step"),
             "epoch": latest.get("epoch"),
@@ -72,6 +73,7 @@ class Training:
         if self.is_under_way:
             raise Problem(409, "a training is under way; stop it first, or wait for its end")
         self.status = "starting"  # before anything is awaited: nobody else gets here
+        self._process = None
         self.order = {
             "recipe": recipe, "settings": pairs, "seed": seed, "runs": str(self._runs),
             "data": None if self._data is None else str(self._data),
@@ -82,12 +84,18 @@ class Training:
                 sys.executable, "-m", "byhand.app.worker",
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE, limit=_LINE,
+                start_new_session=True,  # Ctrl-C is the server's, which says stop
             )  # fmt: skip
             await self._say(json.dumps(self.order))
-        except OSError as error:
+            if self.status == "stopping":  # which was said before there was anybody to hear it
+                await self._say("stop")
+        except (OSError, asyncio.CancelledError) as error:
             self.status = "failed"
+            if isinstance(error, asyncio.CancelledError):
+                await self.close()
+                raise
             raise Problem(500, f"the training cannot be started: {error}") from error
-        await self._add({"event": "starting", "order": {**self.order, "runs": None, "data": None}})
+        await self._add({"event": "starting", "order": self.state()["order"]})
         self._following = asyncio.create_task(self._follow(self._process))
         return self.state()
 
@@ -111,7 +119,8 @@ class Training:
             raise Problem(409, "no training is under way")
         if word == "stop":
             self.status = "stopping"
-        await self._say(word)
+        if self._process is not None:
+            await self._say(word)
         return self.state()
 
     async def events(self, after: int) -> AsyncIterator[str]:
@@ -119,12 +128,13 @@ class Training:
         self._listeners += 1
         try:
             yield "retry: 1000\n\n"
-            while True:
+            while not self._closing:
                 news = [event for event in self._events if event["id"] > after]
                 if not news:
                     try:
                         async with asyncio.timeout(BEAT_SECONDS), self._more:
-                            await self._more.wait()
+                            if not self._closing:
+                                await self._more.wait()
                     except TimeoutError:
                         yield ": still here\n\n"
                     continue
@@ -134,8 +144,15 @@ class Training:
         finally:
             self._listeners -= 1
 
+    async def hush(self) -> None:
+        """End the streams of events: the server is about to end."""
+        self._closing = True
+        async with self._more:
+            self._more.notify_all()
+
     async def close(self) -> None:
         """Stop what is under way, the run kept, and wait for its end."""
+        await self.hush()
         if self._process is not None and self._process.returncode is None:
             await self._say("stop")
             try:
@@ -159,8 +176,11 @@ class Training:
         assert process.stdout is not None
         assert process.stderr is not None
         errors = asyncio.create_task(process.stderr.read())
-        async for line in process.stdout:
-            await self._add(json.loads(line))
+        try:
+            async for line in process.stdout:
+                await self._add(json.loads(line))
+        except ValueError:  # no event, or one that is much too long
+            process.kill()
         said = (await errors).decode(errors="replace").strip().splitlines()
         await process.wait()
         if self.is_under_way:
@@ -180,8 +200,11 @@ class Training:
             self._events = [e for e in self._events if e["event"] != kind]
         self._events.append({**event, "id": self._number, "status": self.status})
         if len(self._events) > MOST_EVENTS:
-            steps = [e["id"] for e in self._events if e["event"] == "step"]
-            gone = set(steps[::2])
+            # Every other step and epoch, from the second on; never the newest.
+            gone: set[int] = set()
+            for thinned in ("step", "epoch"):
+                ids = [e["id"] for e in self._events if e["event"] == thinned]
+                gone.update(ids[1:-1:2])
             self._events = [e for e in self._events if e["id"] not in gone]
         async with self._more:
             self._more.notify_all()

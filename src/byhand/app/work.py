@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
 from byhand.app.problems import Problem
@@ -39,12 +40,16 @@ class Work:
         future = self._threads.submit(function, *args, **kwargs)
         # Counted until it has ended, not until nobody waits: given up, it still takes its time.
         loop = asyncio.get_running_loop()
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._ended))
+        future.add_done_callback(lambda _: self._tell(loop))
         try:
             async with asyncio.timeout(self._seconds):
                 return await asyncio.wrap_future(future)
         except TimeoutError:
             raise Problem(504, f"this took more than {self._seconds:g} seconds") from None
+
+    def _tell(self, loop: asyncio.AbstractEventLoop) -> None:
+        with suppress(RuntimeError):  # the server has ended before its work
+            loop.call_soon_threadsafe(self._ended)
 
     def _ended(self) -> None:
         self._begun -= 1

@@ -14,7 +14,8 @@ import os
 import signal
 import sys
 import threading
-from contextlib import closing
+import traceback
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -58,8 +59,9 @@ class Orders:
 
 
 def tell(event: str, **values: Any) -> None:
-    """Write an event."""
-    print(json.dumps(jsonable({"event": event, **values}), allow_nan=False), flush=True)
+    """Write an event; whoever read them may have gone."""
+    with suppress(BrokenPipeError):
+        print(json.dumps(jsonable({"event": event, **values}), allow_nan=False), flush=True)
 
 
 def main() -> None:
@@ -74,9 +76,12 @@ def main() -> None:
         tell("failed", detail=str(error), diagnosis=str(error.diagnosis))
     except ByhandError as error:
         tell("failed", detail=str(error))
-    # The listening thread may be in the middle of reading, which an orderly end would wait for.
-    sys.stdout.flush()
-    os._exit(0)
+    except BaseException as error:  # whatever it is, the server has to hear of it
+        traceback.print_exc()
+        tell("failed", detail=f"unexpected {type(error).__name__}: {error}")
+    finally:
+        # The listening thread may be in the middle of reading, which an orderly end waits for.
+        os._exit(0)
 
 
 def train(order: dict[str, Any], orders: Orders) -> None:

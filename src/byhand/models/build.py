@@ -22,6 +22,14 @@ def names() -> tuple[str, ...]:
     return tuple(p for p in pages if p not in ("__init__", "build"))
 
 
+def trained_files() -> dict[str, Path]:
+    """The files of the trained copies in the package, by network: what `byhand.load` opens.
+
+    Each is what a recipe (its card says which) makes of seed 0.
+    """
+    return {p.stem: p for p in sorted((Path(__file__).parent / "trained").glob("*.safetensors"))}
+
+
 def options(name: str) -> dict[str, Any]:
     """A network's settings and their defaults, without those that the data decide."""
     parameters = inspect.signature(_page(name).build).parameters

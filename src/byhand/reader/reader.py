@@ -257,7 +257,7 @@ def grid_asked(text: str) -> GridShape | bool:
     word = text.strip().lower()
     if word in ("auto", "none"):
         return word == "auto"
-    match = re.fullmatch(r"(\d+)\s*[x×*]\s*(\d+)", word, re.ASCII)
+    match = re.fullmatch(r"(\d{1,4})\s*[x×*]\s*(\d{1,4})", word, re.ASCII)
     rows, columns = (int(match[1]), int(match[2])) if match else (0, 0)
     if not (1 <= rows <= _MOST_CELLS and 1 <= columns <= _MOST_CELLS):
         raise InputError(

@@ -33,12 +33,18 @@ function show(name, focus = false) {
   }
   TABS[name].shown?.();
   window.scrollTo(0, 0); // not to the section that the address names
-  document.title = `${t(`tabs.${name}`)} · byhand`;
+  sayTitle();
 }
 
+function sayTitle() {
+  const chosen = document.querySelector("[role=tab][aria-selected=true]");
+  document.title = `${chosen.textContent} · byhand`;
+}
+
+/** The tab that the address names; null where it names another part of the page, or nothing. */
 function wanted() {
   const name = location.hash.slice(1);
-  return name in TABS ? name : "draw";
+  return Object.hasOwn(TABS, name) ? name : null;
 }
 
 function setTheme(name) {
@@ -59,6 +65,7 @@ async function main() {
   await begin();
   sayOptions();
   onLanguage(sayOptions);
+  onLanguage(sayTitle);
   document.getElementById("language").onclick = () => {
     choose(Object.keys(LANGUAGES).find((name) => name !== current())).catch(complain);
   };
@@ -66,6 +73,9 @@ async function main() {
     const now = THEMES.indexOf(document.documentElement.dataset.theme);
     setTheme(THEMES[(now + 1) % THEMES.length]);
   };
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    document.dispatchEvent(new Event("themechange"));
+  });
   const names = Object.keys(TABS);
   for (const name of names) {
     const tab = document.getElementById(`tab-${name}`);
@@ -82,9 +92,11 @@ async function main() {
       show(to, true);
     };
   }
-  window.addEventListener("hashchange", () => show(wanted()));
+  window.addEventListener("hashchange", () => {
+    if (wanted()) show(wanted());
+  });
   recall();
-  show(wanted());
+  show(wanted() ?? "draw");
   await refreshModels();
 }
 

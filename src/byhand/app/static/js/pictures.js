@@ -55,6 +55,7 @@ export function picture(plane, { kind = "grey", most, label, size } = {}) {
 }
 
 function neutral() {
-  const dark = getComputedStyle(document.documentElement).colorScheme.includes("dark");
+  const { theme } = document.documentElement.dataset;
+  const dark = theme === "dark" || (theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
   return dark ? [30, 33, 38] : [247, 247, 247];
 }

@@ -16,6 +16,7 @@ let network = null;
 let looks = null;
 let step = null;
 let stale = true;
+let latest = 0; // the number of the newest question: older answers come too late
 
 export function mount(section) {
   const model = modelChoice(load);
@@ -60,21 +61,24 @@ export function shown() {
 }
 
 async function load() {
+  const mine = ++latest;
   stale = false;
   step = null;
   parts.drawn.show();
   try {
     const classes = store.models.find(({ id }) => id === store.model)?.classes ?? [..."0123456789"];
     const { label } = parts;
-    const now = label.value === "" ? 3 : Number(label.value);
+    const now = Math.min(label.value === "" ? 3 : Number(label.value), classes.length - 1);
     label.replaceChildren(...classes.map((name, i) => make("option", { value: i, selected: i === now }, name)));
-    const question = asked({ label: Math.min(now, classes.length - 1) });
+    const question = asked({ label: now });
     const [trace, where] = await Promise.all([post("api/trace", question), post("api/attention", question)]);
+    if (mine !== latest) return;
     network = opened(trace);
     looks = where;
     complain(null);
     show();
   } catch (error) {
+    if (mine !== latest) return;
     stale = true;
     complain(error);
   }
@@ -83,14 +87,17 @@ async function load() {
 async function take(event) {
   event.preventDefault();
   const { label, optimiser, rate, steps, go } = parts;
+  const mine = latest;
   go.disabled = true;
   try {
-    step = await post("api/step", asked({
+    const taken = await post("api/step", asked({
       label: Number(label.value),
       optimiser: optimiser.value,
       rate: Number(rate.value),
       steps: Number(steps.value),
     }));
+    if (mine !== latest) return; // another network or digit is looked at by now
+    step = taken;
     complain(null);
     showStep();
   } catch (error) {
@@ -105,7 +112,9 @@ function show() {
   const { loss, layers } = parts;
   const name = network.classes[network.label];
   const share = network.probabilities.values[network.label];
-  loss.textContent = t("back.loss", { name, share: share.toPrecision(3), loss: network.loss.toFixed(4) });
+  loss.textContent = network.loss === null
+    ? t("back.diverged")
+    : t("back.loss", { name, share: share.toPrecision(3), loss: network.loss.toFixed(4) });
   showLooks();
   showStep();
   const rows = [...network.layers].reverse().map((layer, k) => {
@@ -169,6 +178,6 @@ function showStep() {
   };
   result.append(
     make("div.columns", {}, side("back.before", before), side("back.after", after)),
-    make("p.note", {}, step.moved === null ? t("back.diverged") : t("back.moved", { moved: step.moved.toPrecision(3), norm: step.weights_norm.toPrecision(3) })),
+    make("p.note", {}, step.moved === null ? t("back.diverged") : t("back.moved", { moved: step.moved.toPrecision(3), norm: step.weights_norm?.toPrecision(3) ?? "∞" })),
   );
 }

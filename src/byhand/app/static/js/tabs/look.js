@@ -15,19 +15,22 @@ const KERNELS = 16; // of a layer that are drawn
 let parts;
 let network = null;
 let stale = true;
+let latest = 0; // the number of the newest question: older answers come too late
 
 export function mount(section) {
   const model = modelChoice(load);
   const drawn = pictureChoice();
   const layers = make("ol.layers");
-  const aside = make("aside.card.sum", { "aria-live": "polite" });
+  const aside = make("aside.card.sum");
+  const said = make("p.unseen", { role: "status" }); // the result, for who goes by the keyboard
   section.append(
     make("h2", { dataset: { text: "look.title" } }),
     make("p.lead", { dataset: { text: "look.lead" } }),
     make("div.row.choices", {}, drawn.element, model.element),
     make("div.explain", {}, layers, aside),
+    said,
   );
-  parts = { model, drawn, layers, aside };
+  parts = { model, drawn, layers, aside, said };
   translate(section);
   onChange((what) => {
     if (what === "seen" || what === "model") stale = true;
@@ -42,15 +45,18 @@ export function shown() {
 }
 
 function load() {
+  const mine = ++latest;
   stale = false;
   parts.drawn.show();
   post("api/trace", asked())
     .then((trace) => {
+      if (mine !== latest) return;
       network = opened(trace);
       complain(null);
       show();
     })
     .catch((error) => {
+      if (mine !== latest) return;
       stale = true;
       complain(error);
     });
@@ -76,6 +82,9 @@ function show() {
         shownMaps[i].framed(frame);
         element.framed(place.i === undefined ? { top: place.y, left: place.x, height: 1, width: 1, channel: place.c } : { places: [place.i] });
         aside.replaceChildren(make("h3", {}, name), ...text.filter(Boolean));
+        if (document.activeElement?.matches("canvas:focus-visible")) {
+          parts.said.textContent = aside.querySelector(".result")?.textContent ?? "";
+        }
       },
     });
     shownMaps.push(element);

@@ -1,0 +1,64 @@
+"""The server on a real port: connections that send no head, or one without end, are closed."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from contextlib import suppress
+
+import pytest
+import uvicorn
+
+from byhand.app import Settings, create_app, server
+
+
+@pytest.fixture
+def port(tmp_path, monkeypatch):
+    monkeypatch.setattr(server, "HEADER_SECONDS", 0.5)
+    app = create_app(Settings(runs=tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        config = uvicorn.Config(app, log_level="error", http=server.Impatient, ws="none")
+        running = server.Server(config, app)
+        running.install_signal_handlers = lambda: None
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
+        thread.start()
+        yield listening.getsockname()[1]
+        running.should_exit = True
+        thread.join(30)
+
+
+def closed_within(connection, seconds):
+    connection.settimeout(seconds)
+    try:
+        return connection.recv(1000) == b""
+    except TimeoutError:
+        return False
+
+
+def test_a_silent_connection_is_closed(port):
+    with socket.create_connection(("127.0.0.1", port)) as silent:
+        assert closed_within(silent, 5)
+
+
+def test_a_head_that_never_ends_is_given_up(port):
+    with socket.create_connection(("127.0.0.1", port)) as dripping:
+        dripping.sendall(b"GET / HTTP/1.1\r\n")
+        begun = time.monotonic()
+        with suppress(OSError):
+            while time.monotonic() - begun < 10:
+                dripping.sendall(b"X: y\r\n")
+                time.sleep(0.05)
+        assert time.monotonic() - begun < 5
+
+
+def test_a_connection_that_stays_open_can_ask_again(port):
+    with socket.create_connection(("127.0.0.1", port)) as kept:
+        kept.settimeout(10)
+        for _ in range(3):
+            kept.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            answer = b""
+            while b"}" not in answer:
+                answer += kept.recv(4000)
+            assert answer.startswith(b"HTTP/1.1 200")
+            time.sleep(0.7)  # longer than a head may take: uvicorn waits for the next one itself
