@@ -129,6 +129,14 @@ def test_a_drawing_is_looked_into_with_its_arithmetic(visit):
         assert page.locator("#look .frame").count() == 2
         page.locator("#look .layer").nth(3).locator("canvas.pixels").last.hover()
         assert page.locator("#look aside td.won").count() == 1
+        # All maps of a layer are one Tab stop, and the arrow keys go through them.
+        maps = page.locator("#look .layer").nth(1).locator("canvas[role=application]")
+        assert maps.count() == 6
+        assert page.locator("#look .layer").nth(1).locator("canvas[tabindex='0']").count() == 1
+        maps.first.focus()
+        for _ in range(12):
+            page.keyboard.press("ArrowRight")
+        assert "Channel 1, row 12, column 0" in page.locator("#look aside").text_content()
         page.get_by_role("button", name="Show the arithmetic").click()
         assert "exp" in page.locator("#look aside").text_content()
         for model in ("one_conv", "two_conv", "tiny", "deep_convnet", "reader"):
@@ -224,7 +232,9 @@ def test_nothing_is_wider_than_a_narrow_screen(visit, width):
     with visit(viewport={"width": width, "height": 740}) as watched:
         for tab in TABS:
             page = watched.open(tab)
-            page.wait_for_load_state("networkidle")
+            if tab in ("look", "back"):
+                page.wait_for_selector(f"#{tab} .layer >> nth=5")
+            page.wait_for_timeout(300)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, tab
 
 

@@ -24,6 +24,7 @@ function show(name, focus = false) {
     tab.setAttribute("aria-selected", String(chosen));
     tab.tabIndex = chosen ? 0 : -1;
     if (chosen && focus) tab.focus();
+    if (chosen) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
     document.getElementById(other).hidden = !chosen;
   }
   complain(null);

@@ -45,7 +45,8 @@ export function shapeText(shape) {
 /**
  * The channels of an array (C, H, W), or a vector as one row or a block, as pictures.
  *
- * `pointed(place, element)` is called for what the mouse, a finger or the arrow keys point at.
+ * `pointed(place)` is called for what the mouse, a finger or the arrow keys point at. All maps are one
+ * Tab stop: beyond a map's left or right end the arrow keys go on in its neighbour.
  * The element has `framed(frame)`, which frames a part of its maps, or clears it (null).
  */
 export function maps(array, { kind = "grey", name, pointed }) {
@@ -54,16 +55,29 @@ export function maps(array, { kind = "grey", name, pointed }) {
   const size = planes.length <= FEW ? LARGE : SMALL;
   const [low, high] = extent(array.values);
   const most = kind === "signed" ? Math.max(Math.abs(low), Math.abs(high)) : high;
+  const canvases = [];
+  const enter = (c, y, x) => {
+    if (!canvases[c]) return false;
+    for (const canvas of canvases) canvas.tabIndex = -1;
+    canvases[c].tabIndex = 0;
+    canvases[c].focus();
+    canvases[c].point(y, x);
+    return true;
+  };
   const places = planes.map((plane, c) => {
     const label = flat ? name : t("network.map", { name, c });
     const canvas = picture(plane, { kind, most, label, size: flat ? undefined : size });
     if (flat) canvas.style.width = `${Math.min(560, plane.width * 14)}px`;
     const map = make("span.map", {}, canvas);
-    if (pointed) listen(canvas, plane, (y, x) => {
-      const i = y * plane.width + x;
-      if (flat && i >= array.shape[0]) return;
-      pointed(flat ? { i } : { c, y, x }, map);
-    });
+    if (pointed) {
+      canvases.push(canvas);
+      canvas.tabIndex = c ? -1 : 0;
+      canvas.setAttribute("role", "application"); // which is given the arrow keys by screen readers
+      listen(canvas, plane, (y, x) => {
+        const i = y * plane.width + x;
+        if (!flat || i < array.shape[0]) pointed(flat ? { i } : { c, y, x });
+      }, (by, y) => enter(c + by, y, by > 0 ? 0 : plane.width - 1));
+    }
     return map;
   });
   const element = make("div.maps", {}, ...places);
@@ -100,8 +114,12 @@ function frameOf({ top, left, height, width }, plane) {
   return frame;
 }
 
-/** Tell which pixel is pointed at, with the mouse, a finger or the arrow keys. */
-function listen(canvas, plane, told) {
+/**
+ * Tell which pixel is pointed at, with the mouse, a finger or the arrow keys.
+ *
+ * `leave(by, y)` goes on in the neighbour to the left (-1) or right (1), and says whether there is one.
+ */
+function listen(canvas, plane, told, leave) {
   let at = [Math.floor(plane.height / 2), Math.floor(plane.width / 2)];
   const tell = (y, x) => {
     at = [Math.min(plane.height - 1, Math.max(0, y)), Math.min(plane.width - 1, Math.max(0, x))];
@@ -114,7 +132,7 @@ function listen(canvas, plane, told) {
       Math.floor(((event.clientX - box.left) / box.width) * plane.width),
     );
   };
-  canvas.tabIndex = 0;
+  canvas.point = tell;
   canvas.addEventListener("pointermove", point);
   canvas.addEventListener("pointerdown", point);
   canvas.addEventListener("focus", () => {
@@ -124,6 +142,8 @@ function listen(canvas, plane, told) {
     const by = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
     if (!by) return;
     event.preventDefault();
-    tell(at[0] + by[0], at[1] + by[1]);
+    const x = at[1] + by[1];
+    if ((x < 0 || x >= plane.width) && leave(by[1], at[0])) return;
+    tell(at[0] + by[0], x);
   });
 }
