@@ -114,7 +114,7 @@ def attention(model: nn.Layer, seen: NDArray[np.uint8], label: int | None) -> di
             picture[rows, columns] = 0
             hidden.append(picture)
             places.append((rows, columns))
-    views = _input(model, seen, *hidden)
+    views = np.concatenate([x, *(_input(model, picture) for picture in hidden)])
     probabilities, _ = kernels.softmax(model.forward(views)[0])
     lost = probabilities[0, chosen] - probabilities[1:, chosen]
     total, times = np.zeros(seen.shape), np.zeros(seen.shape)
@@ -162,9 +162,9 @@ def _standardisation(model: nn.Layer) -> Standardisation:
     return model.card.standardisation or Standardisation.unit(1)
 
 
-def _input(model: nn.Layer, *seen: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """N pictures (28, 28) of bytes -> (N, 1, 28, 28) as the first layer gets them."""
-    x: NDArray[np.float32] = _standardisation(model).apply(np.stack(seen)[:, None])
+def _input(model: nn.Layer, seen: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(28, 28) bytes -> (1, 1, 28, 28) as the first layer gets it."""
+    x: NDArray[np.float32] = _standardisation(model).apply(seen[None, None])
     return x
 
 

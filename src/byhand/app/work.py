@@ -1,10 +1,10 @@
-"""Work that keeps a core busy, done beside the server: so much at a time, none for too long."""
+"""Work that keeps a core busy, done in threads: so many at a time, none for too long."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
@@ -20,12 +20,12 @@ class Work:
     Args:
         at_once: pieces of work that are done at a time.
         waiting: pieces that may wait; more are refused with 503.
-        seconds: after which a piece, its waiting included, is given up with 504. Who is at it still
-            ends it, but nobody waits any more.
+        seconds: after which a piece, its waiting included, is given up with 504. A thread that is
+            at it still ends it, but nobody waits any more.
     """
 
     def __init__(self, at_once: int, waiting: int, seconds: float) -> None:
-        self._pool = self._started(at_once)
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="byhand-work")
         self._most, self._seconds, self._begun = at_once + waiting, seconds, 0
 
     async def do(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -37,7 +37,7 @@ class Work:
         if self._begun >= self._most:
             raise Problem(503, "there is too much to do just now; try again", {"retry-after": "1"})
         self._begun += 1
-        future = self._submitted(function, *args, **kwargs)
+        future = self._threads.submit(function, *args, **kwargs)
         # Counted until it has ended, not until nobody waits: given up, it still takes its time.
         loop = asyncio.get_running_loop()
         future.add_done_callback(lambda _: self._tell(loop))
@@ -46,12 +46,6 @@ class Work:
                 return await asyncio.wrap_future(future)
         except TimeoutError:
             raise Problem(504, f"this took more than {self._seconds:g} seconds") from None
-
-    def _started(self, at_once: int) -> Executor:
-        return ThreadPoolExecutor(at_once, thread_name_prefix="byhand-work")
-
-    def _submitted(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        return self._pool.submit(function, *args, **kwargs)
 
     def _tell(self, loop: asyncio.AbstractEventLoop) -> None:
         with suppress(RuntimeError):  # the server has ended before its work
@@ -62,4 +56,4 @@ class Work:
 
     def close(self) -> None:
         """Take no more; what waits is dropped."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)

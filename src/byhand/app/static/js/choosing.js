@@ -5,7 +5,7 @@ import { field, make } from "./dom.js";
 import { example } from "./example.js";
 import { picture } from "./pictures.js";
 import { change, onChange, store } from "./store.js";
-import { number, onLanguage, percent, t } from "./texts.js";
+import { number, percent, t } from "./texts.js";
 
 /** A select of the networks, kept up to date, with a line about the chosen one. */
 export function modelChoice(changed) {
@@ -31,15 +31,6 @@ export function modelChoice(changed) {
   });
   show();
   return { element: make("div.which", {}, field("model.choose", select), about), show };
-}
-
-/** Call `spoilt()` when another picture or network is chosen, `show()` when it is to be drawn anew. */
-export function onChoice(spoilt, show) {
-  onChange((what) => {
-    if (what === "seen" || what === "model") spoilt();
-  });
-  onLanguage(show);
-  document.addEventListener("themechange", show);
 }
 
 /** The picture that is looked at: what was drawn, else the example. */

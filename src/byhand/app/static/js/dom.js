@@ -25,14 +25,9 @@ export function svg(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** An element with a text of the page that changes with the language. */
-export function said(what, key, properties = {}) {
-  return make(what, { ...properties, dataset: { text: key } }, t(key));
-}
-
 /** A labelled field: <label>text <input></label>. */
 export function field(key, input) {
-  return make("label.field", {}, said("span", key), input);
+  return make("label.field", {}, make("span", { dataset: { text: key } }, t(key)), input);
 }
 
 /** Say a problem at the top of the page; nothing takes it away. */

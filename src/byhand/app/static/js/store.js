@@ -1,7 +1,6 @@
 // What the tabs share: the picture that the network sees, and the networks that there are.
 
 import { get } from "./api.js";
-import { base64Of, bytesOf } from "./arrays.js";
 
 const KEPT = "byhand-picture";
 const listeners = new Set();
@@ -22,7 +21,7 @@ export function onChange(listener) {
 
 export function change(what, value) {
   store[what] = value;
-  if (what === "seen" && value) sessionStorage.setItem(KEPT, base64Of(value));
+  if (what === "seen" && value) sessionStorage.setItem(KEPT, btoa(String.fromCharCode(...value)));
   for (const listener of listeners) listener(what);
 }
 
@@ -36,6 +35,6 @@ export async function refreshModels() {
 export function recall() {
   const kept = sessionStorage.getItem(KEPT);
   if (!kept) return;
-  const bytes = bytesOf(kept);
+  const bytes = Uint8Array.from(atob(kept), (c) => c.charCodeAt(0));
   if (bytes.length === 784) store.seen = bytes;
 }

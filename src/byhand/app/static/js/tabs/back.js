@@ -2,12 +2,12 @@
 
 import { post } from "../api.js";
 import { channel, decode } from "../arrays.js";
-import { asked, modelChoice, onChoice, pictureChoice, seen } from "../choosing.js";
+import { asked, modelChoice, pictureChoice, seen } from "../choosing.js";
 import { bars, complain, field, make } from "../dom.js";
 import { maps, opened, shapeText } from "../network.js";
 import { picture } from "../pictures.js";
-import { store } from "../store.js";
-import { number, t, translate } from "../texts.js";
+import { onChange, store } from "../store.js";
+import { number, onLanguage, t, translate } from "../texts.js";
 
 const OPTIMISERS = ["SGD", "AdaGrad", "RMSProp", "Adam", "AdamW"];
 
@@ -48,7 +48,11 @@ export function mount(section) {
   );
   parts = { model, drawn, label, loss, optimiser, rate, steps, go, result, attention, layers };
   translate(section);
-  onChoice(() => { stale = true; }, show);
+  onChange((what) => {
+    if (what === "seen" || what === "model") stale = true;
+  });
+  onLanguage(show);
+  document.addEventListener("themechange", show);
 }
 
 export function shown() {

@@ -1,13 +1,14 @@
 // Look inside: every layer from the picture to the probabilities, with the arithmetic of each value.
 
 import { post } from "../api.js";
-import { asked, modelChoice, onChoice, pictureChoice } from "../choosing.js";
+import { asked, modelChoice, pictureChoice } from "../choosing.js";
 import { bars, complain, make } from "../dom.js";
 import { explain, softmax } from "../explain.js";
 import { maps, opened, shapeText } from "../network.js";
 import { picture } from "../pictures.js";
 import { channel } from "../arrays.js";
-import { number, t, translate } from "../texts.js";
+import { onChange } from "../store.js";
+import { number, onLanguage, t, translate } from "../texts.js";
 
 const KERNELS = 16; // of a layer that are drawn
 
@@ -31,7 +32,11 @@ export function mount(section) {
   );
   parts = { model, drawn, layers, aside, said };
   translate(section);
-  onChoice(() => { stale = true; }, show);
+  onChange((what) => {
+    if (what === "seen" || what === "model") stale = true;
+  });
+  onLanguage(show);
+  document.addEventListener("themechange", show);
 }
 
 export function shown() {

@@ -1,7 +1,7 @@
 // Read a page: a photograph in, its digits out, with how sure the reader is of each.
 
 import { send } from "../api.js";
-import { field, make, said, svg } from "../dom.js";
+import { field, make, svg } from "../dom.js";
 import { number, onLanguage, percent, t } from "../texts.js";
 
 const SURE = 0.95; // below, one digit in twenty or more is wrong: worth a second look
@@ -42,6 +42,11 @@ export function mount(section) {
   );
   document.addEventListener("paste", pasted);
   onLanguage(show);
+}
+
+/** An element with a text of the page that changes with the language. */
+function said(what, key, properties = {}) {
+  return make(what, { ...properties, dataset: { text: key } }, t(key));
 }
 
 // How a picture comes in

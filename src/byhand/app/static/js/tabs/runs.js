@@ -1,7 +1,7 @@
 // Runs: the trainings and experiments of this machine, with their reports.
 
 import { get } from "../api.js";
-import { complain, make, said } from "../dom.js";
+import { complain, make } from "../dom.js";
 import { change, refreshModels } from "../store.js";
 import { number, onLanguage, percent, t } from "../texts.js";
 
@@ -12,8 +12,8 @@ export function mount(section) {
   parts.status = make("p.note", { role: "status" });
   parts.list = make("ul.runs");
   parts.none = make("div.card", { hidden: true });
-  const title = said("h2", "runs.title");
-  const intro = said("p.lead", "runs.intro");
+  const title = make("h2", { dataset: { text: "runs.title" } }, t("runs.title"));
+  const intro = make("p.lead", { dataset: { text: "runs.intro" } }, t("runs.intro"));
   section.append(title, intro, parts.status, parts.none, parts.list);
   onLanguage(draw);
 }

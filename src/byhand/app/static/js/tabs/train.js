@@ -5,7 +5,7 @@
 import { follow, get, post } from "../api.js";
 import { channel, decode } from "../arrays.js";
 import { chart } from "../charts.js";
-import { complain, field, make, said } from "../dom.js";
+import { complain, field, make } from "../dom.js";
 import { paint, picture } from "../pictures.js";
 import { change, refreshModels } from "../store.js";
 import { number, onLanguage, percent, t } from "../texts.js";
@@ -44,6 +44,11 @@ export function mount(section) {
 
 export function shown() {
   later();
+}
+
+/** An element with a text of the page that changes with the language. */
+function said(what, key, properties = {}) {
+  return make(what, { ...properties, dataset: { text: key } }, t(key));
 }
 
 // Choosing and starting
