@@ -1,0 +1,188 @@
+"""The one place where each kind of value is checked, whichever door it came in by.
+
+Constructors, kernels, model files, checkpoints, recipes, the command line and the page call these;
+each gives the value in its plain Python type or raises one sentence that names it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import operator
+from collections.abc import Collection, Mapping
+from typing import Any, TypeVar
+
+from byhand.errors import DataError, InputError
+
+T = TypeVar("T")
+
+# No size, stride, padding or count that makes sense is larger; products of two fit in 64 bits.
+MOST = 2**31 - 1
+DEPTH = 64  # of lists and objects inside each other, in a file or a request
+
+
+def whole(name: str, value: object, least: int = 0, most: int = MOST) -> int:
+    """A whole number from `least` to `most`, NumPy's among them; True and 2.0 are none.
+
+    Raises:
+        InputError: it is something else; names it.
+    """
+    number = None
+    if hasattr(value, "__index__") and not _is_bool(value):
+        try:
+            number = operator.index(value)
+        except TypeError:  # an array of several
+            number = None
+    if number is None or not least <= number <= most:
+        too_large = number is not None and number > most
+        bounds = f"from {least:,}" + (f" to {most:,}" if too_large or most != MOST else " up")
+        raise InputError(f"{name} is {said(value)}, but it must be a whole number {bounds}")
+    return number
+
+
+def number(
+    name: str,
+    value: object,
+    least: float | None = None,
+    most: float | None = None,
+    *,
+    above: float | None = None,
+    below: float | None = None,
+) -> float:
+    """A finite number, of any of Python's or NumPy's real types but bool.
+
+    Args:
+        name: what it is called, for the error.
+        value: what was given.
+        least: it may be this or more.
+        most: it may be this or less.
+        above: it must be more than this.
+        below: it must be less than this.
+
+    Raises:
+        InputError: it is no number, or outside; names it.
+    """
+    found = math.nan
+    if hasattr(value, "__float__") and not isinstance(value, str | bytes) and not _is_bool(value):
+        try:
+            found = float(value)
+        except (TypeError, ValueError, OverflowError):
+            found = math.nan
+    bounds = (
+        (least, "at least", operator.ge),
+        (above, "more than", operator.gt),
+        (most, "at most", operator.le),
+        (below, "less than", operator.lt),
+    )
+    if not math.isfinite(found) or any(b is not None and not f(found, b) for b, _, f in bounds):
+        wanted = " and ".join(f"{words} {b:g}" for b, words, _ in bounds if b is not None)
+        raise InputError(
+            f"{name} is {said(value)}, but it must be a number{' of ' if wanted else ''}{wanted}"
+        )
+    return found
+
+
+def flag(name: str, value: object) -> bool:
+    """True or False.
+
+    Raises:
+        InputError: it is something else; names it.
+    """
+    if not _is_bool(value):
+        raise InputError(f"{name} is {said(value)}, but it must be True or False")
+    return bool(value)
+
+
+def word(name: str, value: object) -> str:
+    """Text that can be written down as UTF-8.
+
+    Raises:
+        InputError: it is no text, or holds half a character (a lone surrogate); names it.
+    """
+    if not isinstance(value, str):
+        raise InputError(f"{name} is {said(value)}, but it must be text")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"{name} is {said(value)}, which is no valid Unicode text") from error
+    return value
+
+
+def one_of(name: str, value: T, choices: Collection[T]) -> T:
+    """One of `choices`.
+
+    Raises:
+        InputError: it is none of them; names them.
+    """
+    # A list compares with text, but an array does so by element.
+    if not isinstance(value, str) or value not in choices:
+        raise InputError(
+            f"{name} is {said(value)}, but it must be one of {', '.join(map(str, choices))}"
+        )
+    return value
+
+
+def parse_json(text: str | bytes, what: str) -> Any:
+    """Read JSON that somebody else may have written.
+
+    Raises:
+        DataError: it is none, holds NaN or half characters, or is nested too deep; names `what`.
+    """
+    try:
+        if isinstance(text, bytes):
+            text = text.decode()
+        value = json.loads(text, parse_constant=_no_constant)
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()  # half a character, 1e999
+    except RecursionError as error:
+        raise DataError(f"{what} is nested too deep to be read") from error
+    except (ValueError, UnicodeError) as error:  # JSONDecodeError is a ValueError
+        raise DataError(f"{what} is no valid JSON ({error})") from error
+    if _depth(value) > DEPTH:
+        raise DataError(f"{what} is nested more than {DEPTH} deep")
+    return value
+
+
+def record(kind: type[T], value: object, what: str) -> T:
+    """The dataclass `kind` from plain values, each field of exactly the type that it declares.
+
+    Raises:
+        DataError: a field is absent or of another type; names `what`, the field and the type.
+    """
+    import msgspec
+
+    if not isinstance(value, Mapping):
+        raise DataError(f"{what} is {said(value)}, but it must be an object")
+    try:
+        return msgspec.convert(value, kind)
+    except (msgspec.ValidationError, InputError) as error:
+        raise DataError(f"{what} cannot be read: {error}") from error
+
+
+def said(value: object, most: int = 60) -> str:
+    """A value as an error may quote it: on one line, not too long, in characters that print."""
+    try:
+        text = repr(value)
+    except Exception:  # an object of the user's own
+        text = f"a {type(value).__name__}"
+    text = " ".join(text.split()).encode("utf-8", "backslashreplace").decode()
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _is_bool(value: object) -> bool:
+    return isinstance(value, bool) or getattr(getattr(value, "dtype", None), "kind", "") == "b"
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _depth(value: Any) -> int:
+    """How many lists and objects are inside each other, counted without recursion."""
+    deepest, level = 0, [value]
+    while level:
+        inner = [v for v in level if isinstance(v, dict | list)]
+        if not inner:
+            return deepest
+        deepest += 1
+        level = [x for v in inner for x in (v.values() if isinstance(v, dict) else v)]
+    return deepest
