@@ -23,7 +23,7 @@ def test_whole_numbers_come_out_as_plain_integers(value):
     ids=repr,
 )
 def test_what_is_no_whole_number_in_the_bounds_is_refused_by_name(value):
-    with pytest.raises(InputError, match="^size is .*whole number from 1 to 3"):
+    with pytest.raises(InputError, match=r"^size is .*whole number from 1 to 3"):
         checks.whole("size", value, 1, 3)
 
 
@@ -45,7 +45,7 @@ def test_numbers_come_out_as_floats(value):
     ids=repr,
 )  # fmt: skip
 def test_what_is_no_number_in_the_bounds_is_refused_by_name(value):
-    with pytest.raises(InputError, match="^rate is .*a number of at least 0 and at most 1"):
+    with pytest.raises(InputError, match=r"^rate is .*a number of at least 0 and at most 1"):
         checks.number("rate", value, 0, 1)
 
 
@@ -61,7 +61,7 @@ def test_flags_words_and_choices():
     assert checks.word("w", "零") == "零"
     assert checks.one_of("c", "a", ("a", "b")) == "a"
     for bad, value in ((checks.flag, 1), (checks.flag, "yes"), (checks.word, 1)):
-        with pytest.raises(InputError, match="^x is"):
+        with pytest.raises(InputError, match=r"^x is"):
             bad("x", value)
     with pytest.raises(InputError, match="no valid Unicode"):
         checks.word("x", "\ud800")
@@ -78,7 +78,7 @@ def test_flags_words_and_choices():
 )  # fmt: skip
 def test_json_that_others_wrote_is_read_or_refused(text, why):
     assert checks.parse_json('{"a": [1, "零"]}', "it") == {"a": [1, "零"]}
-    with pytest.raises(DataError, match=f"^it .*{why}"):
+    with pytest.raises(DataError, match=rf"^it .*{why}"):
         checks.parse_json(text, "it")
 
 
@@ -93,7 +93,7 @@ def test_a_record_is_read_by_the_types_that_it_declares():
     assert checks.record(Sums, {"images": 3, "loss": 1}, "it") == Sums(3, 1.0)
     for value in ({}, {"images": "3"}, {"images": True}, {"images": 1, "squares": {"a": None}},
                   {"images": 1, "loss": None}, [1], None):  # fmt: skip
-        with pytest.raises(DataError, match="^it "):
+        with pytest.raises(DataError, match=r"^it "):
             checks.record(Sums, value, "it")
 
 
