@@ -20,7 +20,8 @@ FILES = sorted(SOURCE.rglob("*.py"))
 # The way of the data; a room may import itself and what stands before it.
 ORDER = [
     "errors", "checks", "files", "kernels", "data", "nn", "losses", "optim", "evaluation",
-    "training", "plots", "models", "reader", "recipes", "experiments", "interop", "bench", "app", "cli",
+    "training", "plots", "models", "reader", "recipes", "experiments", "interop", "bench", "app",
+    "cli",
 ]  # fmt: skip
 # The front door offers all rooms, each when it is asked for; and `python -m byhand` is the cli.
 DOORS = {"__init__", "__main__"}
