@@ -108,9 +108,9 @@ def test_ink_on_nothing_gets_paper_of_the_other_colour(tmp_path, ink):
     assert (image[0, 0], image[4, 4]) == (0, 255)
 
 
-def small_bomb(path, side=40_000):
-    """A PNG of a few dozen bytes that claims side × side pixels."""
-    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+def small_bomb(path, width=40_000, height=40_000):
+    """A PNG of a few dozen bytes that claims so many pixels."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
 
     def chunk(kind, data):
         check = zlib.crc32(kind + data)
@@ -129,7 +129,8 @@ FAULTS = {
     "an empty file": (lambda p: p.write_bytes(b""), "no picture"),
     "a truncated picture": (cut, "no picture"),
     "a bomb": (small_bomb, "too large"),
-    "a smaller bomb": (lambda p: small_bomb(p, 10_000), "too large"),
+    "a smaller bomb": (lambda p: small_bomb(p, 10_001, 10_000), "100 megapixels"),
+    "a long bomb": (lambda p: small_bomb(p, 1, 100_000_000), "a side of 65,535"),
     "another size": (lambda p: draw(p, size=(9, 7)), "7 × 9 pixels"),
 }
 

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from byhand.data.picture_file import turn_upright
 from byhand.errors import InputError
 from byhand.reader.picture import open_pages, open_picture
-from byhand.reader.pixels import turn_upright, working_size
+from byhand.reader.pixels import working_size
 
 PAPER, INK = (250, 240, 230), (20, 30, 90)
 

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from byhand.data import picture_file
 from byhand.errors import DataError, InputError, ShapeError
 from byhand.reader import picture, sources
 from byhand.reader.picture import open_pages, open_picture
@@ -181,10 +182,34 @@ def test_more_than_100_megapixels_are_refused_before_decoding(data):
 
 
 def test_webp_has_a_limit_of_its_own(monkeypatch):
-    monkeypatch.setattr(picture, "MOST_OF_WEBP", 64 * 48)
+    monkeypatch.setitem(picture_file.MOST_OF, "WEBP", 64 * 48)
     assert open_picture(encoded(noise(), "WEBP")).size == (64, 48)
-    monkeypatch.setattr(picture, "MOST_OF_WEBP", 64 * 48 - 1)
+    monkeypatch.setitem(picture_file.MOST_OF, "WEBP", 64 * 48 - 1)
     assert "megapixels, 64 × 48" in refused(encoded(noise(), "WEBP"))
+
+
+@pytest.mark.parametrize("size", [(100_000_000, 1), (1, 100_000_000), (65_536, 3), (2, 65_536)])
+def test_a_side_is_bounded_too_in_files_arrays_and_pillow_pictures(size):
+    longest = f"{size[0]:,} × {size[1]:,} pixels and a side of 65,535 is the most"
+    data = png(*size, chunk(b"IDAT", zlib.compress(bytes(1000))))
+    assert longest in refused(data)
+    assert longest in refused(np.broadcast_to(np.zeros(1, np.uint8), size[::-1]))
+    if size[1] < 100_000:  # Pillow keeps an address for every row
+        assert longest in refused(Image.new("1", size))
+
+
+def test_a_picture_of_the_longest_side_opens():
+    for size in ((65_535, 1), (1, 65_535)):
+        assert open_picture(encoded(np.zeros(size[::-1], np.uint8), "PNG")).size == size
+
+
+def test_jpeg_2000_is_shrunk_while_it_is_decoded_or_has_a_limit_of_its_own(monkeypatch):
+    monkeypatch.setitem(picture_file.MOST_OF, "JPEG2000", 5000 * 40 - 1)
+    grey = np.repeat(np.linspace(0, 255, 5000).astype(np.uint8)[np.newaxis], 40, axis=0)
+    opened = open_picture(encoded(grey, "JPEG2000"))
+    assert (opened.size, opened.pixels.shape) == ((5000, 40), (16, 2048, 3))
+    assert np.abs(opened.pixels[8, :, 0] - np.linspace(0, 255, 2048)).max() < 4
+    assert "megapixels, 5,000 × 40" in refused(encoded(grey, "JPEG2000", num_resolutions=1))
 
 
 def test_large_arrays_and_pillow_pictures_are_refused_with_their_size():

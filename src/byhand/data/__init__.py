@@ -12,6 +12,7 @@ from byhand.data.idx import encode_idx, parse_idx, read_idx
 from byhand.data.idx_set import open_idx
 from byhand.data.npz import open_npz
 from byhand.data.pickled import open_pickled
+from byhand.data.picture_file import check_picture_size
 from byhand.data.sources import cache_folder, find_data, mirrors_in_use, open_data
 from byhand.data.split import stratified_split
 from byhand.data.standardise import Standardisation
@@ -33,6 +34,7 @@ __all__ = [
     "batch_indices",
     "batches",
     "cache_folder",
+    "check_picture_size",
     "encode_idx",
     "fetch_mnist",
     "find_data",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from byhand.data.compressed import LARGEST
 from byhand.data.dataset import Dataset, Splits
 from byhand.data.fingerprint import fingerprint, name_of
+from byhand.data.picture_file import check_picture_size
 from byhand.data.split import stratified_split
 from byhand.errors import DataError
 
@@ -152,13 +153,14 @@ def read_grey(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata
-            # A small file can claim a picture that fills all memory.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as picture:
                 width, height = picture.size
+                check_picture_size(str(path), picture.size, picture.format)
                 if size is None or (height, width) == size:
                     return _grey(picture)
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+    except DataError:
+        raise
+    except Image.DecompressionBombError as error:
         raise DataError(
             f"{path} is too large a picture to be read safely: make it smaller first"
         ) from error

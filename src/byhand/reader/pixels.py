@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from byhand.data.picture_file import Size
 from byhand.errors import DataError, ShapeError
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ _DARK = 0.001
 _TRANSPARENT = ("RGBA", "LA", "PA", "RGBa", "La")
 _DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
-Size = tuple[int, int]  # width, height
 Strip = Callable[[int, int], "Image"]  # rows from, to -> them in mode L, RGB or RGBa
 
 
@@ -106,17 +106,6 @@ def working_size(size: Size) -> Size:
         return -(-width // step), -(-height // step)
     scale = max(1.0, longest / WORKING_SIDE)
     return max(1, round(width / scale)), max(1, round(height / scale))
-
-
-def turn_upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """`pixels` (H, W, ...) turned and mirrored as EXIF's orientation, 1 to 8, asks."""
-    if orientation >= 5:
-        pixels = pixels.swapaxes(0, 1)  # what was the first row is now the first column
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    return np.ascontiguousarray(pixels)
 
 
 def _converter(image: Image, name: str) -> Callable[[Image], Image]:
