@@ -4,23 +4,19 @@
         print(record.epoch, record.validation_accuracy)
 
 fit.py is the loop, step.py what it does for a batch and epoch.py at an epoch's end, records.py what
-it tells, checkpoint.py how it goes on after a stop, group.py who shares the work (mpi.py: several
-processes), diagnose.py what the numbers mean, environment.py what it ran on.
+it tells, state.py where it stands, checkpoint.py how it goes on after a stop, group.py who shares
+the work (mpi.py: several processes), diagnose.py what the numbers mean, environment.py what it ran
+on.
 """
 
-from byhand.training.checkpoint import (
-    TrainingState,
-    load_checkpoint,
-    new_state,
-    read_settings,
-    save_checkpoint,
-)
+from byhand.training.checkpoint import load_checkpoint, read_settings, save_checkpoint
 from byhand.training.diagnose import run_diagnoses
 from byhand.training.environment import machine, versions
 from byhand.training.epoch import EarlyStopping, restore_best, score
 from byhand.training.fit import Diverged, fit
 from byhand.training.group import ALONE, Group
 from byhand.training.records import Diagnosis, EpochRecord, StepRecord
+from byhand.training.state import TrainingState, new_state
 
 __all__ = [
     "ALONE",

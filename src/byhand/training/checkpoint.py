@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from byhand import nn
 from byhand.errors import DataError, InputError
 from byhand.files import jsonable
 from byhand.nn.files import FORMAT, read_tensors, write_tensors
-from byhand.optim import Optimiser, OptimiserState
+from byhand.optim import Optimiser
 from byhand.training.records import EpochRecord
+from byhand.training.state import EpochSums, TrainingState
 
 Array = NDArray[Any]
 
@@ -26,35 +26,6 @@ HEADER = ("architecture", "settings", "epoch", "step", "batch", "optimiser_step"
 LIKE = {"average": "parameters", "best.parameters": "parameters", "best.buffers": "buffers"}
 
 
-@dataclass
-class EpochSums:
-    """What has been added up over the batches of the epoch that is under way."""
-
-    images: int = 0
-    loss: float = 0.0  # sum over images
-    correct: int = 0
-    seconds: float = 0.0
-    steps: int = 0
-    gradient_squares: dict[str, float] = field(default_factory=dict)  # by parameter, over steps
-
-
-@dataclass
-class TrainingState:
-    """Where training stands: after `step` updates, `batch` batches into epoch `epoch` (from 0)."""
-
-    optimiser: OptimiserState
-    generator: dict[str, Any]  # of the batches, as it was when the epoch began
-    epoch: int = 0
-    step: int = 0
-    batch: int = 0
-    sums: EpochSums = field(default_factory=EpochSums)
-    records: list[EpochRecord] = field(default_factory=list)
-    average: Array | None = None  # the weights' moving average
-    best_epoch: int | None = None  # by validation accuracy, then loss
-    best_flat: Array | None = None
-    best_buffers: Array | None = None
-
-
 def save_checkpoint(
     path: str | Path, model: nn.Layer, state: TrainingState, settings: dict[str, Any]
 ) -> None:
@@ -63,6 +34,7 @@ def save_checkpoint(
     Raises:
         FileWriteError: it cannot be written; the checkpoint before it stays.
     """
+    state.settle()
     tensors = {"parameters": model.flat, "buffers": model.flat_buffers}
     tensors |= {f"optimiser.{k}": v for k, v in state.optimiser.arrays.items()}
     optional = {
@@ -81,7 +53,7 @@ def save_checkpoint(
         "batch": state.batch,
         "optimiser_step": state.optimiser.step,
         "generator": state.generator,
-        "sums": vars(state.sums),
+        "sums": asdict(state.sums),
         "records": [r.as_dict() for r in state.records],
         "best_epoch": state.best_epoch,
     }
@@ -136,17 +108,6 @@ def load_checkpoint(path: str | Path, model: nn.Layer, optimiser: Optimiser) -> 
         best_epoch=header["best_epoch"],
         best_flat=tensors.get("best.parameters"),
         best_buffers=tensors.get("best.buffers"),
-    )
-
-
-def new_state(
-    model: nn.Layer, optimiser: Optimiser, rng: np.random.Generator, averaged: bool
-) -> TrainingState:
-    """The state before the first step."""
-    return TrainingState(
-        optimiser=optimiser.new_state(model.flat),
-        generator=dict(rng.bit_generator.state),
-        average=model.flat.copy() if averaged else None,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +13,9 @@ from byhand.errors import InputError
 from byhand.evaluation import logits
 from byhand.losses import Loss, loss_forward
 from byhand.optim import Schedule
-from byhand.training.checkpoint import TrainingState
 from byhand.training.group import ALONE, Group
 from byhand.training.records import EpochRecord
+from byhand.training.state import TrainingState
 
 
 def score(
@@ -50,11 +51,14 @@ def epoch_record(
     schedule: Schedule,
     layout: str,
     group: Group,
-) -> EpochRecord:
-    """Score the model, keep it where it is the best so far, and say so."""
+) -> tuple[EpochRecord, dict[str, Any]]:
+    """Score the model; give the record, and what the state keeps where it is the best so far.
+
+    The averaged weights are in the model while they are scored, and its own again afterwards.
+    """
     sums = state.sums
-    own = model.flat.copy()
     if state.average is not None:
+        state.hold([model.flat], [np.empty_like(model.flat)])
         model.flat[...] = state.average
     scores: list[tuple[float | None, float | None]] = [
         (None, None) if part is None or len(part) == 0 else score(model, part, loss, layout, group)
@@ -80,12 +84,15 @@ def epoch_record(
         seconds=sums.seconds,
         images_per_second=sums.images / max(sums.seconds, 1e-9),
     )
+    best: dict[str, Any] = {}
     if _better(record, state):
-        state.best_epoch = record.epoch
-        state.best_flat = model.flat.copy()
-        state.best_buffers = model.flat_buffers.copy()
-    model.flat[...] = own
-    return record
+        best = {
+            "best_epoch": record.epoch,
+            "best_flat": model.flat.copy(),
+            "best_buffers": model.flat_buffers.copy(),
+        }
+    state.settle()
+    return record, best
 
 
 def _better(record: EpochRecord, state: TrainingState) -> bool:

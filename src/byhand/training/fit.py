@@ -18,10 +18,11 @@ from byhand.losses import CrossEntropy, Loss
 from byhand.nn.layer import layout_for
 from byhand.optim import Adam, Constant, ExponentialMovingAverage, Optimiser, Schedule
 from byhand.training import diagnose
-from byhand.training.checkpoint import EpochSums, TrainingState, new_state, save_checkpoint
+from byhand.training.checkpoint import save_checkpoint
 from byhand.training.epoch import epoch_record
 from byhand.training.group import ALONE, Group
 from byhand.training.records import Diagnosis, EpochRecord, StepRecord
+from byhand.training.state import EpochSums, TrainingState, new_state
 from byhand.training.step import Stepper, agree
 
 PROBE = 200  # pictures on which dead units are looked for
@@ -65,9 +66,10 @@ def fit(
     """Train `model` in place; yield an EpochRecord an epoch (and a StepRecord a step when asked).
 
     One step: a batch forward, the loss, backward, the optimiser's update of the flat vector. Stop
-    early by leaving the loop. Pictures are standardised as `model.card` says. After each record the
-    state is whole: `state` (given in to resume) is updated in place, and with `checkpoint` it is on
-    disk before the record is yielded.
+    early by leaving the loop. Pictures are standardised as `model.card` says. `state` (given in to
+    resume) is updated in place, and with `checkpoint` it is on disk before the record is yielded.
+    Model and state always stand after a whole step, also where Ctrl-C falls into one: going on with
+    both comes to the same bits as never having stopped.
 
     Args:
         model: initialised; its `card` says how pictures are standardised.
@@ -131,7 +133,7 @@ def fit(
     if state is None:
         state = new_state(model, optimiser, rng, average is not None)
     layout = layout_for(model, layout)
-    step = Stepper(model, loss, optimiser, seed, clip_norm, group)
+    step = Stepper(model, loss, optimiser, seed, clip_norm, group, average)
     standardisation = model.card.standardisation or Standardisation.unit(train.image_shape[0])
     chance = diagnose.chance_level(train)
     probe = standardisation.apply(train.images[:PROBE])
@@ -144,69 +146,64 @@ def fit(
             save_checkpoint(checkpoint, model, state, settings or {})
         saved_at = time.monotonic()
 
-    agree(model, state, group)
-    # A checkpoint may hold a finished last step whose epoch has no record yet.
-    while state.step < total_steps or state.sums.images:
-        rng.bit_generator.state = state.generator
-        order = batches(
-            train,
-            batch_size,
-            rng,
-            sampling=sampling,
-            standardisation=standardisation,
-            skip=state.batch,
-            layout=layout,
-            augment=augment,
-            key=nn.Key(seed, state.step - state.batch),
-            part=group.part,
-        )
-        for batch in order:
-            if state.step >= total_steps:
-                break
-            start = time.perf_counter()
-            rate = schedule(state.step)
-            with np.errstate(over="ignore", invalid="ignore"):  # told by `Diverged`
-                value, correct, norm = step(batch, state, rate)
-            recent = [*recent[-9:], norm]
-            if not math.isfinite(value):
-                images = standardisation.apply(train.images[batch.indices])
-                raise Diverged(diagnose.diverged(value, state.step + 1, rate, images, recent))
-            if average is not None and state.average is not None:
-                average.update(state.average, model.flat, state.step)
-            _add(state.sums, len(batch.indices), value, correct)
-            state.step += 1
-            state.batch += 1
-            state.sums.seconds += time.perf_counter() - start
-            if step_records:
-                accuracy = correct / len(batch.indices)
-                yield StepRecord(state.step, state.epoch + 1, value, accuracy, rate, norm)
-            if time.monotonic() - saved_at > CHECKPOINT_SECONDS:
-                save()
-        agree(model, state, group)  # so that all decide alike what follows
-        if not np.isfinite(model.flat).all():
-            # A step's loss is that before its update, so the last update is looked at here.
-            rate = schedule(max(state.step - 1, 0))
-            raise Diverged(diagnose.diverged(math.nan, state.step, rate, probe, recent, "a weight"))
-        with np.errstate(over="ignore", invalid="ignore"):
-            record = epoch_record(model, state, validation, test, loss, schedule, layout, group)
-        if record.validation_loss is not None and not math.isfinite(record.validation_loss):
-            said = (record.validation_loss, state.step, record.learning_rate, probe, recent)
-            raise Diverged(diagnose.diverged(*said, "the validation loss"))
-        found = diagnose.epoch_diagnoses(
-            record, model, chance, state.sums.images, diagnose.activation_health(model, probe)
-        )
-        record = replace(record, diagnoses=found)
-        state.records.append(record)
-        state.epoch += 1
-        state.batch = 0
-        state.sums = EpochSums()
-        state.generator = dict(rng.bit_generator.state)
-        save()
-        yield record
-
-
-def _add(sums: EpochSums, n: int, loss: float, correct: int) -> None:
-    sums.images += n
-    sums.loss += loss * n
-    sums.correct += correct
-    sums.steps += 1
+    try:
+        agree(model, state, group)
+        # A checkpoint may hold a finished last step whose epoch has no record yet.
+        while state.step < total_steps or state.sums.images:
+            rng.bit_generator.state = state.generator
+            order = batches(
+                train,
+                batch_size,
+                rng,
+                sampling=sampling,
+                standardisation=standardisation,
+                skip=state.batch,
+                layout=layout,
+                augment=augment,
+                key=nn.Key(seed, state.step - state.batch),
+                part=group.part,
+            )
+            for batch in order:
+                if state.step >= total_steps:
+                    break
+                rate = schedule(state.step)
+                with np.errstate(over="ignore", invalid="ignore"):  # told by `Diverged`
+                    value, correct, norm = step(batch, state, rate)
+                recent = [*recent[-9:], norm]
+                if not math.isfinite(value):
+                    images = standardisation.apply(train.images[batch.indices])
+                    raise Diverged(diagnose.diverged(value, state.step + 1, rate, images, recent))
+                if step_records:
+                    accuracy = correct / len(batch.indices)
+                    yield StepRecord(state.step, state.epoch + 1, value, accuracy, rate, norm)
+                if time.monotonic() - saved_at > CHECKPOINT_SECONDS:
+                    save()
+            agree(model, state, group)  # so that all decide alike what follows
+            if not np.isfinite(model.flat).all():
+                # A step's loss is that before its update, so the last update is looked at here.
+                rate = schedule(max(state.step - 1, 0))
+                said = (math.nan, state.step, rate, probe, recent)
+                raise Diverged(diagnose.diverged(*said, "a weight"))
+            with np.errstate(over="ignore", invalid="ignore"):
+                record, best = epoch_record(
+                    model, state, validation, test, loss, schedule, layout, group
+                )
+            if record.validation_loss is not None and not math.isfinite(record.validation_loss):
+                said = (record.validation_loss, state.step, record.learning_rate, probe, recent)
+                raise Diverged(diagnose.diverged(*said, "the validation loss"))
+            found = diagnose.epoch_diagnoses(
+                record, model, chance, state.sums.images, diagnose.activation_health(model, probe)
+            )
+            record = replace(record, diagnoses=found)
+            state.advance(
+                records=[*state.records, record],
+                epoch=record.epoch,
+                batch=0,
+                sums=EpochSums(),
+                generator=dict(rng.bit_generator.state),
+                **best,
+            )
+            save()
+            yield record
+    finally:
+        state.settle()

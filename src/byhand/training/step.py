@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,13 +13,16 @@ from byhand import kernels, nn
 from byhand.data import Batch
 from byhand.losses import Loss, loss_backward, loss_forward
 from byhand.nn.layer import backward, commit, forward
-from byhand.optim import Optimiser, clip_by_global_norm, global_norm
-from byhand.training.checkpoint import TrainingState
+from byhand.optim import ExponentialMovingAverage, Optimiser, clip_by_global_norm, global_norm
 from byhand.training.group import Group
+from byhand.training.state import TrainingState
 
 
 class Step(NamedTuple):
-    """The whole batch's loss, how many it had right, and the gradient's norm before clipping."""
+    """The whole batch's loss, how many it had right, and the gradient's norm before clipping.
+
+    Of all numbers only `loss` has a meaning where it is not finite.
+    """
 
     loss: float
     correct: int
@@ -39,18 +43,24 @@ class Stepper:
     seed: int
     clip_norm: float | None
     group: Group
+    average: ExponentialMovingAverage | None = None
 
     def __post_init__(self) -> None:
         self.grads = self.model.new_grads()
+        # Where no two names share numbers, the names' squares add up to the whole norm's.
+        self._apart = sum(view.size for view in self.grads.values()) == self.grads.flat.size
+        self._copies: list[Any] = []
         self._alone = self._across = self.model
         if self.group.size > 1:
             self._across = self.model.across(self.group.sum)
 
     def __call__(self, batch: Batch, state: TrainingState, rate: float) -> Step:
-        """Updates the model and the state's optimiser and sums; the caller counts the step.
+        """Make the step: the model and the whole state are then those after it.
 
-        A loss or a gradient that is not finite updates nothing; the loss given is then not finite.
+        A loss or a gradient that is not finite changes nothing; the loss given is then not finite.
+        What is raised in between leaves it to `state.settle` to take the step back.
         """
+        start = time.perf_counter()
         group, grads, mine = self.group, self.grads, len(batch.labels) > 0
         whole = len(batch.indices)
         # A batch smaller than the group is rank 0's alone (`Group.part`): the others have no
@@ -74,20 +84,36 @@ class Stepper:
             backward(model, doutputs, cache, grads, need_dx=False)
         group.sum(grads.flat)
         squares = grads.squares()
-        if self.clip_norm is None:
-            norm = global_norm(grads.flat)
-        else:
+        if self.clip_norm is not None:
             norm = clip_by_global_norm(grads.flat, self.clip_norm)  # what it was before
+        else:
+            norm = math.sqrt(sum(squares.values())) if self._apart else global_norm(grads.flat)
         if not math.isfinite(norm):
             return Step(math.nan, 0, norm)
-        for name, square in squares.items():
-            state.sums.gradient_squares[name] = state.sums.gradient_squares.get(name, 0.0) + square
+        self._hold(state)
         self.optimiser.step(self.model.flat, grads.flat, state.optimiser, rate)
         if mine:
             commit(model, cache)
         if lone and self.model.flat_buffers.size:
             copy_from_first(group, self.model.flat_buffers)
+        if self.average is not None and state.average is not None:
+            self.average.update(state.average, self.model.flat, state.step)
+        seconds = time.perf_counter() - start
+        state.advance(
+            step=state.step + 1,
+            batch=state.batch + 1,
+            sums=state.sums.plus(whole, value, int(correct), squares, seconds),
+        )
         return Step(value, int(correct), norm)
+
+    def _hold(self, state: TrainingState) -> None:
+        """Copy what the step changes in place."""
+        arrays = [self.model.flat, self.model.flat_buffers, *state.optimiser.arrays.values()]
+        if state.average is not None:
+            arrays.append(state.average)
+        if not self._copies:
+            self._copies = [np.empty_like(array) for array in arrays]
+        state.hold(arrays, self._copies)
 
 
 def agree(model: nn.Layer, state: TrainingState, group: Group) -> None:
@@ -98,6 +124,7 @@ def agree(model: nn.Layer, state: TrainingState, group: Group) -> None:
     rank end the training and another go on. Statistics that a layer of one's own keeps of its
     shard become rank 0's.
     """
+    state.settle()
     if group.size == 1:
         return
     copy_from_first(group, model.flat, model.flat_buffers)
