@@ -1,4 +1,4 @@
-// What Python hands to the kernels, checked: arrays of NumPy, the memory of lanes, and errors in one sentence.
+// What Python hands to the kernels, checked: sizes, arrays of NumPy, the memory of lanes, and errors in one sentence.
 #pragma once
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/unique_ptr.h>
@@ -16,9 +16,12 @@ namespace byhand {
 namespace nb = nanobind;
 
 // Raise byhand.errors.ShapeError.
-[[noreturn]] inline void shape_error(const std::string& text) {
+inline void set_shape_error(const char* text) {
     const nb::object error = nb::module_::import_("byhand.errors").attr("ShapeError");
-    PyErr_SetString(error.ptr(), text.c_str());
+    PyErr_SetString(error.ptr(), text);
+}
+[[noreturn]] inline void shape_error(const std::string& text) {
+    set_shape_error(text.c_str());
     throw nb::python_error();
 }
 
@@ -27,7 +30,7 @@ namespace nb = nanobind;
 template <class T>
 class Array {
 public:
-    Array(nb::handle array, long count, const char* name, bool writable = false) {
+    Array(nb::handle array, Size count, const char* name, bool writable = false) {
         if (array.is_none()) return;
         const int flags = PyBUF_FORMAT | PyBUF_C_CONTIGUOUS | (writable ? PyBUF_WRITABLE : 0);
         if (PyObject_GetBuffer(array.ptr(), &view, flags)) {
@@ -40,7 +43,7 @@ public:
         if (!is_type(view.format, view.itemsize))
             shape_error(std::string(name) + " is of NumPy's type '" + view.format + "', but the compiled core takes " +
                         type_name() + "; convert it with .astype(), or use the reference layout");
-        if (view.len != count * static_cast<long>(sizeof(T)))
+        if (view.len != Count(count) * Size{sizeof(T)})
             shape_error(std::string(name) + " has " + std::to_string(view.len / sizeof(T)) + " numbers where " +
                         std::to_string(count) + " are needed");
     }
@@ -77,19 +80,19 @@ private:
 };
 
 // How many numbers an array holds; 0 for None.
-inline long count_of(nb::handle array) {
-    return array.is_none() ? 0 : nb::cast<long>(array.attr("size"));
+inline Size count_of(nb::handle array) {
+    return array.is_none() ? 0 : nb::cast<Size>(array.attr("size"));
 }
 
 // See that memory holds so many floats: a kernel would read past it.
-inline void need(const Memory& memory, long floats, const char* name) {
+inline void need(const Memory& memory, Size floats, const char* name) {
     if (memory.float_count() != floats)
         shape_error(std::string(name) + " holds " + std::to_string(memory.float_count()) + " numbers where " +
                     std::to_string(floats) + " are needed");
 }
 
-inline void need_bytes(const Memory& memory, long bytes, const char* name) {
-    if (static_cast<long>(memory.size()) != bytes)
+inline void need_bytes(const Memory& memory, Size bytes, const char* name) {
+    if (static_cast<Size>(memory.size()) != bytes)
         shape_error(std::string(name) + " holds " + std::to_string(memory.size()) + " bytes where " +
                     std::to_string(bytes) + " are needed");
 }
@@ -102,11 +105,11 @@ void compute(double work, const Body& body) {
     body();
 }
 
-inline long blocks_of(long n) { return (n + LANES - 1) / LANES; }
+inline Count blocks_of(Count n) { return (n + LANES - 1) / LANES; }
 
 using Owned = std::unique_ptr<Memory>;
-inline Owned new_floats(long count) { return std::make_unique<Memory>(static_cast<size_t>(count) * sizeof(float)); }
-inline Owned new_bytes(long count) { return std::make_unique<Memory>(static_cast<size_t>(count)); }
+inline Owned new_bytes(Count count) { return std::make_unique<Memory>(static_cast<size_t>(Size(count))); }
+inline Owned new_floats(Count count) { return new_bytes(count * Size{sizeof(float)}); }
 
 // Memory as a Python object, to be one of several results.
 struct Result {

@@ -39,26 +39,26 @@ Owned leaky_relu_backward(const Memory& x, const Memory& dy, float slope) {
 
 // Over the channels K of (blocks, K, P, L).
 template <auto Kernel>
-Owned over_channels(long blocks, long K, long P, const Memory& x) {
-    need(x, blocks * K * P * LANES, "x");
+Owned over_channels(Size blocks, Size K, Size P, const Memory& x) {
+    need(x, Count(blocks) * K * P * LANES, "x");
     Owned y = new_floats(x.float_count());
     compute(10.0 * x.float_count(), [&] { (kernels().*Kernel)(blocks, K, P, x.floats(), y->floats()); });
     return y;
 }
 
 template <auto Kernel>
-Owned over_channels_backward(long blocks, long K, long P, const Memory& y, const Memory& dy) {
-    need(y, blocks * K * P * LANES, "y");
-    need(dy, blocks * K * P * LANES, "dy");
+Owned over_channels_backward(Size blocks, Size K, Size P, const Memory& y, const Memory& dy) {
+    need(y, Count(blocks) * K * P * LANES, "y");
+    need(dy, Count(blocks) * K * P * LANES, "dy");
     Owned dx = new_floats(y.float_count());
     compute(10.0 * y.float_count(),
             [&] { (kernels().*Kernel)(blocks, K, P, y.floats(), dy.floats(), dx->floats()); });
     return dx;
 }
 
-nb::tuple dropout(long blocks, long features, const Memory& x, uint32_t key0, uint32_t key1, int64_t first,
+nb::tuple dropout(Size blocks, Size features, const Memory& x, uint32_t key0, uint32_t key1, int64_t first,
                   uint64_t threshold, float scale) {
-    need(x, blocks * features * LANES, "x");
+    need(x, Count(blocks) * features * LANES, "x");
     const Result y(new_floats(x.float_count())), kept(new_bytes(x.float_count()));
     compute(100.0 * x.float_count(), [&] {
         kernels().dropout(blocks, features, x.floats(), y->floats(), kept->bytes(), key0, key1, first, threshold,
@@ -78,44 +78,44 @@ Owned dropout_backward(const Memory& dy, const Memory& kept, float scale) {
 
 // Linear -----------------------------------------------------------------------------------------------
 
-Owned linear(long blocks, long I, long O, const Memory& x, nb::handle weight, nb::handle bias, bool relu) {
-    need(x, blocks * I * LANES, "x");
-    const Array<float> w(weight, I * O, "the weight"), b(bias, O, "the bias");
-    Owned y = new_floats(blocks * O * LANES);
+Owned linear(Size blocks, Size I, Size O, const Memory& x, nb::handle weight, nb::handle bias, bool relu) {
+    need(x, Count(blocks) * I * LANES, "x");
+    const Array<float> w(weight, Count(I) * O, "the weight"), b(bias, O, "the bias");
+    Owned y = new_floats(Count(blocks) * O * LANES);
     compute(2.0 * LANES * blocks * I * O, [&] { kernels().linear(blocks, I, O, x.floats(), w, b, y->floats(), relu); });
     return y;
 }
 
-Owned linear_input_gradient(long blocks, long I, long O, const Memory& dy, nb::handle weight) {
-    need(dy, blocks * O * LANES, "dy");
-    const Array<float> w(weight, I * O, "the weight");
-    Owned dx = new_floats(blocks * I * LANES);
+Owned linear_input_gradient(Size blocks, Size I, Size O, const Memory& dy, nb::handle weight) {
+    need(dy, Count(blocks) * O * LANES, "dy");
+    const Array<float> w(weight, Count(I) * O, "the weight");
+    Owned dx = new_floats(Count(blocks) * I * LANES);
     compute(2.0 * LANES * blocks * I * O,
             [&] { kernels().linear_input_gradient(blocks, I, O, dy.floats(), w, dx->floats()); });
     return dx;
 }
 
-void linear_weight_gradient(long blocks, long I, long O, const Memory& x, const Memory& dy, nb::handle dweight,
+void linear_weight_gradient(Size blocks, Size I, Size O, const Memory& x, const Memory& dy, nb::handle dweight,
                             nb::handle dbias) {
-    need(x, blocks * I * LANES, "x");
-    need(dy, blocks * O * LANES, "dy");
-    const Array<float> dw(dweight, I * O, "dweight", true), db(dbias, O, "dbias", true);
+    need(x, Count(blocks) * I * LANES, "x");
+    need(dy, Count(blocks) * O * LANES, "dy");
+    const Array<float> dw(dweight, Count(I) * O, "dweight", true), db(dbias, O, "dbias", true);
     compute(2.0 * LANES * blocks * I * O, [&] {
         kernels().linear_weight_gradient(blocks, I, O, x.floats(), dy.floats(), dw.data(), db.data());
     });
 }
 
 // Of n images as a plain array, into y.
-void linear_rows(long n, long I, long O, nb::handle x, nb::handle weight, nb::handle bias, nb::handle y,
+void linear_rows(Size n, Size I, Size O, nb::handle x, nb::handle weight, nb::handle bias, nb::handle y,
                  bool relu) {
-    const Array<float> in(x, n * I, "x"), w(weight, I * O, "the weight"), b(bias, O, "the bias");
-    const Array<float> out(y, n * O, "y", true);
+    const Array<float> in(x, Count(n) * I, "x"), w(weight, Count(I) * O, "the weight"), b(bias, O, "the bias");
+    const Array<float> out(y, Count(n) * O, "y", true);
     compute(2.0 * n * I * O, [&] { kernels().linear_rows(n, I, O, in, w, b, out.data(), relu); });
 }
 
 // Batch normalisation ------------------------------------------------------------------------------------
 
-void batch_norm_statistics(long n, long C, long P, const Memory& x, nb::handle mean, nb::handle var) {
+void batch_norm_statistics(Size n, Size C, Size P, const Memory& x, nb::handle mean, nb::handle var) {
     need(x, blocks_of(n) * C * P * LANES, "x");
     const Array<float> means(mean, C, "mean", true), vars(var, C, "var", true);
     compute(4.0 * x.float_count(),
@@ -123,9 +123,9 @@ void batch_norm_statistics(long n, long C, long P, const Memory& x, nb::handle m
 }
 
 // y and the normalised x.
-nb::tuple batch_norm(long blocks, long C, long P, const Memory& x, nb::handle mean, nb::handle inverse_std,
+nb::tuple batch_norm(Size blocks, Size C, Size P, const Memory& x, nb::handle mean, nb::handle inverse_std,
                      nb::handle weight, nb::handle bias) {
-    need(x, blocks * C * P * LANES, "x");
+    need(x, Count(blocks) * C * P * LANES, "x");
     const Array<float> means(mean, C, "mean"), inverse(inverse_std, C, "inverse_std");
     const Array<float> w(weight, C, "the weight"), b(bias, C, "the bias");
     const Result y(new_floats(x.float_count())), xhat(new_floats(x.float_count()));
@@ -135,17 +135,17 @@ nb::tuple batch_norm(long blocks, long C, long P, const Memory& x, nb::handle me
     return nb::make_tuple(y.object, xhat.object);
 }
 
-void batch_norm_weight_gradient(long blocks, long C, long P, const Memory& xhat, const Memory& dy,
+void batch_norm_weight_gradient(Size blocks, Size C, Size P, const Memory& xhat, const Memory& dy,
                                 nb::handle dweight, nb::handle dbias) {
-    need(xhat, blocks * C * P * LANES, "xhat");
-    need(dy, blocks * C * P * LANES, "dy");
+    need(xhat, Count(blocks) * C * P * LANES, "xhat");
+    need(dy, Count(blocks) * C * P * LANES, "dy");
     const Array<float> dw(dweight, C, "dweight", true), db(dbias, C, "dbias", true);
     compute(4.0 * dy.float_count(), [&] {
         kernels().batch_norm_weight_gradient(blocks, C, P, xhat.floats(), dy.floats(), dw.data(), db.data());
     });
 }
 
-Owned batch_norm_input_gradient(long n, long C, long P, const Memory& xhat, const Memory& dy, nb::handle scale,
+Owned batch_norm_input_gradient(Size n, Size C, Size P, const Memory& xhat, const Memory& dy, nb::handle scale,
                                   nb::handle dweight, nb::handle dbias) {
     need(xhat, blocks_of(n) * C * P * LANES, "xhat");
     need(dy, blocks_of(n) * C * P * LANES, "dy");
@@ -162,38 +162,38 @@ Owned batch_norm_input_gradient(long n, long C, long P, const Memory& xhat, cons
 
 struct LossMemory {
     Result losses, kept;
-    LossMemory(long n, const Memory& outputs)
+    LossMemory(Size n, const Memory& outputs)
         : losses(new_floats(blocks_of(n) * LANES)), kept(new_floats(outputs.float_count())) {
-        for (long i = n; i < blocks_of(n) * LANES; i++) losses->floats()[i] = 0;
+        for (Size i = n; i < blocks_of(n) * LANES; i++) losses->floats()[i] = 0;
     }
     nb::tuple both() const { return nb::make_tuple(losses.object, kept.object); }
 };
 
-void need_labels(const int64_t* labels, long n, long K) {
-    for (long i = 0; i < n; i++)
+void need_labels(const int64_t* labels, Size n, Size K) {
+    for (Size i = 0; i < n; i++)
         if (labels[i] < 0 || labels[i] >= K) shape_error("a label is outside of the classes");
 }
 
 // The losses, and the probabilities that backward needs.
-nb::tuple cross_entropy(long n, long K, const Memory& logits, nb::handle targets) {
+nb::tuple cross_entropy(Size n, Size K, const Memory& logits, nb::handle targets) {
     need(logits, blocks_of(n) * K * LANES, "logits");
-    const Array<float> t(targets, n * K, "the targets");
+    const Array<float> t(targets, Count(n) * K, "the targets");
     const LossMemory to(n, logits);
     kernels().cross_entropy(n, K, logits.floats(), t, to.losses->floats(), to.kept->floats());
     return to.both();
 }
 
-Owned cross_entropy_backward(long n, long K, const Memory& dlosses, const Memory& probabilities,
+Owned cross_entropy_backward(Size n, Size K, const Memory& dlosses, const Memory& probabilities,
                                nb::handle targets) {
     need(probabilities, blocks_of(n) * K * LANES, "the probabilities");
     need(dlosses, blocks_of(n) * LANES, "dlosses");
-    const Array<float> t(targets, n * K, "the targets");
+    const Array<float> t(targets, Count(n) * K, "the targets");
     Owned dlogits = new_floats(probabilities.float_count());
     kernels().cross_entropy_backward(n, K, dlosses.floats(), probabilities.floats(), t, dlogits->floats());
     return dlogits;
 }
 
-nb::tuple cross_entropy_labels(long n, long K, const Memory& logits, nb::handle labels, float smoothing) {
+nb::tuple cross_entropy_labels(Size n, Size K, const Memory& logits, nb::handle labels, float smoothing) {
     need(logits, blocks_of(n) * K * LANES, "logits");
     const Array<int64_t> t(labels, n, "the labels");
     need_labels(t, n, K);
@@ -202,7 +202,7 @@ nb::tuple cross_entropy_labels(long n, long K, const Memory& logits, nb::handle 
     return to.both();
 }
 
-Owned cross_entropy_labels_backward(long n, long K, const Memory& dlosses, const Memory& probabilities,
+Owned cross_entropy_labels_backward(Size n, Size K, const Memory& dlosses, const Memory& probabilities,
                                       nb::handle labels, float smoothing) {
     need(probabilities, blocks_of(n) * K * LANES, "the probabilities");
     need(dlosses, blocks_of(n) * LANES, "dlosses");
@@ -216,15 +216,15 @@ Owned cross_entropy_labels_backward(long n, long K, const Memory& dlosses, const
 
 // The losses, and their derivatives by the outputs.
 template <auto Kernel>
-nb::tuple difference_loss(long n, long M, const Memory& outputs, nb::handle targets) {
+nb::tuple difference_loss(Size n, Size M, const Memory& outputs, nb::handle targets) {
     need(outputs, blocks_of(n) * M * LANES, "outputs");
-    const Array<float> t(targets, n * M, "the targets");
+    const Array<float> t(targets, Count(n) * M, "the targets");
     const LossMemory to(n, outputs);
     (kernels().*Kernel)(n, M, outputs.floats(), t, to.losses->floats(), to.kept->floats());
     return to.both();
 }
 
-Owned scale_images(long n, long M, const Memory& derivative, const Memory& dlosses) {
+Owned scale_images(Size n, Size M, const Memory& derivative, const Memory& dlosses) {
     need(derivative, blocks_of(n) * M * LANES, "the derivative");
     need(dlosses, blocks_of(n) * LANES, "dlosses");
     Owned dx = new_floats(derivative.float_count());
@@ -233,10 +233,10 @@ Owned scale_images(long n, long M, const Memory& derivative, const Memory& dloss
 }
 
 // The sum of the first n numbers.
-double sum(const Memory& values, long n) {
+double sum(const Memory& values, Size n) {
     if (n > values.float_count()) shape_error("there are fewer numbers than are to be summed");
     double all = 0;
-    for (long i = 0; i < n; i++) all += static_cast<double>(values.floats()[i]);
+    for (Size i = 0; i < n; i++) all += static_cast<double>(values.floats()[i]);
     return all;
 }
 

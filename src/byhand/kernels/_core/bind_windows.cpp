@@ -1,22 +1,13 @@
 // Convolution and pooling for Python: sizes are checked once, when the geometry is made.
 #include "arguments.hpp"
+#include "windows.hpp"
 
 namespace byhand {
 namespace {
 
-Conv blocks_in(const Conv& geometry, long blocks) {
-    Conv conv = geometry;
-    conv.blocks = blocks;
-    return conv;
-}
-
-long x_floats(const Conv& c) { return c.blocks * c.C * c.H * c.W * LANES; }
-long y_floats(const Conv& c) { return c.blocks * c.F * c.OH * c.OW * LANES; }
-long pooled_floats(const Conv& c) { return c.blocks * c.F * (c.OH / 2) * (c.OW / 2) * LANES; }
-long weights(const Conv& c) { return c.F * c.C * c.KH * c.KW; }
 double operations(const Conv& c) { return 2.0 * y_floats(c) * c.C * c.KH * c.KW; }
 
-Owned conv_forward(const Conv& geometry, long blocks, const Memory& x, nb::handle weight, nb::handle bias,
+Owned conv_forward(const Conv& geometry, Size blocks, const Memory& x, nb::handle weight, nb::handle bias,
                      bool relu) {
     const Conv c = blocks_in(geometry, blocks);
     need(x, x_floats(c), "x");
@@ -27,7 +18,7 @@ Owned conv_forward(const Conv& geometry, long blocks, const Memory& x, nb::handl
 }
 
 // y and the places of the maxima.
-nb::tuple conv_pool(const Conv& geometry, long blocks, const Memory& x, nb::handle weight, nb::handle bias) {
+nb::tuple conv_pool(const Conv& geometry, Size blocks, const Memory& x, nb::handle weight, nb::handle bias) {
     const Conv c = blocks_in(geometry, blocks);
     need(x, x_floats(c), "x");
     const Array<float> w(weight, weights(c), "the weight"), b(bias, c.F, "the bias");
@@ -36,7 +27,7 @@ nb::tuple conv_pool(const Conv& geometry, long blocks, const Memory& x, nb::hand
     return nb::make_tuple(y.object, place.object);
 }
 
-Owned conv_input_gradient(const Conv& geometry, long blocks, const Memory& dy, nb::handle weight) {
+Owned conv_input_gradient(const Conv& geometry, Size blocks, const Memory& dy, nb::handle weight) {
     const Conv c = blocks_in(geometry, blocks);
     need(dy, y_floats(c), "dy");
     const Array<float> w(weight, weights(c), "the weight");
@@ -45,7 +36,7 @@ Owned conv_input_gradient(const Conv& geometry, long blocks, const Memory& dy, n
     return dx;
 }
 
-void conv_weight_gradient(const Conv& geometry, long blocks, const Memory& x, const Memory& dy,
+void conv_weight_gradient(const Conv& geometry, Size blocks, const Memory& x, const Memory& dy,
                           nb::handle dweight, nb::handle dbias) {
     const Conv c = blocks_in(geometry, blocks);
     need(x, x_floats(c), "x");
@@ -56,7 +47,7 @@ void conv_weight_gradient(const Conv& geometry, long blocks, const Memory& x, co
     });
 }
 
-void conv_pool_weight_gradient(const Conv& geometry, long blocks, const Memory& x, const Memory& dy,
+void conv_pool_weight_gradient(const Conv& geometry, Size blocks, const Memory& x, const Memory& dy,
                                const Memory& place, nb::handle dweight, nb::handle dbias) {
     const Conv c = blocks_in(geometry, blocks);
     need(x, x_floats(c), "x");
@@ -69,7 +60,7 @@ void conv_pool_weight_gradient(const Conv& geometry, long blocks, const Memory& 
 }
 
 // Of n pictures as a plain array, into y.
-void conv_rows(const Conv& geometry, long n, nb::handle x, nb::handle weight, nb::handle bias, nb::handle y,
+void conv_rows(const Conv& geometry, Size n, nb::handle x, nb::handle weight, nb::handle bias, nb::handle y,
                bool relu, bool pool) {
     const Conv c = blocks_in(geometry, n);
     const Array<float> in(x, x_floats(c) / LANES, "x"), w(weight, weights(c), "the weight");
@@ -80,18 +71,10 @@ void conv_rows(const Conv& geometry, long n, nb::handle x, nb::handle weight, nb
 
 // Pooling ----------------------------------------------------------------------------------------------
 
-Pool blocks_in(const Pool& geometry, long blocks) {
-    Pool pool = geometry;
-    pool.blocks = blocks;
-    return pool;
-}
-
-long x_floats(const Pool& p) { return p.blocks * p.C * p.H * p.W * LANES; }
-long y_floats(const Pool& p) { return p.blocks * p.C * p.OH * p.OW * LANES; }
 double operations(const Pool& p) { return 4.0 * y_floats(p) * p.KH * p.KW; }
 
 // y and the places of the maxima.
-nb::tuple max_pool(const Pool& geometry, long blocks, const Memory& x) {
+nb::tuple max_pool(const Pool& geometry, Size blocks, const Memory& x) {
     const Pool p = blocks_in(geometry, blocks);
     need(x, x_floats(p), "x");
     const Result y(new_floats(y_floats(p))), place(new_bytes(y_floats(p)));
@@ -99,7 +82,7 @@ nb::tuple max_pool(const Pool& geometry, long blocks, const Memory& x) {
     return nb::make_tuple(y.object, place.object);
 }
 
-Owned max_pool_backward(const Pool& geometry, long blocks, const Memory& dy, const Memory& place) {
+Owned max_pool_backward(const Pool& geometry, Size blocks, const Memory& dy, const Memory& place) {
     const Pool p = blocks_in(geometry, blocks);
     need(dy, y_floats(p), "dy");
     need_bytes(place, y_floats(p), "place");
@@ -108,7 +91,7 @@ Owned max_pool_backward(const Pool& geometry, long blocks, const Memory& dy, con
     return dx;
 }
 
-Owned avg_pool(const Pool& geometry, long blocks, const Memory& x) {
+Owned avg_pool(const Pool& geometry, Size blocks, const Memory& x) {
     const Pool p = blocks_in(geometry, blocks);
     need(x, x_floats(p), "x");
     Owned y = new_floats(y_floats(p));
@@ -116,7 +99,7 @@ Owned avg_pool(const Pool& geometry, long blocks, const Memory& x) {
     return y;
 }
 
-Owned avg_pool_backward(const Pool& geometry, long blocks, const Memory& dy) {
+Owned avg_pool_backward(const Pool& geometry, Size blocks, const Memory& dy) {
     const Pool p = blocks_in(geometry, blocks);
     need(dy, y_floats(p), "dy");
     Owned dx = new_floats(x_floats(p));
@@ -124,16 +107,16 @@ Owned avg_pool_backward(const Pool& geometry, long blocks, const Memory& dy) {
     return dx;
 }
 
-Owned global_avg_pool(long planes, long places, const Memory& x) {
-    need(x, planes * places * LANES, "x");
-    Owned y = new_floats(planes * LANES);
+Owned global_avg_pool(Size planes, Size places, const Memory& x) {
+    need(x, Count(planes) * places * LANES, "x");
+    Owned y = new_floats(Count(planes) * LANES);
     kernels().global_avg_pool(planes, places, x.floats(), y->floats());
     return y;
 }
 
-Owned global_avg_pool_backward(long planes, long places, const Memory& dy) {
-    need(dy, planes * LANES, "dy");
-    Owned dx = new_floats(planes * places * LANES);
+Owned global_avg_pool_backward(Size planes, Size places, const Memory& dy) {
+    need(dy, Count(planes) * LANES, "dy");
+    Owned dx = new_floats(Count(planes) * places * LANES);
     kernels().global_avg_pool_backward(planes, places, dy.floats(), dx->floats());
     return dx;
 }
@@ -143,12 +126,12 @@ Owned global_avg_pool_backward(long planes, long places, const Memory& dy) {
 void bind_windows(nb::module_& m) {
     nb::class_<Conv>(m, "Conv").def(
         "__init__",
-        [](Conv* self, long C, long H, long W, long F, long KH, long KW, long SH, long SW, long top, long left,
-           long OH, long OW) { new (self) Conv{0, C, H, W, F, KH, KW, SH, SW, top, left, OH, OW}; });
+        [](Conv* self, Size C, Size H, Size W, Size F, Size KH, Size KW, Size SH, Size SW, Size top, Size left,
+           Size OH, Size OW) { new (self) Conv(checked(Conv{0, C, H, W, F, KH, KW, SH, SW, top, left, OH, OW})); });
     nb::class_<Pool>(m, "Pool").def(
-        "__init__", [](Pool* self, long C, long H, long W, long KH, long KW, long SH, long SW, long top,
-                       long left, long OH, long OW) {
-            new (self) Pool{0, C, H, W, KH, KW, SH, SW, top, left, OH, OW};
+        "__init__", [](Pool* self, Size C, Size H, Size W, Size KH, Size KW, Size SH, Size SW, Size top,
+                       Size left, Size OH, Size OW) {
+            new (self) Pool(checked(Pool{0, C, H, W, KH, KW, SH, SW, top, left, OH, OW}));
         });
     m.def("conv_forward", conv_forward, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg());
     m.def("conv_pool", conv_pool, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none());

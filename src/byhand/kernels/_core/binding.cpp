@@ -17,26 +17,26 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
 
 PyType_Slot memory_slots[] = {{Py_bf_getbuffer, reinterpret_cast<void*>(get_buffer)}, {0, nullptr}};
 
-Owned pack(nb::handle x, long n, long features) {
-    const Array<float> in(x, n * features, "the array");
+Owned pack(nb::handle x, Size n, Size features) {
+    const Array<float> in(x, Count(n) * features, "the array");
     Owned lanes = new_floats(blocks_of(n) * features * LANES);
     compute(10.0 * n * features, [&] { kernels().pack(n, features, in, lanes->floats()); });
     return lanes;
 }
 
-void unpack(const Memory& lanes, long n, long features, nb::handle x) {
+void unpack(const Memory& lanes, Size n, Size features, nb::handle x) {
     need(lanes, blocks_of(n) * features * LANES, "lanes");
-    const Array<float> out(x, n * features, "the array", true);
+    const Array<float> out(x, Count(n) * features, "the array", true);
     compute(10.0 * n * features, [&] { kernels().unpack(n, features, lanes.floats(), out.data()); });
 }
 
-Owned gather(nb::handle images, nb::handle index, long C, long pixels, nb::handle scale, nb::handle shift) {
-    const long n = count_of(index), numbers = count_of(images), each = C * pixels;
+Owned gather(nb::handle images, nb::handle index, Size C, Size pixels, nb::handle scale, nb::handle shift) {
+    const Size n = count_of(index), numbers = count_of(images), each = Count(C) * pixels;
     const Array<uint8_t> from(images, numbers, "the pictures");
     const Array<int64_t> which(index, n, "the index");
     const Array<float> scales(scale, C, "scale"), shifts(shift, C, "shift");
-    const long pictures = each > 0 ? numbers / each : 0;
-    for (long i = 0; i < n; i++)
+    const Size pictures = each > 0 ? numbers / each : 0;
+    for (Size i = 0; i < n; i++)
         if (which[i] < 0 || which[i] >= pictures)
             shape_error("the index holds " + std::to_string(which[i]) + ", but there are " +
                         std::to_string(pictures) + " pictures");
@@ -48,7 +48,7 @@ Owned gather(nb::handle images, nb::handle index, long C, long pixels, nb::handl
 // GFLOP/s of multiply-adds in registers, on all threads at once: the best of several tries in `seconds`.
 double fma_peak(double seconds) {
     using Clock = std::chrono::steady_clock;
-    constexpr long TURNS = 100'000;
+    constexpr Size TURNS = 100'000;
     const nb::gil_scoped_release others;
     const int all = threads();
     std::vector<float> results(static_cast<size_t>(all));
@@ -56,8 +56,8 @@ double fma_peak(double seconds) {
     double best = 0;
     do {
         const auto start = Clock::now();
-        parallel_for(all, 1e9, [&](long begin, long stop, int) {
-            for (long t = begin; t < stop; t++)
+        parallel_for(all, 1e9, [&](Size begin, Size stop, int) {
+            for (Size t = begin; t < stop; t++)
                 results[static_cast<size_t>(t)] = kernels().multiply_adds(TURNS);
         });
         const double took = std::chrono::duration<double>(Clock::now() - start).count();
@@ -97,6 +97,13 @@ void bind_memory(nb::module_& m) {
 }  // namespace byhand
 
 NB_MODULE(_compiled, m) {
+    nanobind::register_exception_translator([](const std::exception_ptr& thrown, void*) {
+        try {
+            std::rethrow_exception(thrown);
+        } catch (const byhand::SizeError& error) {
+            byhand::set_shape_error(error.what());
+        }
+    });
     m.doc() = "The compiled core; byhand.kernels.lanes is how to use it.";
     byhand::bind_memory(m);
     byhand::bind_windows(m);

@@ -13,8 +13,8 @@ struct Job {
 
 // Work out Sums of the same arrays and as many channels; all or none copy the picture, and share the copy.
 // `reserved` floats at the beginning of slot 0's scratch memory are in use.
-static void run(const Job* jobs, long count, const float* in, const float* b, float* out, bool relu,
-                long reserved) {
+static void run(const Job* jobs, Size count, const float* in, const float* b, float* out, bool relu,
+                Size reserved) {
     const Plan& first = jobs[0].plan;
     const Sum& all = first.s;
     const Split& channels = first.channels;
@@ -22,23 +22,23 @@ static void run(const Job* jobs, long count, const float* in, const float* b, fl
 
     // A unit is some output channels and rows of a block; rows are divided until there are 32 units or so,
     // which balance well on a few threads.
-    const long parts = most(1, least(all.ny / 4, ceil_div(32, all.blocks * channels.parts)));
+    const Size parts = most(1, least(all.ny / 4, ceil_div(32, all.blocks * channels.parts)));
     double cost = 0;
-    for (long k = 0; k < count; k++) {
+    for (Size k = 0; k < count; k++) {
         const Sum& s = jobs[k].plan.s;
         cost += 2.0 * LANES * s.O * s.I * s.nu * s.nv * s.ny * s.nx / (channels.parts * parts);
     }
 
-    parallel_for(all.blocks * parts * channels.parts, cost, [&](long unit, long unit_end, int slot) {
-        const long used = slot == 0 ? reserved : 0;
+    parallel_for(all.blocks * parts * channels.parts, cost, [&](Size unit, Size unit_end, int slot) {
+        const Size used = slot == 0 ? reserved : 0;
         Q* const padded = first.copy ? (Q*)(scratch(slot, used + first.copied()) + used) : nullptr;
-        long padded_block = -1;
+        Size padded_block = -1;
         for (; unit < unit_end; unit++) {
-            const long f0 = channels.begin(unit % channels.parts);
-            const long ft = channels.begin(unit % channels.parts + 1) - f0;
-            const long part = unit / channels.parts % parts, block = unit / (channels.parts * parts);
+            const Size f0 = channels.begin(unit % channels.parts);
+            const Size ft = channels.begin(unit % channels.parts + 1) - f0;
+            const Size part = unit / channels.parts % parts, block = unit / (channels.parts * parts);
             const Q* const picture = (const Q*)in + block * all.I * all.IH * all.IW * PARTS;
-            for (long k = 0; k < count; k++) {
+            for (Size k = 0; k < count; k++) {
                 const Sum& s = jobs[k].plan.s;
                 Strip p{nullptr, 0, jobs[k].w + f0 * s.I * s.nu * s.nv, b ? b + f0 : nullptr,
                         (Q*)out + (block * s.O + f0) * s.OH * s.OW * PARTS, floor,
@@ -76,10 +76,10 @@ static void conv_forward(const Conv& c, const float* x, const float* w, const fl
 // the pixels of one remainder of (h + before) / S share their weights u = r, r + S, ..., and the sum over
 // them, last weight first, is over neighbouring output pixels.
 struct Phase {
-    long taps;          // n of them, in the order u = r + (n - 1) S, ..., r
-    long first, count;  // pixels first, first + S, ...
-    long from;          // the output pixel of the first tap at the first pixel
-    Phase(long r, long K, long S, long before, long size)
+    Size taps;          // n of them, in the order u = r + (n - 1) S, ..., r
+    Size first, count;  // pixels first, first + S, ...
+    Size from;          // the output pixel of the first tap at the first pixel
+    Phase(Size r, Size K, Size S, Size before, Size size)
         : taps(r < K ? (K - 1 - r) / S + 1 : 0),
           first(((r - before) % S + S) % S),
           count(first < size ? (size - 1 - first) / S + 1 : 0),
@@ -87,24 +87,24 @@ struct Phase {
 };
 
 // The weights of remainders r, q, (F, C, KH, KW) to (C, F, nu, nv), turned by 180 degrees.
-static void turn(const Conv& c, long r, long q, long nu, long nv, const float* w, float* turned) {
-    for (long i = 0; i < c.C; i++)
-        for (long f = 0; f < c.F; f++) {
+static void turn(const Conv& c, Size r, Size q, Size nu, Size nv, const float* w, float* turned) {
+    for (Size i = 0; i < c.C; i++)
+        for (Size f = 0; f < c.F; f++) {
             const float* from = w + ((f * c.C + i) * c.KH + r) * c.KW + q;
-            for (long a = nu - 1; a >= 0; a--)
-                for (long e = nv - 1; e >= 0; e--) *turned++ = from[a * c.SH * c.KW + e * c.SW];
+            for (Size a = nu - 1; a >= 0; a--)
+                for (Size e = nv - 1; e >= 0; e--) *turned++ = from[a * c.SH * c.KW + e * c.SW];
         }
 }
 
 static void conv_input_gradient(const Conv& c, const float* dy, const float* w, float* dx) {
     if (c.blocks <= 0 || c.C <= 0) return;
     if (winograd::input_gradient(c, dy, w, dx)) return;
-    constexpr long MOST = 16;  // remainders done together, so that dx is written while it is in the cache
+    constexpr Size MOST = 16;  // remainders done together, so that dx is written while it is in the cache
     Job jobs[MOST];
-    for (long phase = 0; phase < c.SH * c.SW;) {
-        long count = 0, size = 0;
+    for (Size phase = 0; phase < c.SH * c.SW;) {
+        Size count = 0, size = 0;
         for (; phase < c.SH * c.SW && count < MOST; phase++) {
-            const long r = phase / c.SW, q = phase % c.SW;
+            const Size r = phase / c.SW, q = phase % c.SW;
             const Phase v(r, c.KH, c.SH, c.top, c.H), h(q, c.KW, c.SW, c.left, c.W);
             if (v.count == 0 || h.count == 0) continue;
             const bool none = v.taps == 0 || h.taps == 0;
@@ -118,23 +118,23 @@ static void conv_input_gradient(const Conv& c, const float* dy, const float* w, 
         if (count == 0) continue;
         // One copy of the picture serves all.
         bool copy = false;
-        long from = jobs[0].plan.from, end = from;
-        for (long k = 0; k < count; k++) {
+        Size from = jobs[0].plan.from, end = from;
+        for (Size k = 0; k < count; k++) {
             const Plan& plan = jobs[k].plan;
             copy = copy || plan.copy;
             from = least(from, plan.from);
             end = most(end, plan.from + plan.columns);
         }
-        for (long k = 0; k < count && copy; k++) {
+        for (Size k = 0; k < count && copy; k++) {
             jobs[k].plan.copy = true;
             jobs[k].plan.from = from;
             jobs[k].plan.columns = end - from;
         }
-        const long reserved = ceil_div(size, 16) * 16;
+        const Size reserved = ceil_div(size, 16) * 16;
         float* turned = scratch(0, reserved + jobs[0].plan.copied());
-        for (long k = 0; k < count; k++) {
+        for (Size k = 0; k < count; k++) {
             const Sum& s = jobs[k].plan.s;
-            const long place = jobs[k].w - w;
+            const Size place = jobs[k].w - w;
             turn(c, place / c.KW, place % c.KW, s.nu, s.nv, w, turned);
             jobs[k].w = turned;
             turned += c.C * c.F * s.nu * s.nv;

@@ -22,41 +22,41 @@ using namespace byhand;
 
 struct Floats {
     float* at;
-    long n;
-    explicit Floats(long n) : at((float*)std::aligned_alloc(64, (n * 4 + 64) / 64 * 64)), n(n) {}
+    Size n;
+    explicit Floats(Size n) : at((float*)std::aligned_alloc(64, (n * 4 + 64) / 64 * 64)), n(n) {}
     Floats(const Floats&) = delete;
     ~Floats() { std::free(at); }
     void fill(std::mt19937& r) {
         std::uniform_real_distribution<float> u(-1, 1);
-        for (long i = 0; i < n; i++) at[i] = u(r);
+        for (Size i = 0; i < n; i++) at[i] = u(r);
     }
-    void fill(float a) { for (long i = 0; i < n; i++) at[i] = a; }
+    void fill(float a) { for (Size i = 0; i < n; i++) at[i] = a; }
 };
 
-static Conv conv(long blocks, long C, long H, long W, long F, long KH, long KW, long S = 1, long pad = 0) {
+static Conv conv(Size blocks, Size C, Size H, Size W, Size F, Size KH, Size KW, Size S = 1, Size pad = 0) {
     return {blocks, C, H, W, F, KH, KW, S, S, pad, pad, (H + 2 * pad - KH) / S + 1, (W + 2 * pad - KW) / S + 1};
 }
 
 // The largest error of the three kernels, relative to the largest value there is.
 static double check(const Conv& c, int seed) {
     std::mt19937 r(seed);
-    const long L = LANES, nx = c.blocks * c.C * c.H * c.W * L, ny = c.blocks * c.F * c.OH * c.OW * L;
-    const long nw = c.F * c.C * c.KH * c.KW;
+    const Size L = LANES, nx = c.blocks * c.C * c.H * c.W * L, ny = c.blocks * c.F * c.OH * c.OW * L;
+    const Size nw = c.F * c.C * c.KH * c.KW;
     Floats x(nx), w(nw), b(c.F), y(ny), dy(ny), dx(nx), dw(nw), db(c.F);
     x.fill(r), w.fill(r), b.fill(r), dy.fill(r);
     y.fill(NAN), dx.fill(NAN), dw.fill(NAN), db.fill(NAN);
     std::vector<double> ey(ny), edx(nx), edw(nw), edb(c.F);
     const bool relu = seed % 2, biased = seed % 3 != 0;
-    for (long n = 0; n < c.blocks; n++) for (long f = 0; f < c.F; f++)
-        for (long oy = 0; oy < c.OH; oy++) for (long ox = 0; ox < c.OW; ox++) for (long l = 0; l < L; l++) {
-            const long o = (((n * c.F + f) * c.OH + oy) * c.OW + ox) * L + l;
+    for (Size n = 0; n < c.blocks; n++) for (Size f = 0; f < c.F; f++)
+        for (Size oy = 0; oy < c.OH; oy++) for (Size ox = 0; ox < c.OW; ox++) for (Size l = 0; l < L; l++) {
+            const Size o = (((n * c.F + f) * c.OH + oy) * c.OW + ox) * L + l;
             double sum = biased ? b.at[f] : 0;
             edb[f] += dy.at[o];
-            for (long i = 0; i < c.C; i++) for (long u = 0; u < c.KH; u++) for (long v = 0; v < c.KW; v++) {
-                const long h = oy * c.SH + u - c.top, k = ox * c.SW + v - c.left;
+            for (Size i = 0; i < c.C; i++) for (Size u = 0; u < c.KH; u++) for (Size v = 0; v < c.KW; v++) {
+                const Size h = oy * c.SH + u - c.top, k = ox * c.SW + v - c.left;
                 if (h < 0 || h >= c.H || k < 0 || k >= c.W) continue;
-                const long a = (((n * c.C + i) * c.H + h) * c.W + k) * L + l;
-                const long e = ((f * c.C + i) * c.KH + u) * c.KW + v;
+                const Size a = (((n * c.C + i) * c.H + h) * c.W + k) * L + l;
+                const Size e = ((f * c.C + i) * c.KH + u) * c.KW + v;
                 sum += (double)w.at[e] * x.at[a];
                 edx[a] += (double)w.at[e] * dy.at[o];
                 edw[e] += (double)x.at[a] * dy.at[o];
@@ -70,7 +70,7 @@ static double check(const Conv& c, int seed) {
     const auto compare = [&](const std::vector<double>& e, const Floats& g, const char* what) {
         double scale = 1, error = 0;
         for (double a : e) scale = std::max(scale, std::fabs(a));
-        for (long i = 0; i < g.n; i++) {
+        for (Size i = 0; i < g.n; i++) {
             const double d = std::fabs(e[i] - g.at[i]) / scale;
             error = d == d ? std::max(error, d) : INFINITY;
         }
@@ -91,13 +91,13 @@ static double check_all() {
     const auto one = [&](const Conv& c) { worst = std::max(worst, check(c, seed++)), cases++; };
     for (int t : {1, 2, 3, 5}) {
         set_threads(t);
-        for (long F = 1; F <= 9; F++) one(conv(2, 2, 9, 10, F, 3, 3, 1, F % 3));
-        for (long C = 1; C <= 5; C++) one(conv(1, C, 9, 12, 4, 5, 5, 1, C % 4));
-        for (long W = 1; W <= 32; W++) for (long pad : {0L, 1L, 2L, 3L}) for (long K : {1L, 3L, 5L, 7L})
+        for (Size F = 1; F <= 9; F++) one(conv(2, 2, 9, 10, F, 3, 3, 1, F % 3));
+        for (Size C = 1; C <= 5; C++) one(conv(1, C, 9, 12, 4, 5, 5, 1, C % 4));
+        for (Size W = 1; W <= 32; W++) for (Size pad : {0L, 1L, 2L, 3L}) for (Size K : {1L, 3L, 5L, 7L})
             if (W + 2 * pad >= K && W % t == 0) one(conv(1, 2, 5 + K, W, 1 + W % 5, K, K, 1, pad));
-        for (long K : {2L, 4L, 6L, 8L, 9L, 11L}) for (long S : {1L, 2L, 3L}) for (long pad : {0L, 1L, 3L})
+        for (Size K : {2L, 4L, 6L, 8L, 9L, 11L}) for (Size S : {1L, 2L, 3L}) for (Size pad : {0L, 1L, 3L})
             one(conv(2, 2, 12, 13, 5, K, K, S, pad));
-        for (long K : {1L, 2L, 3L, 5L, 7L}) for (long S : {2L, 3L, 4L}) for (long pad : {0L, 2L})
+        for (Size K : {1L, 2L, 3L, 5L, 7L}) for (Size S : {2L, 3L, 4L}) for (Size pad : {0L, 2L})
             one(conv(2, 3, 11, 14, 7, K, K, S, pad));
         one({2, 3, 9, 11, 4, 3, 5, 1, 1, 1, 2, 9, 11});   // not square
         one({2, 3, 9, 11, 4, 3, 5, 2, 1, 0, 2, 4, 11});   // two strides
@@ -127,12 +127,12 @@ static double check_all() {
 // The median seconds of one call of each, all of them measured in turn.
 static std::vector<double> seconds(const std::vector<std::function<void()>>& calls) {
     using clock = std::chrono::steady_clock;
-    const auto span = [&](const auto& call, long n) {
+    const auto span = [&](const auto& call, Size n) {
         const auto t = clock::now();
-        for (long i = 0; i < n; i++) call();
+        for (Size i = 0; i < n; i++) call();
         return std::chrono::duration<double>(clock::now() - t).count();
     };
-    std::vector<long> n;
+    std::vector<Size> n;
     for (const auto& call : calls) {
         n.push_back(1);
         while (span(call, n.back()) < 1e-3) n.back() *= 2;
@@ -153,8 +153,8 @@ static std::vector<double> seconds(const std::vector<std::function<void()>>& cal
 // steps: forward for training, for inference, weight gradient.
 static void time_one(const char* name, const Conv& c) {
     std::mt19937 r(1);
-    const long L = LANES, nx = c.blocks * c.C * c.H * c.W * L, ny = c.blocks * c.F * c.OH * c.OW * L;
-    const long nw = c.F * c.C * c.KH * c.KW;
+    const Size L = LANES, nx = c.blocks * c.C * c.H * c.W * L, ny = c.blocks * c.F * c.OH * c.OW * L;
+    const Size nw = c.F * c.C * c.KH * c.KW;
     Floats x(nx), w(nw), b(c.F), y(ny), dy(ny), dx(nx), dw(nw), db(c.F), pooled(ny), dpooled(ny);
     std::vector<uint8_t> place(ny);
     x.fill(r), w.fill(r), b.fill(r), dy.fill(r), dpooled.fill(r);
@@ -162,7 +162,7 @@ static void time_one(const char* name, const Conv& c) {
     const Pool pool{c.blocks, c.F, c.OH, c.OW, 2, 2, 2, 2, 0, 0, c.OH / 2, c.OW / 2};
     k.conv_pool(c, x.at, w.at, b.at, pooled.at, place.data());
     const double flop = 2.0 * L * c.blocks * c.F * c.C * c.KH * c.KW * c.OH * c.OW;
-    constexpr long TURNS = 2000;
+    constexpr Size TURNS = 2000;
     const auto t = seconds({
         [&] { static volatile float sink; sink = k.multiply_adds(TURNS); (void)sink; },
         [&] { k.conv_forward(c, x.at, w.at, b.at, y.at, true); },

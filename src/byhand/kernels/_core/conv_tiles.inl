@@ -50,9 +50,9 @@ constexpr int REGISTERS = 16, SUMS = 12;
 #define HOLD(a) (void)(a)
 #endif
 
-static inline long least(long a, long b) { return a < b ? a : b; }
-static inline long most(long a, long b) { return a > b ? a : b; }
-static inline long ceil_div(long a, long b) { return (a + b - 1) / b; }
+static inline Size least(Size a, Size b) { return a < b ? a : b; }
+static inline Size most(Size a, Size b) { return a > b ? a : b; }
+static inline Size ceil_div(Size a, Size b) { return (a + b - 1) / b; }
 // (Q{} + a is not this: without -ffast-math it adds.)
 #if defined(__AVX__)
 static inline Q load_float(float a) { return Q{a, a, a, a, a, a, a, a}; }
@@ -72,22 +72,22 @@ static inline Q at_least(Q floor, Q a) { return a < floor ? floor : a; }
 //                                  w[o][i][u][v] in[i][iy + y iys + u][ix + x ixs + v]
 // for y < ny, x < nx, u < nu, v < nv; `in` is zero outside of the picture.
 struct Sum {
-    long blocks;
-    long I, IH, IW, O, OH, OW;  // the arrays: channels, height, width
-    long nu, nv, ny, nx;
-    long iy, ix, iys, ixs, oy, ox, oys, oxs;
+    Size blocks;
+    Size I, IH, IW, O, OH, OW;  // the arrays: channels, height, width
+    Size nu, nv, ny, nx;
+    Size iy, ix, iys, ixs, oy, ox, oys, oxs;
 };
 
 // One strip of one block: output channels from the tile's first on, rows y0 .. y1 - 1.
 struct Strip {
     const Q* in;     // the block's picture, rows of `width` pixels, column ix at x = 0
-    long width;
+    Size width;
     const float* w;  // of the tile's first output channel
     const float* b;  // the same; may be null
     Q* out;          // the same
     float floor;     // results are at least this: 0 for ReLU, else minus infinity
-    long y0, y1;
-    long x0;         // gather, general: first output pixel; scatter: first input pixel
+    Size y0, y1;
+    Size x0;         // gather, general: first output pixel; scatter: first input pixel
     bool first, last;  // scatter: no strip before, none behind
 };
 constexpr float NO_FLOOR = -__builtin_inff();
@@ -95,8 +95,8 @@ typedef void (*StripKernel)(const Sum&, const Strip&);
 
 // The rows of taps of output row y that lie inside of the picture: u0 .. u1 - 1.
 struct Taps {
-    long row, u0, u1;
-    Taps(const Sum& s, long y)
+    Size row, u0, u1;
+    Taps(const Sum& s, Size y)
         : row(s.iy + y * s.iys), u0(most(0, -row)), u1(least(s.nu, s.IH - row)) {}
 };
 
@@ -105,8 +105,8 @@ static void gather_strip(const Sum& the_sum, const Strip& strip) {
     const Sum s = the_sum;  // in registers: what is stored could be a part of these for all the compiler knows
     const Strip p = strip;
     constexpr int T = XT * PARTS;
-    const long filter = s.I * s.nu * K, channel = s.nu * K;
-    for (long y = p.y0; y < p.y1; y++) {
+    const Size filter = s.I * s.nu * K, channel = s.nu * K;
+    for (Size y = p.y0; y < p.y1; y++) {
         const Taps taps(s, y);
         Q sum[FT][T];
         UNROLL for (int f = 0; f < FT; f++) {
@@ -115,10 +115,10 @@ static void gather_strip(const Sum& the_sum, const Strip& strip) {
         }
         const Q* plane = p.in + ((taps.row + taps.u0) * p.width + s.ix + p.x0) * PARTS;
         const float* weights = p.w + taps.u0 * K;
-        for (long i = 0; i < s.I; i++, plane += s.IH * p.width * PARTS, weights += channel) {
+        for (Size i = 0; i < s.I; i++, plane += s.IH * p.width * PARTS, weights += channel) {
             const Q* in = plane;
             const float* w = weights;
-            for (long u = taps.u0; u < taps.u1; u++, in += p.width * PARTS, w += K) {
+            for (Size u = taps.u0; u < taps.u1; u++, in += p.width * PARTS, w += K) {
                 UNROLL for (int v = 0; v < K; v++) {
                     Q a[FT];
                     UNROLL for (int f = 0; f < FT; f++) {
@@ -148,10 +148,10 @@ static void scatter_strip(const Sum& the_sum, const Strip& strip) {
     const Strip p = strip;
     const Q floor = load_float(p.floor);  // here, although it takes a register: GCC spills more otherwise
     constexpr int N = XT + K - 1;  // output pixels x = x0 .. x0 + N - 1
-    const long filter = s.I * s.nu * K, channel = s.nu * K;
-    const long x0 = p.x0 - s.ix - (K - 1);
-    const long begin = most(0, -x0), end = least(N, s.nx - x0);  // those inside of the picture
-    for (long y = p.y0; y < p.y1; y++) {
+    const Size filter = s.I * s.nu * K, channel = s.nu * K;
+    const Size x0 = p.x0 - s.ix - (K - 1);
+    const Size begin = most(0, -x0), end = least(N, s.nx - x0);  // those inside of the picture
+    for (Size y = p.y0; y < p.y1; y++) {
         const Taps taps(s, y);
         Q* const out = p.out + y * s.OW * PARTS;
         Q sum[FT][N][PARTS];
@@ -162,10 +162,10 @@ static void scatter_strip(const Sum& the_sum, const Strip& strip) {
                     sum[f][n][part] = (n < K - 1 && !p.first && n >= begin && n < end)
                                           ? out[(f * s.OH * s.OW + x0 + n) * PARTS + part] : bias;
         }
-        for (long i = 0; i < s.I; i++) {
+        for (Size i = 0; i < s.I; i++) {
             const Q* in = p.in + ((i * s.IH + taps.row + taps.u0) * p.width + p.x0) * PARTS;
             const float* w = p.w + i * channel + taps.u0 * K;
-            for (long u = taps.u0; u < taps.u1; u++, in += p.width * PARTS, w += K) {
+            for (Size u = taps.u0; u < taps.u1; u++, in += p.width * PARTS, w += K) {
                 if constexpr (FT * K < REGISTERS - SUMS) {  // hold the weights: there is room
                     Q a[FT][K];
                     UNROLL for (int f = 0; f < FT; f++)
@@ -205,8 +205,8 @@ template <int FT, int XT>
 static void general_strip(const Sum& the_sum, const Strip& strip) {
     const Sum s = the_sum;  // in registers: what is stored could be a part of these for all the compiler knows
     const Strip p = strip;
-    const long filter = s.I * s.nu * s.nv, channel = s.nu * s.nv, step = s.ixs * PARTS;
-    for (long y = p.y0; y < p.y1; y++) {
+    const Size filter = s.I * s.nu * s.nv, channel = s.nu * s.nv, step = s.ixs * PARTS;
+    for (Size y = p.y0; y < p.y1; y++) {
         const Taps taps(s, y);
         Q sum[FT][XT][PARTS];
         UNROLL for (int f = 0; f < FT; f++) {
@@ -216,11 +216,11 @@ static void general_strip(const Sum& the_sum, const Strip& strip) {
         }
         const Q* plane = p.in + ((taps.row + taps.u0) * p.width + s.ix + p.x0 * s.ixs) * PARTS;
         const float* weights = p.w + taps.u0 * s.nv;
-        for (long i = 0; i < s.I; i++, plane += s.IH * p.width * PARTS, weights += channel)
-            for (long u = taps.u0; u < taps.u1; u++) {
+        for (Size i = 0; i < s.I; i++, plane += s.IH * p.width * PARTS, weights += channel)
+            for (Size u = taps.u0; u < taps.u1; u++) {
                 const Q* in = plane + (u - taps.u0) * p.width * PARTS;
                 const float* w = weights + (u - taps.u0) * s.nv;
-                for (long v = 0; v < s.nv; v++, in += PARTS, w++) {
+                for (Size v = 0; v < s.nv; v++, in += PARTS, w++) {
                     UNROLL for (int f = 0; f < FT; f++) {
                         const Q a = load_float(w[f * filter]);
                         UNROLL for (int t = 0; t < XT; t++)
@@ -253,7 +253,7 @@ constexpr int most_channels(Kind kind, int K) {
 
 // The kernel of a strip of ft channels and xt columns.
 template <Kind kind, int K, int FT, int XT>
-static StripKernel strip_of_width(long xt) {
+static StripKernel strip_of_width(Size xt) {
     if constexpr (XT > 1)
         if (xt < XT) return strip_of_width<kind, K, FT, XT - 1>(xt);
     if constexpr (kind == GATHER) return gather_strip<K, FT, XT>;
@@ -261,7 +261,7 @@ static StripKernel strip_of_width(long xt) {
     return general_strip<FT, XT>;
 }
 template <Kind kind, int K, int FT = most_channels(kind, K)>
-static StripKernel strip_kernel(long ft, long xt) {
+static StripKernel strip_kernel(Size ft, Size xt) {
     if constexpr (FT > 1)
         if (ft < FT) return strip_kernel<kind, K, FT - 1>(ft, xt);
     return strip_of_width<kind, K, FT, widest(kind, K, FT)>(xt);
@@ -269,7 +269,7 @@ static StripKernel strip_kernel(long ft, long xt) {
 
 // What `run` needs to know of a kind of tile.
 struct Tiling {
-    StripKernel (*kernel)(long ft, long xt);
+    StripKernel (*kernel)(Size ft, Size xt);
     int channels;                // at most
     int width[5];                // at most, for 1 .. 4 channels
 };
@@ -278,33 +278,33 @@ static constexpr Tiling TILING = {strip_kernel<kind, K>, most_channels(kind, K),
                                   {0, widest(kind, K, 1), widest(kind, K, 2), widest(kind, K, 3),
                                    widest(kind, K, 4)}};
 template <Kind kind>
-static const Tiling& tiling(long K) {
+static const Tiling& tiling(Size K) {
     return K == 1 ? TILING<kind, 1> : K == 3 ? TILING<kind, 3> : K == 5 ? TILING<kind, 5> : TILING<kind, 7>;
 }
 
 // A range split into as few parts as `most` allows, and as evenly: part k is begin(k) .. begin(k + 1) - 1.
 struct Split {
-    long length, parts;
-    Split(long length, long most) : length(length), parts(ceil_div(length, most)) {}
-    long begin(long k) const { return length * k / parts; }
+    Size length, parts;
+    Split(Size length, Size most) : length(length), parts(ceil_div(length, most)) {}
+    Size begin(Size k) const { return length * k / parts; }
 };
 
 // Columns from .. from + columns - 1 of a block's picture, zero where there are none.
-static void pad_columns(const Sum& s, const Q* in, long from, long columns, Q* out) {
-    const long begin = least(columns, most(0, -from)), end = most(begin, least(columns, s.IW - from));
-    for (long row = 0; row < s.I * s.IH; row++, in += s.IW * PARTS, out += columns * PARTS) {
-        for (long k = 0; k < begin * PARTS; k++) out[k] = Q{};
-        for (long k = begin * PARTS; k < end * PARTS; k++) out[k] = in[from * PARTS + k];
-        for (long k = end * PARTS; k < columns * PARTS; k++) out[k] = Q{};
+static void pad_columns(const Sum& s, const Q* in, Size from, Size columns, Q* out) {
+    const Size begin = least(columns, most(0, -from)), end = most(begin, least(columns, s.IW - from));
+    for (Size row = 0; row < s.I * s.IH; row++, in += s.IW * PARTS, out += columns * PARTS) {
+        for (Size k = 0; k < begin * PARTS; k++) out[k] = Q{};
+        for (Size k = begin * PARTS; k < end * PARTS; k++) out[k] = in[from * PARTS + k];
+        for (Size k = end * PARTS; k < columns * PARTS; k++) out[k] = Q{};
     }
 }
 
 // Pixels x .. end - 1 of rows y0 .. y1 - 1, which no tap reaches, are the bias.
-static void fill_columns(const Sum& s, const Strip& p, long channels, long x, long end) {
-    for (long f = 0; f < channels; f++) {
+static void fill_columns(const Sum& s, const Strip& p, Size channels, Size x, Size end) {
+    for (Size f = 0; f < channels; f++) {
         const Q bias = at_least(load_float(p.floor), load_float(p.b ? p.b[f] : 0.0f));
-        for (long y = p.y0; y < p.y1; y++)
-            for (long k = x * PARTS; k < end * PARTS; k++)
+        for (Size y = p.y0; y < p.y1; y++)
+            for (Size k = x * PARTS; k < end * PARTS; k++)
                 p.out[(f * s.OH + y) * s.OW * PARTS + k] = bias;
     }
 }
@@ -312,18 +312,18 @@ static void fill_columns(const Sum& s, const Strip& p, long channels, long x, lo
 // How a Sum is worked out.
 struct Plan {
     Sum s;
-    long from, columns;  // of the input that taps reach, those outside of the picture included
+    Size from, columns;  // of the input that taps reach, those outside of the picture included
     Kind kind;
     bool copy;           // these columns are copied to scratch memory
     const Tiling* tiles;
-    long first, end;  // the columns that strips divide: scatter's are those of the input that some tap reaches
+    Size first, end;  // the columns that strips divide: scatter's are those of the input that some tap reaches
     Split channels;
 
     static Kind kind_of(const Sum& s, bool inside) {
         const bool fast = s.ixs == 1 && s.oxs == 1 && s.oys == 1 && s.nv % 2 == 1 && s.nv <= 7;
         return !fast ? GENERAL : inside || (s.I == 1 && s.nx <= s.IW) ? GATHER : SCATTER;
     }
-    static const Tiling* tiles_of(Kind kind, long nv) {
+    static const Tiling* tiles_of(Kind kind, Size nv) {
         return kind == GATHER    ? &tiling<GATHER>(nv)
                : kind == SCATTER ? &tiling<SCATTER>(nv)
                                  : &TILING<GENERAL, 0>;
@@ -341,7 +341,7 @@ struct Plan {
           channels(s.O, tiles->channels) {}
 
     // Scratch memory for a copy, and the picture that strips read, which is copied there if need be.
-    long copied() const { return copy ? s.I * s.IH * columns * LANES : 0; }
+    Size copied() const { return copy ? s.I * s.IH * columns * LANES : 0; }
     void set_picture(Strip& p, const Q* picture, Q* padded, bool already_there) const {
         p.in = copy ? padded - from * PARTS : picture;
         p.width = copy ? columns : s.IW;
@@ -349,14 +349,14 @@ struct Plan {
     }
 
     // Rows y0 .. y1 - 1 of ft output channels, strip by strip.
-    void strips(Strip p, long ft) const {
+    void strips(Strip p, Size ft) const {
         if (kind == SCATTER) {
             if (first == end) return fill_columns(s, p, ft, 0, s.nx);
             fill_columns(s, p, ft, 0, least(s.nx, first - s.ix - (s.nv - 1)));
             fill_columns(s, p, ft, most(0, end - s.ix), s.nx);
         }
         const Split strips(end - first, tiles->width[ft]);
-        for (long k = 0; k < strips.parts; k++) {
+        for (Size k = 0; k < strips.parts; k++) {
             p.x0 = first + strips.begin(k);
             p.first = k == 0;
             p.last = k == strips.parts - 1;

@@ -13,27 +13,29 @@
 #pragma once
 #include <cstdint>
 
+#include "sizes.hpp"
+
 namespace byhand {
 
-constexpr long LANES = 8;
+constexpr Size LANES = 8;
 constexpr uint8_t BLOCKED = 255;  // in conv_pool's place
 
 // A convolution of blocks * LANES pictures: sizes as in kernels/reference/conv.py. Padding at the
 // bottom and right is what OH and OW need.
 struct Conv {
-    long blocks, C, H, W, F, KH, KW, SH, SW, top, left, OH, OW;
+    Size blocks, C, H, W, F, KH, KW, SH, SW, top, left, OH, OW;
 };
 
 // A pooling window over blocks * C pictures.
 struct Pool {
-    long blocks, C, H, W, KH, KW, SH, SW, top, left, OH, OW;
+    Size blocks, C, H, W, KH, KW, SH, SW, top, left, OH, OW;
 };
 
 struct Kernels {
     const char* name;  // of the instruction set
 
     // peak.inl: so many turns of independent multiply-adds in registers; the result is of no use.
-    float (*multiply_adds)(long turns);
+    float (*multiply_adds)(Size turns);
     double operations_per_turn;  // floating-point operations
 
     // conv.inl ------------------------------------------------------------------------------------
@@ -55,11 +57,11 @@ struct Kernels {
 
     // pack.inl ------------------------------------------------------------------------------------
     // x (n, features) to lanes (ceil(n / L), features, L), padding lanes zero; and back.
-    void (*pack)(long n, long features, const float* x, float* lanes);
-    void (*unpack)(long n, long features, const float* lanes, float* x);
+    void (*pack)(Size n, Size features, const float* x, float* lanes);
+    void (*unpack)(Size n, Size features, const float* lanes, float* x);
     // The images at index[0..n) of a uint8 set (N, C, pixels), standardised by channel and packed:
     // (value / 255 - mean[c]) / std[c], computed as value * scale[c] + shift[c].
-    void (*gather)(long n, long C, long pixels, const uint8_t* images, const int64_t* index,
+    void (*gather)(Size n, Size C, Size pixels, const uint8_t* images, const int64_t* index,
                    const float* scale, const float* shift, float* lanes);
 
     // pool.inl ------------------------------------------------------------------------------------
@@ -70,16 +72,16 @@ struct Kernels {
     void (*avg_pool)(const Pool&, const float* x, float* y);
     void (*avg_pool_backward)(const Pool&, const float* dy, float* dx);
     // The mean of each plane: x (blocks * C, P, L), y (blocks * C, L).
-    void (*global_avg_pool)(long planes, long P, const float* x, float* y);
-    void (*global_avg_pool_backward)(long planes, long P, const float* dy, float* dx);
+    void (*global_avg_pool)(Size planes, Size P, const float* x, float* y);
+    void (*global_avg_pool_backward)(Size planes, Size P, const float* dy, float* dx);
 
     // linear.inl ----------------------------------------------------------------------------------
     // x (blocks, I, L), w (O, I), b (O) or null, y (blocks, O, L).
     // With relu, max(y, 0).
-    void (*linear)(long blocks, long I, long O, const float* x, const float* w, const float* b, float* y,
+    void (*linear)(Size blocks, Size I, Size O, const float* x, const float* w, const float* b, float* y,
                    bool relu);
-    void (*linear_input_gradient)(long blocks, long I, long O, const float* dy, const float* w, float* dx);
-    void (*linear_weight_gradient)(long blocks, long I, long O, const float* x, const float* dy, float* dw,
+    void (*linear_input_gradient)(Size blocks, Size I, Size O, const float* dy, const float* w, float* dx);
+    void (*linear_weight_gradient)(Size blocks, Size I, Size O, const float* x, const float* dy, float* dw,
                                    float* db);
 
     // rows.inl: plain arrays of few images ----------------------------------------------------------
@@ -88,82 +90,82 @@ struct Kernels {
     void (*conv_rows)(const Conv& c, const float* x, const float* w, const float* b, float* y, bool relu,
                       bool pool);
     // x (n, I), w (O, I), b (O) or null, y (n, O). With relu, max(y, 0).
-    void (*linear_rows)(long n, long I, long O, const float* x, const float* w, const float* b, float* y,
+    void (*linear_rows)(Size n, Size I, Size O, const float* x, const float* w, const float* b, float* y,
                         bool relu);
 
     // elementwise.inl: `count` is the number of floats, lanes included ----------------------------
-    void (*relu)(long count, const float* x, float* y);                          // y may be x
-    void (*relu_backward)(long count, const float* y, const float* dy, float* dx);  // dx = dy where y > 0
-    void (*add)(long count, const float* a, const float* b, float* y);
+    void (*relu)(Size count, const float* x, float* y);                          // y may be x
+    void (*relu_backward)(Size count, const float* y, const float* dy, float* dx);  // dx = dy where y > 0
+    void (*add)(Size count, const float* a, const float* b, float* y);
     // dropout: kept[i] = philox word of (key, image, feature) >= threshold; y = kept ? x * scale : 0.
-    void (*dropout)(long blocks, long features, const float* x, float* y, uint8_t* kept, uint32_t key0,
+    void (*dropout)(Size blocks, Size features, const float* x, float* y, uint8_t* kept, uint32_t key0,
                     uint32_t key1, int64_t first_image, uint64_t threshold, float scale);
-    void (*dropout_backward)(long count, const float* dy, const uint8_t* kept, float scale, float* dx);
+    void (*dropout_backward)(Size count, const float* dy, const uint8_t* kept, float scale, float* dx);
 
     // activation.inl: y may be x, dx may be dy ----------------------------------------------------
-    void (*leaky_relu)(long count, float slope, const float* x, float* y);
-    void (*leaky_relu_backward)(long count, float slope, const float* x, const float* dy, float* dx);
-    void (*sigmoid)(long count, const float* x, float* y);
-    void (*sigmoid_backward)(long count, const float* y, const float* dy, float* dx);
-    void (*tanh)(long count, const float* x, float* y);
-    void (*tanh_backward)(long count, const float* y, const float* dy, float* dx);
-    void (*gelu)(long count, const float* x, float* y);
-    void (*gelu_backward)(long count, const float* x, const float* dy, float* dx);
+    void (*leaky_relu)(Size count, float slope, const float* x, float* y);
+    void (*leaky_relu_backward)(Size count, float slope, const float* x, const float* dy, float* dx);
+    void (*sigmoid)(Size count, const float* x, float* y);
+    void (*sigmoid_backward)(Size count, const float* y, const float* dy, float* dx);
+    void (*tanh)(Size count, const float* x, float* y);
+    void (*tanh_backward)(Size count, const float* y, const float* dy, float* dx);
+    void (*gelu)(Size count, const float* x, float* y);
+    void (*gelu_backward)(Size count, const float* x, const float* dy, float* dx);
     // Over axis K of (blocks, K, P, L); backward takes y.
-    void (*softmax)(long blocks, long K, long P, const float* x, float* y);
-    void (*softmax_backward)(long blocks, long K, long P, const float* y, const float* dy, float* dx);
-    void (*log_softmax)(long blocks, long K, long P, const float* x, float* y);
-    void (*log_softmax_backward)(long blocks, long K, long P, const float* y, const float* dy, float* dx);
+    void (*softmax)(Size blocks, Size K, Size P, const float* x, float* y);
+    void (*softmax_backward)(Size blocks, Size K, Size P, const float* y, const float* dy, float* dx);
+    void (*log_softmax)(Size blocks, Size K, Size P, const float* x, float* y);
+    void (*log_softmax_backward)(Size blocks, Size K, Size P, const float* y, const float* dy, float* dx);
 
     // norm.inl: x (blocks, C, P, L), the rest (C); sums over images take the n real ones only -------
     // mean and variance (divided by the n * P values of a channel), in two passes or as exact.
-    void (*batch_norm_statistics)(long n, long C, long P, const float* x, float* mean, float* var);
+    void (*batch_norm_statistics)(Size n, Size C, Size P, const float* x, float* mean, float* var);
     // xhat = (x - mean) * inverse_std, kept unless null; y = xhat * w + b.
-    void (*batch_norm)(long blocks, long C, long P, const float* x, const float* mean, const float* inverse_std,
+    void (*batch_norm)(Size blocks, Size C, Size P, const float* x, const float* mean, const float* inverse_std,
                        const float* w, const float* b, float* xhat, float* y);
     // dw = sum of dy * xhat, db = sum of dy (dy's padding lanes are zero).
-    void (*batch_norm_weight_gradient)(long blocks, long C, long P, const float* xhat, const float* dy,
+    void (*batch_norm_weight_gradient)(Size blocks, Size C, Size P, const float* xhat, const float* dy,
                                        float* dw, float* db);
     // dx = scale * (dy - db / m - xhat * dw / m), m = n * P, scale (C); padding lanes zero. With dw and db
     // null, dx = scale * dy.
-    void (*batch_norm_input_gradient)(long n, long C, long P, const float* xhat, const float* dy,
+    void (*batch_norm_input_gradient)(Size n, Size C, Size P, const float* xhat, const float* dy,
                                       const float* scale, const float* dw, const float* db, float* dx);
 
     // optim.inl: flat vectors, in place; formulas as in optim/optimisers.py. The settings are double so
     // that 1 - beta2, say, is exact before it becomes a float. Vectors need no alignment. --------------
     // velocity null without momentum; at the first step velocity = g.
-    void (*sgd)(long count, float* w, const float* g, float* velocity, double rate, double momentum,
+    void (*sgd)(Size count, float* w, const float* g, float* velocity, double rate, double momentum,
                 double dampening, double decay, bool nesterov, bool first);
-    void (*adagrad)(long count, float* w, const float* g, float* sum, double rate, double eps, double decay);
-    void (*rmsprop)(long count, float* w, const float* g, float* square, float* velocity, double rate,
+    void (*adagrad)(Size count, float* w, const float* g, float* sum, double rate, double eps, double decay);
+    void (*rmsprop)(Size count, float* w, const float* g, float* square, float* velocity, double rate,
                     double alpha, double eps, double momentum, double decay);
     // rate is r / (1 - beta1^t), root is sqrt(1 - beta2^t); w is first multiplied by shrink (AdamW).
-    void (*adam)(long count, float* w, const float* g, float* mean, float* square, double rate, double root,
+    void (*adam)(Size count, float* w, const float* g, float* mean, float* square, double rate, double root,
                  double beta1, double beta2, double eps, double decay, double shrink);
     // The sum of the squares of each part, part i being g[ends[i - 1] .. ends[i]) (ends[-1] is 0).
-    void (*squares)(long parts, const int64_t* ends, const float* g, double* sums);
+    void (*squares)(Size parts, const int64_t* ends, const float* g, double* sums);
 
     // loss.inl ------------------------------------------------------------------------------------
     // logits (blocks, K, L), targets (n, K) plain. losses (n), probabilities (blocks, K, L) with
     // padding lanes zero.
-    void (*cross_entropy)(long n, long K, const float* logits, const float* targets, float* losses,
+    void (*cross_entropy)(Size n, Size K, const float* logits, const float* targets, float* losses,
                           float* probabilities);
     // The same with targets given as labels (n), each 0 .. K - 1, and label smoothing.
-    void (*cross_entropy_labels)(long n, long K, const float* logits, const int64_t* labels, float smoothing,
+    void (*cross_entropy_labels)(Size n, Size K, const float* logits, const int64_t* labels, float smoothing,
                                  float* losses, float* probabilities);
-    void (*cross_entropy_labels_backward)(long n, long K, const float* dlosses, const float* probabilities,
+    void (*cross_entropy_labels_backward)(Size n, Size K, const float* dlosses, const float* probabilities,
                                           const int64_t* labels, float smoothing, float* dlogits);
     // dlogits = dlosses * (probabilities * sum(targets) - targets); padding lanes zero.
-    void (*cross_entropy_backward)(long n, long K, const float* dlosses, const float* probabilities,
+    void (*cross_entropy_backward)(Size n, Size K, const float* dlosses, const float* probabilities,
                                    const float* targets, float* dlogits);
     // Outputs (blocks, M, L) against plain targets (n, M): losses (n), and derivative (blocks, M, L), with
     // padding lanes zero, which dlosses is to be multiplied by.
-    void (*mean_squared_error)(long n, long M, const float* outputs, const float* targets, float* losses,
+    void (*mean_squared_error)(Size n, Size M, const float* outputs, const float* targets, float* losses,
                                float* derivative);
-    void (*binary_cross_entropy)(long n, long M, const float* logits, const float* targets, float* losses,
+    void (*binary_cross_entropy)(Size n, Size M, const float* logits, const float* targets, float* losses,
                                  float* derivative);
     // dx = derivative * dlosses of its image.
-    void (*scale_images)(long n, long M, const float* derivative, const float* dlosses, float* dx);
+    void (*scale_images)(Size n, Size M, const float* derivative, const float* dlosses, float* dx);
 };
 
 // The table of the instruction set in use: the best that the processor has, or BYHAND_ISA's.

@@ -19,13 +19,13 @@ namespace {
 // The shortest time of one call, in seconds: of many samples that are short beside a slice of the scheduler.
 double best_time(const std::function<void()>& run) {
     using Clock = std::chrono::steady_clock;
-    const auto sample = [&](long times) {
+    const auto sample = [&](Size times) {
         const auto start = Clock::now();
-        for (long i = 0; i < times; i++) run();
+        for (Size i = 0; i < times; i++) run();
         return std::chrono::duration<double>(Clock::now() - start).count() / static_cast<double>(times);
     };
     run();
-    long times = 1;
+    Size times = 1;
     while (times < 1000 && sample(times) * static_cast<double>(times) < 1e-4) times *= 2;
     double best = 1e9;
     for (int round = 0; round < 100; round++) best = std::min(best, sample(times));
@@ -37,7 +37,7 @@ public:
     Bench(const char* isa_name, int thread_count) : isa(isa_name), threads(thread_count) {}
 
     void run() {
-        const long turns = 20000;
+        const Size turns = 20000;
         const double seconds = best_time([&] { sink = k.multiply_adds(turns); });
         peak = k.operations_per_turn * turns / seconds / 1e9;
         std::printf("%s: %d threads; %.0f GFLOP/s of multiply-adds in registers on one\n", isa, threads, peak);
@@ -63,12 +63,12 @@ private:
     }
 
     void linear() {
-        const long shapes[][3] = {{8, 1152, 10},  {8, 196, 64},    {8, 400, 120},   {8, 120, 84},
+        const Size shapes[][3] = {{8, 1152, 10},  {8, 196, 64},    {8, 400, 120},   {8, 120, 84},
                                   {8, 84, 10},    {64, 1152, 10},  {64, 196, 64},   {64, 1024, 50},
                                   {64, 256, 120}, {64, 120, 84},   {64, 84, 10},    {100, 1152, 10},
                                   {100, 1024, 50}, {128, 400, 120}};
         for (const auto& [n, I, O] : shapes) {
-            const long blocks = blocks_of(n);
+            const Size blocks = blocks_of(n);
             Lanes x(blocks * I * LANES, 0.5f), y(blocks * O * LANES, 0.5f), dx(x.size());
             Floats w(I * O, 0.01f), b(O, 0.f), dw(w.size());
             std::printf("%-9s linear n=%-4ld I=%-5ld O=%-4ld", isa, n, I, O);
@@ -86,7 +86,7 @@ private:
     }
 
     void pooling() {
-        const long blocks = 13;
+        const Size blocks = 13;
         const Pool pool{blocks, 8, 24, 24, 2, 2, 2, 2, 0, 0, 12, 12};
         const Pool wide{blocks, 8, 24, 24, 3, 3, 2, 2, 1, 1, 12, 12};
         Lanes x(blocks * 8 * 576 * LANES, 0.5f), y(blocks * 8 * 144 * LANES, 0.5f);
@@ -103,7 +103,7 @@ private:
     }
 
     void packing() {
-        const long n = 100, blocks = blocks_of(n);
+        const Size n = 100, blocks = blocks_of(n);
         Floats plain(n * 784);
         std::vector<uint8_t> images(60000L * 784);
         std::vector<int64_t> index(n);
@@ -121,7 +121,7 @@ private:
     }
 
     void elementwise() {
-        for (long count : {8L * 64, 13L * 64 * 100, 13L * 8 * 576 * LANES}) {
+        for (Size count : {8L * 64, 13L * 64 * 100, 13L * 8 * 576 * LANES}) {
             Lanes x(count, 0.5f), y(count, 0.5f), dx(count);
             Aligned<uint8_t> kept(count);
             const double bytes = 4.0 * count;
@@ -142,14 +142,14 @@ private:
 
     void norm() {
         struct Shape {
-            long blocks, C, P;
+            Size blocks, C, P;
         };
         for (const auto& [blocks, C, P] : {Shape{1, 16, 196}, {13, 120, 1}, {13, 16, 784}, {13, 1, 784}}) {
             Lanes x(blocks * C * P * LANES, 0.5f), xhat(x.size(), 0.5f), y(x.size(), 0.5f);
             Floats mean(C), var(C), w(C, 1.f), dw(C), db(C);
             const double bytes = 4.0 * x.size();
             std::printf("of (%ld, %ld, %ld, L):\n", blocks, C, P);
-            const long n = 8 * blocks, c = C, p = P, b = blocks;
+            const Size n = 8 * blocks, c = C, p = P, b = blocks;
             say_bytes("batch_norm_statistics", bytes,
                       [&] { k.batch_norm_statistics(n, c, p, x, mean.data(), var.data()); });
             say_bytes("batch_norm", 3 * bytes, [&] {
@@ -164,7 +164,7 @@ private:
     }
 
     void optimisers() {
-        for (long count : {1000L, 12000L, 300000L}) {
+        for (Size count : {1000L, 12000L, 300000L}) {
             Floats w(count), g(count, 1e-3f), a(count), b(count);
             const double bytes = 4.0 * count;
             std::printf("of %ld parameters:\n", count);
@@ -185,8 +185,8 @@ private:
     }
 
     void losses() {
-        for (long n : {8, 100}) {
-            const long blocks = blocks_of(n), K = 10, M = 784;
+        for (Size n : {8, 100}) {
+            const Size blocks = blocks_of(n), K = 10, M = 784;
             Lanes z(blocks * K * LANES, 0.5f), p(z.size()), dz(z.size());
             Floats t(n * K, 0.1f), out(n), wide_targets(n * M, 0.5f);
             std::vector<int64_t> labels(n, 3);

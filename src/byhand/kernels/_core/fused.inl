@@ -10,7 +10,7 @@
 #include "winograd_pooled.inl"
 
 // Bytes of convolution at a time, which stay in the first-level cache beside what else is read.
-constexpr long NEAR = 16 * 1024;
+constexpr Size NEAR = 16 * 1024;
 
 // BLOCKED where the maximum is not above zero, a NaN included.
 static inline M blocked_or(M place, V maximum) {
@@ -20,9 +20,9 @@ static inline M blocked_or(M place, V maximum) {
 
 // One row of windows, as max_row and max_row_with_nan (pool.inl) with a ReLU behind.
 template <bool Keep>
-static void relu_max_row(long OW, const V* upper, const V* lower, V* y, uint8_t* place) {
+static void relu_max_row(Size OW, const V* upper, const V* lower, V* y, uint8_t* place) {
     M strange = {};
-    for (long j = 0; j < OW; j++) {
+    for (Size j = 0; j < OW; j++) {
         const V a = upper[2 * j], b = upper[2 * j + 1], c = lower[2 * j], d = lower[2 * j + 1];
         const V first = larger(b, a), second = larger(d, c), maximum = larger(second, first);
         y[j] = larger(maximum, V{});
@@ -34,55 +34,55 @@ static void relu_max_row(long OW, const V* upper, const V* lower, V* y, uint8_t*
     }
     if (!any(strange)) return;
     max_row_with_nan<Keep>(OW, upper, lower, y, place);
-    for (long j = 0; j < OW; j++) {
+    for (Size j = 0; j < OW; j++) {
         if (Keep) narrow(blocked_or(widen(place + j * LANES), y[j]), place + j * LANES);
         y[j] = pick(above(V{}, y[j]), V{}, y[j]);
     }
 }
 
 static void conv_pool(const Conv& c, const float* x, const float* w, const float* b, float* y, uint8_t* place) {
-    const long PH = c.OH / 2, PW = c.OW / 2;
+    const Size PH = c.OH / 2, PW = c.OW / 2;
     if (c.blocks <= 0 || c.F <= 0 || PH <= 0 || PW <= 0) return;
     if (winograd::pool(c, x, w, b, y, place)) return;
     // Rows of convolution are kept in sets of `band` pairs; an odd last row or column is not worked out.
-    const long band = least(PH, most(1, NEAR / (2 * 4 * 2 * PW * LANES * (long)sizeof(float))));
+    const Size band = least(PH, most(1, NEAR / (2 * 4 * 2 * PW * LANES * (Size)sizeof(float))));
     const Plan plan({.blocks = c.blocks, .I = c.C, .IH = c.H, .IW = c.W, .O = c.F,
                      .OH = 2 * band, .OW = 2 * PW, .nu = c.KH, .nv = c.KW, .ny = 2 * PH, .nx = 2 * PW,
                      .iy = -c.top, .ix = -c.left, .iys = c.SH, .ixs = c.SW,
                      .oy = 0, .ox = 0, .oys = 1, .oxs = 1});
     const Split& channels = plan.channels;
-    const long filter = c.C * c.KH * c.KW;
+    const Size filter = c.C * c.KH * c.KW;
 
     // A unit is some output channels and rows of a block, as in `run`.
-    const long parts = most(1, least(PH / 2, ceil_div(32, c.blocks * channels.parts)));
+    const Size parts = most(1, least(PH / 2, ceil_div(32, c.blocks * channels.parts)));
     const double cost = 2.0 * LANES * c.F * filter * 4 * PH * PW / (channels.parts * parts);
-    const long kept = plan.tiles->channels * 2 * band * 2 * PW * LANES;
+    const Size kept = plan.tiles->channels * 2 * band * 2 * PW * LANES;
     const auto pool_row = place ? relu_max_row<true> : relu_max_row<false>;
 
-    parallel_for(c.blocks * parts * channels.parts, cost, [&](long unit, long unit_end, int slot) {
+    parallel_for(c.blocks * parts * channels.parts, cost, [&](Size unit, Size unit_end, int slot) {
         Q* const near = (Q*)scratch(slot, kept + plan.copied());
         Q* const padded = near + kept / LANES * PARTS;
-        long padded_block = -1;
+        Size padded_block = -1;
         for (; unit < unit_end; unit++) {
-            const long f0 = channels.begin(unit % channels.parts);
-            const long ft = channels.begin(unit % channels.parts + 1) - f0;
-            const long part = unit / channels.parts % parts, block = unit / (channels.parts * parts);
+            const Size f0 = channels.begin(unit % channels.parts);
+            const Size ft = channels.begin(unit % channels.parts + 1) - f0;
+            const Size part = unit / channels.parts % parts, block = unit / (channels.parts * parts);
             Strip p{nullptr, 0, w + f0 * filter, b ? b + f0 : nullptr, nullptr, NO_FLOOR, 0, 0, 0, false,
                     false};
             const Q* const picture = (const Q*)x + block * c.C * c.H * c.W * PARTS;
             plan.set_picture(p, picture, padded, block == padded_block);
             padded_block = block;
-            const long end = PH * (part + 1) / parts;
-            for (long i = PH * part / parts, next; i < end; i = next) {
+            const Size end = PH * (part + 1) / parts;
+            for (Size i = PH * part / parts, next; i < end; i = next) {
                 next = least(i + band, end);
                 p.y0 = 2 * i;
                 p.y1 = 2 * next;
                 p.out = near - p.y0 * 2 * PW * PARTS;
                 plan.strips(p, ft);
-                for (long f = 0; f < ft; f++)
-                    for (long k = i; k < next; k++) {
+                for (Size f = 0; f < ft; f++)
+                    for (Size k = i; k < next; k++) {
                         const V* const upper = (const V*)(near + (f * band + k - i) * 4 * PW * PARTS);
-                        const long to = (((block * c.F + f0 + f) * PH + k) * PW) * LANES;
+                        const Size to = (((block * c.F + f0 + f) * PH + k) * PW) * LANES;
                         pool_row(PW, upper, upper + 2 * PW, (V*)(y + to), place ? place + to : nullptr);
                     }
             }
@@ -92,13 +92,13 @@ static void conv_pool(const Conv& c, const float* x, const float* w, const float
 
 // The gradient before the pooling of a chunk's rows, in its scratch memory.
 static Rows unpool(const Conv& c, const float* dy, const uint8_t* place, const Chunk& k) {
-    const long PH = c.OH / 2, PW = c.OW / 2, plane = (k.y_end - k.y) * c.OW * PARTS;
-    for (long f = 0; f < k.ft; f++)
-        for (long i = k.y / 2; i < k.y_end / 2; i++) {
-            const long from = ((k.block * c.F + k.f0 + f) * PH + i) * PW;
+    const Size PH = c.OH / 2, PW = c.OW / 2, plane = (k.y_end - k.y) * c.OW * PARTS;
+    for (Size f = 0; f < k.ft; f++)
+        for (Size i = k.y / 2; i < k.y_end / 2; i++) {
+            const Size from = ((k.block * c.F + k.f0 + f) * PH + i) * PW;
             V* const upper = (V*)(k.memory + f * plane + (2 * i - k.y) * c.OW * PARTS);
             V* const lower = upper + c.OW;
-            for (long j = 0; j < PW; j++) {
+            for (Size j = 0; j < PW; j++) {
                 const V g = ((const V*)dy)[from + j];
                 const M at = widen(place + (from + j) * LANES);
                 upper[2 * j] = where_placed(g, at, 0);
@@ -120,24 +120,24 @@ static Rows unpool(const Conv& c, const float* dy, const uint8_t* place, const C
 struct Windows {
     const Q* g;            // (rows, PW)
     const uint8_t* place;  // the same
-    long rows, PW;
+    Size rows, PW;
     const Q* x;            // what tap 0 of the first window's place 0 meets
-    long row;              // from there to the row below
+    Size row;              // from there to the row below
 };
 
 static inline Q choose(__mmask8 mask, Q a, Q b) { return (Q)_mm256_mask_blend_ps(mask, (__m256)b, (__m256)a); }
 
 // Add to total[n * K + v] for tap rows u .. u + U - 1.
 template <int K, int U>
-static void chosen_products(const Windows& windows, long u, Q* total) {
+static void chosen_products(const Windows& windows, Size u, Q* total) {
     const Windows p = windows;
     Q sum[U][K];
     UNROLL for (int n = 0; n < U; n++)
         UNROLL for (int v = 0; v < K; v++) sum[n][v] = Q{};
-    for (long i = 0; i < p.rows; i++) {
+    for (Size i = 0; i < p.rows; i++) {
         const Q* const g = p.g + i * p.PW;
         const uint8_t* const place = p.place + i * p.PW * LANES;
-        for (long j = 0; j < p.PW; j++) {
+        for (Size j = 0; j < p.PW; j++) {
             const Q* in = p.x + (2 * i + u) * p.row + 2 * j;
             const __m128i at = _mm_loadl_epi64((const __m128i*)(place + j * LANES));
             const __mmask8 right = (__mmask8)_mm_test_epi8_mask(at, _mm_set1_epi8(1));
@@ -164,7 +164,7 @@ static void chosen_products(const Windows& windows, long u, Q* total) {
 }
 
 template <int K>
-static auto chosen_kernel(long rows) {
+static auto chosen_kernel(Size rows) {
     return rows == 3 ? chosen_products<K, 3> : rows == 2 ? chosen_products<K, 2> : chosen_products<K, 1>;
 }
 
@@ -172,11 +172,11 @@ static bool can_choose(const Conv& c) { return c.SH == 1 && c.SW == 1 && (c.KW =
 
 // Whether a chunk's products are those of its places: where x is not finite, 0 times x counts as well.
 static bool all_finite(const Conv& c, const float* x, const Chunk& k) {
-    const long begin = most(0, k.y - c.top), rows = most(0, least(c.H, k.y_end - 1 + c.KH - c.top) - begin);
+    const Size begin = most(0, k.y - c.top), rows = most(0, least(c.H, k.y_end - 1 + c.KH - c.top) - begin);
     M bits[4] = {};
-    for (long i = 0; i < c.C; i++) {
+    for (Size i = 0; i < c.C; i++) {
         const V* const from = (const V*)x + ((k.block * c.C + i) * c.H + begin) * c.W;
-        long n = 0;
+        Size n = 0;
         for (; n + 4 <= rows * c.W; n += 4)
             UNROLL for (int e = 0; e < 4; e++) bits[e] |= (M)(from[n + e] - from[n + e]);  // zero if finite
         for (; n < rows * c.W; n++) bits[0] |= (M)(from[n] - from[n]);
@@ -185,14 +185,14 @@ static bool all_finite(const Conv& c, const float* x, const Chunk& k) {
 }
 
 // (height, width) pixels of a plane (H, W) from (top, left) on, zeros outside of it.
-static void copy_padded(const Q* plane, long H, long W, long top, long left, long height, long width, Q* out) {
-    const long begin = least(width, most(0, -left)), end = most(begin, least(width, W - left));
-    for (long i = top; i < top + height; i++, out += width) {
+static void copy_padded(const Q* plane, Size H, Size W, Size top, Size left, Size height, Size width, Q* out) {
+    const Size begin = least(width, most(0, -left)), end = most(begin, least(width, W - left));
+    for (Size i = top; i < top + height; i++, out += width) {
         const bool outside = i < 0 || i >= H;
-        for (long j = 0; j < (outside ? width : begin); j++) out[j] = Q{};
+        for (Size j = 0; j < (outside ? width : begin); j++) out[j] = Q{};
         if (outside) continue;
-        for (long j = begin; j < end; j++) out[j] = plane[i * W + left + j];
-        for (long j = end; j < width; j++) out[j] = Q{};
+        for (Size j = begin; j < end; j++) out[j] = plane[i * W + left + j];
+        for (Size j = end; j < width; j++) out[j] = Q{};
     }
 }
 
@@ -200,36 +200,36 @@ static void copy_padded(const Q* plane, long H, long W, long top, long left, lon
 static bool add_chosen(const Conv& c, const float* x, const float* dy, const uint8_t* place, const Chunk& k,
                        bool bias) {
     if (!can_choose(c) || !all_finite(c, x, k)) return false;
-    const long PH = c.OH / 2, PW = c.OW / 2, filter = c.C * c.KH * c.KW, rows = (k.y_end - k.y) / 2;
-    const auto from = [&](long f) { return ((k.block * c.F + k.f0 + f) * PH + k.y / 2) * PW; };
-    for (long f = 0; f < k.ft; f++) {
+    const Size PH = c.OH / 2, PW = c.OW / 2, filter = c.C * c.KH * c.KW, rows = (k.y_end - k.y) / 2;
+    const auto from = [&](Size f) { return ((k.block * c.F + k.f0 + f) * PH + k.y / 2) * PW; };
+    for (Size f = 0; f < k.ft; f++) {
         const Q* const d = (const Q*)dy + from(f);
         const uint8_t* const at = place + from(f) * LANES;
         Q* const g = k.memory + f * rows * PW;
-        const auto gradient = [=](long n) {
+        const auto gradient = [=](Size n) {
             const __m128i bytes = _mm_loadl_epi64((const __m128i*)(at + n * LANES));
             const __mmask8 passes = (__mmask8)_mm_cmpneq_epi8_mask(bytes, _mm_set1_epi8((char)BLOCKED));
             return g[n] = d[n] * 0.0f + choose(passes, d[n], Q{});  // 0 * infinity is NaN
         };
         Q sum[4] = {};
-        long n = 0;
+        Size n = 0;
         for (; n + 4 <= rows * PW; n += 4)
             UNROLL for (int e = 0; e < 4; e++) sum[e] += gradient(n + e);
         for (; n < rows * PW; n++) sum[0] += gradient(n);
         if (bias) k.total[f * (filter + 1) + filter] += (sum[0] + sum[1]) + (sum[2] + sum[3]);
     }
     // The rows and columns of x that all windows meet; with padding, a copy.
-    const long height = 2 * rows + c.KH - 1, width = 2 * PW + c.KW - 1, first = k.y - c.top;
+    const Size height = 2 * rows + c.KH - 1, width = 2 * PW + c.KW - 1, first = k.y - c.top;
     const bool inside = first >= 0 && first + height <= c.H && c.left <= 0 && width - c.left <= c.W;
     Q* const padded = k.memory + k.ft * rows * PW;
-    for (long i = 0; i < c.C; i++) {
+    for (Size i = 0; i < c.C; i++) {
         const Q* const plane = (const Q*)x + (k.block * c.C + i) * c.H * c.W;
         if (!inside) copy_padded(plane, c.H, c.W, first, -c.left, height, width, padded);
-        for (long f = 0; f < k.ft; f++) {
+        for (Size f = 0; f < k.ft; f++) {
             const Windows windows{k.memory + f * rows * PW, place + from(f) * LANES, rows, PW,
                                   inside ? plane + first * c.W - c.left : padded, inside ? c.W : width};
             Q* const total = k.total + f * (filter + 1) + i * c.KH * c.KW;
-            for (long u = 0, n; u < c.KH; u += n) {
+            for (Size u = 0, n; u < c.KH; u += n) {
                 n = least(3, c.KH - u);
                 Q* const to = total + u * c.KW;
                 (c.KW == 3 ? chosen_kernel<3>(n) : chosen_kernel<5>(n))(windows, u, to);
@@ -251,8 +251,8 @@ static void conv_pool_weight_gradient(const Conv& conv, const float* x, const fl
     Conv c = conv;  // without an odd last row and column
     c.OH -= c.OH % 2;
     c.OW -= c.OW % 2;
-    const long chunk = (can_choose(c) ? 2 : 1) * chunk_rows(c);  // its gradient is a quarter, beside much of x
-    const long copied = (chunk + 1 + c.KH) * (c.OW + c.KW);
+    const Size chunk = (can_choose(c) ? 2 : 1) * chunk_rows(c);  // its gradient is a quarter, beside much of x
+    const Size copied = (chunk + 1 + c.KH) * (c.OW + c.KW);
     weight_gradient(c, chunk, 2, (4 * (chunk + 1) * c.OW + copied) * LANES, dw, db, [&](const Chunk& k) {
         if (!add_chosen(c, x, dy, place, k, db)) add_products(c, x, unpool(c, dy, place, k), k, db);
     });

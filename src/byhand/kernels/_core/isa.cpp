@@ -22,10 +22,10 @@ namespace BYHAND_ISA_NAME {
 
 // Takes the place of byhand::parallel_for in here, without std::function.
 template <class Body>
-static void parallel_for(long units, double cost, const Body& body) {
+static void parallel_for(Size units, double cost, const Body& body) {
     run_loop(
         units, cost,
-        [](const void* context, long begin, long end, int slot) {
+        [](const void* context, Size begin, Size end, int slot) {
             (*static_cast<const Body*>(context))(begin, end, slot);
         },
         &body);

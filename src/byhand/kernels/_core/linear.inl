@@ -6,26 +6,26 @@
 
 // Where tile t of `total`, cut into `tiles` as evenly as can be, begins; tile t + 1 begins where it ends. The
 // larger ones come first.
-static inline long tile_begin(long total, long tiles, long t) {
-    const long larger_ones = total % tiles;
+static inline Size tile_begin(Size total, Size tiles, Size t) {
+    const Size larger_ones = total % tiles;
     return t * (total / tiles) + (t < larger_ones ? t : larger_ones);
 }
 
 // One product for some blocks: rows and features as above.
 struct Product {
-    long K;
+    Size K;
     const float *x, *w;
-    long row, step;
+    Size row, step;
     const float* bias;  // or null
     float* y;
-    long y_features;
+    Size y_features;
     bool relu;
 };
 
 // `tiles` times R results from result r on, of B blocks from the first on: R * B sums in registers, enough of
 // them to hide the latency of a multiply-add and few enough for the 16 registers of AVX2.
 template <int R, int B>
-static void product_tiles(const Product& p, long r, long tiles) {
+static void product_tiles(const Product& p, Size r, Size tiles) {
     for (; tiles > 0; tiles--, r += R) {
         V sum[R][B];
 #pragma GCC unroll 12
@@ -34,7 +34,7 @@ static void product_tiles(const Product& p, long r, long tiles) {
             for (int b = 0; b < B; b++) sum[i][b] = splat(p.bias ? p.bias[r + i] : 0);
 
         const float* w = p.w + r * p.row;
-        for (long k = 0; k < p.K; k++, w += p.step) {
+        for (Size k = 0; k < p.K; k++, w += p.step) {
             V in[B];
 #pragma GCC unroll 12
             for (int b = 0; b < B; b++) in[b] = ((const V*)p.x)[b * p.K + k];
@@ -54,9 +54,9 @@ static void product_tiles(const Product& p, long r, long tiles) {
     }
 }
 
-typedef void (*ProductTiles)(const Product&, long, long);
-static const long WIDEST = 3;                    // blocks in a tile
-static const long TALLEST[WIDEST] = {12, 6, 4};  // results in a tile of 1, 2, 3 blocks
+typedef void (*ProductTiles)(const Product&, Size, Size);
+static const Size WIDEST = 3;                    // blocks in a tile
+static const Size TALLEST[WIDEST] = {12, 6, 4};  // results in a tile of 1, 2, 3 blocks
 static const ProductTiles PRODUCT_TILES[WIDEST][12] = {
     {product_tiles<1, 1>, product_tiles<2, 1>, product_tiles<3, 1>, product_tiles<4, 1>, product_tiles<5, 1>,
      product_tiles<6, 1>, product_tiles<7, 1>, product_tiles<8, 1>, product_tiles<9, 1>, product_tiles<10, 1>,
@@ -66,32 +66,32 @@ static const ProductTiles PRODUCT_TILES[WIDEST][12] = {
     {product_tiles<1, 3>, product_tiles<2, 3>, product_tiles<3, 3>, product_tiles<4, 3>},
 };
 
-static void product(long blocks, long R, const Product& all) {
+static void product(Size blocks, Size R, const Product& all) {
     if (blocks == 0 || R == 0) return;
-    const long across = chunks(blocks, WIDEST), down = chunks(R, TALLEST[chunks(blocks, across) - 1]);
+    const Size across = chunks(blocks, WIDEST), down = chunks(R, TALLEST[chunks(blocks, across) - 1]);
     const double cost = 2.0 * LANES * (double)(blocks * R * all.K) / (double)(across * down);
-    parallel_for(across * down, cost, [&](long begin, long end, int) {
-        for (long unit = begin; unit < end;) {
-            const long first = unit / down, t = unit % down, b = tile_begin(blocks, across, first);
+    parallel_for(across * down, cost, [&](Size begin, Size end, int) {
+        for (Size unit = begin; unit < end;) {
+            const Size first = unit / down, t = unit % down, b = tile_begin(blocks, across, first);
             Product some = all;
             some.x += b * all.K * LANES;
             some.y += b * R * LANES;
             // As many tiles as are of one size, for these blocks and this thread.
-            const long last = t < R % down ? R % down : down;
-            const long tiles = last - t < end - unit ? last - t : end - unit;
-            const long r = tile_begin(R, down, t), rows = tile_begin(R, down, t + 1) - r;
+            const Size last = t < R % down ? R % down : down;
+            const Size tiles = last - t < end - unit ? last - t : end - unit;
+            const Size r = tile_begin(R, down, t), rows = tile_begin(R, down, t + 1) - r;
             PRODUCT_TILES[tile_begin(blocks, across, first + 1) - b - 1][rows - 1](some, r, tiles);
             unit += tiles;
         }
     });
 }
 
-static void linear(long blocks, long I, long O, const float* x, const float* w, const float* b, float* y,
+static void linear(Size blocks, Size I, Size O, const float* x, const float* w, const float* b, float* y,
                    bool relu) {
     product(blocks, O, {I, x, w, I, 1, b, y, O, relu});
 }
 
-static void linear_input_gradient(long blocks, long I, long O, const float* dy, const float* w, float* dx) {
+static void linear_input_gradient(Size blocks, Size I, Size O, const float* dy, const float* w, float* dx) {
     product(blocks, I, {O, dy, w, 1, I, nullptr, dx, I, false});
 }
 
@@ -107,9 +107,9 @@ static inline void transpose8(const V from[LANES], V to[LANES]) {
     const float* at = (const float*)from;
 #if defined(__AVX__)
 #pragma GCC unroll 2
-    for (long h = 0; h < 2; h++) {
+    for (Size h = 0; h < 2; h++) {
         V r[4];
-        for (long i = 0; i < 4; i++) r[i] = whole(load4(at + i * 8 + 4 * h), load4(at + (i + 4) * 8 + 4 * h));
+        for (Size i = 0; i < 4; i++) r[i] = whole(load4(at + i * 8 + 4 * h), load4(at + (i + 4) * 8 + 4 * h));
         const V lo01 = __builtin_shufflevector(r[0], r[1], 0, 8, 1, 9, 4, 12, 5, 13);
         const V lo23 = __builtin_shufflevector(r[2], r[3], 0, 8, 1, 9, 4, 12, 5, 13);
         const V hi01 = __builtin_shufflevector(r[0], r[1], 2, 10, 3, 11, 6, 14, 7, 15);
@@ -120,12 +120,12 @@ static inline void transpose8(const V from[LANES], V to[LANES]) {
         to[4 * h + 3] = __builtin_shufflevector(hi01, hi23, 2, 3, 10, 11, 6, 7, 14, 15);
     }
 #else
-    for (long h = 0; h < 2; h++)      // lanes 4h .. 4h + 3 of the vectors `from`
-        for (long g = 0; g < 2; g++) {  // and 4g .. 4g + 3 of the vectors `to`
+    for (Size h = 0; h < 2; h++)      // lanes 4h .. 4h + 3 of the vectors `from`
+        for (Size g = 0; g < 2; g++) {  // and 4g .. 4g + 3 of the vectors `to`
             Quad r[4];
-            for (long i = 0; i < 4; i++) r[i] = load4(at + (4 * g + i) * 8 + 4 * h);
+            for (Size i = 0; i < 4; i++) r[i] = load4(at + (4 * g + i) * 8 + 4 * h);
             transpose4(r);
-            for (long i = 0; i < 4; i++) memcpy((float*)&to[4 * h + i] + 4 * g, &r[i], sizeof r[i]);
+            for (Size i = 0; i < 4; i++) memcpy((float*)&to[4 * h + i] + 4 * g, &r[i], sizeof r[i]);
         }
 #endif
 }
@@ -134,15 +134,15 @@ static inline void transpose8(const V from[LANES], V to[LANES]) {
 // images, or the `live` ones that there are and zeros.
 struct Panels {
     const V* vectors;
-    long i, live, count;
+    Size i, live, count;
 };
 
 // dw of R outputs from the first on and of all panels.
 template <int R, int W>
-static void weight_tiles(long blocks, long I, long O, const float* dy, const Panels& panels, float* dw) {
+static void weight_tiles(Size blocks, Size I, Size O, const float* dy, const Panels& panels, float* dw) {
     const V* in = panels.vectors;
     float* to = dw + panels.i;
-    for (long panel = 0; panel < panels.count; panel++, to += W * LANES) {
+    for (Size panel = 0; panel < panels.count; panel++, to += W * LANES) {
         V sum[R][W];
 #pragma GCC unroll 8
         for (int r = 0; r < R; r++)
@@ -150,9 +150,9 @@ static void weight_tiles(long blocks, long I, long O, const float* dy, const Pan
             for (int v = 0; v < W; v++) sum[r][v] = V{};
 
         const float* g = dy;
-        for (long b = 0; b < blocks; b++, g += O * LANES, in += LANES * W)
+        for (Size b = 0; b < blocks; b++, g += O * LANES, in += LANES * W)
 #pragma GCC unroll 8
-            for (long l = 0; l < LANES; l++) {
+            for (Size l = 0; l < LANES; l++) {
 #pragma GCC unroll 8
                 for (int r = 0; r < R; r++) {
                     const V slope = splat(g[r * LANES + l]);
@@ -175,9 +175,9 @@ static void weight_tiles(long blocks, long I, long O, const float* dy, const Pan
     }
 }
 
-typedef void (*WeightTiles)(long, long, long, const float*, const Panels&, float*);
-static const long ROWS = 6;
-static const long WIDTH = 2;  // vectors in one row of a tile; the last, narrow panel may have one
+typedef void (*WeightTiles)(Size, Size, Size, const float*, const Panels&, float*);
+static const Size ROWS = 6;
+static const Size WIDTH = 2;  // vectors in one row of a tile; the last, narrow panel may have one
 static const WeightTiles WEIGHT_TILES[WIDTH][ROWS] = {
     {weight_tiles<1, 1>, weight_tiles<2, 1>, weight_tiles<3, 1>, weight_tiles<4, 1>, weight_tiles<5, 1>,
      weight_tiles<6, 1>},
@@ -186,45 +186,45 @@ static const WeightTiles WEIGHT_TILES[WIDTH][ROWS] = {
 };
 
 // Inputs i .. i + live - 1 of all images as one panel.
-static inline void fill_panel(long blocks, long I, long i, long live, long width, const float* x, V* panel) {
-    for (long b = 0; b < blocks; b++)
-        for (long v = 0; v < width; v++) {
+static inline void fill_panel(Size blocks, Size I, Size i, Size live, Size width, const float* x, V* panel) {
+    for (Size b = 0; b < blocks; b++)
+        for (Size v = 0; v < width; v++) {
             const V* from = (const V*)x + b * I + i + v * LANES;
             V copy[LANES], turned[LANES];
             if (live - v * LANES < LANES) {
-                for (long c = 0; c < LANES; c++) copy[c] = v * LANES + c < live ? from[c] : V{};
+                for (Size c = 0; c < LANES; c++) copy[c] = v * LANES + c < live ? from[c] : V{};
                 from = copy;
             }
             transpose8(from, turned);
-            for (long l = 0; l < LANES; l++) panel[(b * LANES + l) * width + v] = turned[l];
+            for (Size l = 0; l < LANES; l++) panel[(b * LANES + l) * width + v] = turned[l];
         }
 }
 
-static const long PANEL_CACHE = 512;  // vectors, so many that they stay in the first cache
+static const Size PANEL_CACHE = 512;  // vectors, so many that they stay in the first cache
 
-static void linear_weight_gradient(long blocks, long I, long O, const float* x, const float* dy, float* dw,
+static void linear_weight_gradient(Size blocks, Size I, Size O, const float* x, const float* dy, float* dw,
                                    float* db) {
-    const long columns = WIDTH * LANES, size = blocks * LANES * WIDTH;  // of a panel, in vectors
-    const long together = size < PANEL_CACHE ? PANEL_CACHE / (size + 1) + 1 : 1;
-    const long strips = chunks(I, columns * together), down = chunks(O, ROWS);
+    const Size columns = WIDTH * LANES, size = blocks * LANES * WIDTH;  // of a panel, in vectors
+    const Size together = size < PANEL_CACHE ? PANEL_CACHE / (size + 1) + 1 : 1;
+    const Size strips = chunks(I, columns * together), down = chunks(O, ROWS);
     const double cost = 2.0 * LANES * (double)(blocks * I * O) / (double)(strips * down);
     // Units are ordered by outputs, so that a thread has whole rows of dw, though each turns x over for itself:
     // where two share rows, one's reading ahead takes away the cache lines that the other writes.
-    parallel_for(strips * down, cost, [&](long begin, long end, int slot) {
+    parallel_for(strips * down, cost, [&](Size begin, Size end, int slot) {
         V* vectors = (V*)scratch(slot, together * size * LANES);
-        for (long strip = 0; strip < strips; strip++) {
+        for (Size strip = 0; strip < strips; strip++) {
             // The tiles t of this strip with begin <= t * strips + strip < end.
-            const long first = chunks(begin - strip, strips), last = chunks(end - strip, strips);
+            const Size first = chunks(begin - strip, strips), last = chunks(end - strip, strips);
             if (first >= last) continue;
-            const long stop = chunk_end(I, together * columns, strip);
-            for (long i = strip * together * columns; i < stop;) {
+            const Size stop = chunk_end(I, together * columns, strip);
+            for (Size i = strip * together * columns; i < stop;) {
                 const bool narrow = stop - i < columns;
-                const long live = narrow ? stop - i : columns, width = chunks(live, LANES);
-                const long count = narrow ? 1 : (stop - i) / columns;
-                for (long panel = 0; panel < count; panel++)
+                const Size live = narrow ? stop - i : columns, width = chunks(live, LANES);
+                const Size count = narrow ? 1 : (stop - i) / columns;
+                for (Size panel = 0; panel < count; panel++)
                     fill_panel(blocks, I, i + panel * columns, live, width, x, vectors + panel * size);
-                for (long t = first; t < last; t++) {
-                    const long o = tile_begin(O, down, t), rows = tile_begin(O, down, t + 1) - o;
+                for (Size t = first; t < last; t++) {
+                    const Size o = tile_begin(O, down, t), rows = tile_begin(O, down, t + 1) - o;
                     WEIGHT_TILES[width - 1][rows - 1](blocks, I, O, dy + o * LANES, {vectors, i, live, count},
                                                       dw + o * I);
                 }
@@ -233,9 +233,9 @@ static void linear_weight_gradient(long blocks, long I, long O, const float* x, 
         }
     });
     if (!db) return;
-    for (long o = 0; o < O; o++) {
+    for (Size o = 0; o < O; o++) {
         V sum = {};
-        for (long b = 0; b < blocks; b++) sum += ((const V*)dy)[b * O + o];
+        for (Size b = 0; b < blocks; b++) sum += ((const V*)dy)[b * O + o];
         const QuadPair pair = halves(sum);
         const Quad half = pair.half[0] + pair.half[1];
         db[o] = (half[0] + half[1]) + (half[2] + half[3]);

@@ -25,7 +25,7 @@ public:
             if (kept[i].room >= wanted && kept[i].room <= wanted + wanted / 8) {
                 void* start = kept[i].start;
                 room = kept[i].room;
-                kept.erase(kept.begin() + static_cast<long>(i));
+                kept.erase(kept.begin() + static_cast<Size>(i));
                 counts.kept -= room;
                 counts.used += room;
                 return start;
@@ -46,7 +46,7 @@ public:
             counts.kept -= kept[oldest].room;
             release_aligned(kept[oldest].start);
         }
-        kept.erase(kept.begin(), kept.begin() + static_cast<long>(oldest));
+        kept.erase(kept.begin(), kept.begin() + static_cast<Size>(oldest));
         try {
             kept.push_back({start, room});
         } catch (const std::bad_alloc&) {

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "sizes.hpp"
+
 namespace byhand {
 
 constexpr size_t KEPT_BYTES = 256u << 20;
@@ -20,7 +22,7 @@ public:
     float* floats() const { return static_cast<float*>(start); }
     uint8_t* bytes() const { return static_cast<uint8_t*>(start); }
     size_t size() const { return used; }  // in bytes
-    long float_count() const { return static_cast<long>(used / sizeof(float)); }
+    Size float_count() const { return static_cast<Size>(used / sizeof(float)); }
 
 private:
     void* start;

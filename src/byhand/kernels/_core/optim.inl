@@ -4,7 +4,7 @@
 // Which floats a step takes: eight of a flat vector, or the fewer that are left at its end.
 struct Eight {};
 struct Rest {
-    long count;
+    Size count;
 };
 
 static inline V load(Eight, const float* from) { return (V) * (const Anywhere*)from; }
@@ -18,10 +18,10 @@ static inline void store(Rest rest, float* to, V v) { memcpy(to, &v, (size_t)res
 
 // step(i, which) for elements i .. i + 7 of `count`; `cost` is in operations for one.
 template <class Step>
-static void for_parameters(long count, double cost, const Step& step) {
-    parallel_for(chunks(count, LANES * STRIP), cost * LANES * STRIP, [&](long begin, long end, int) {
-        long i = begin * LANES * STRIP;
-        const long stop = chunk_end(count, LANES * STRIP, end - 1);
+static void for_parameters(Size count, double cost, const Step& step) {
+    parallel_for(chunks(count, LANES * STRIP), cost * LANES * STRIP, [&](Size begin, Size end, int) {
+        Size i = begin * LANES * STRIP;
+        const Size stop = chunk_end(count, LANES * STRIP, end - 1);
         for (; i + LANES <= stop; i += LANES) step(i, Eight{});
         if (i < stop) step(i, Rest{stop - i});
     });
@@ -30,19 +30,19 @@ static void for_parameters(long count, double cost, const Step& step) {
 // g + decay * w; g itself without decay, whatever w is.
 static inline V with_decay(V g, V w, V decay, bool decays) { return decays ? w * decay + g : g; }
 
-static void sgd(long count, float* w, const float* g, float* velocity, double rate, double momentum,
+static void sgd(Size count, float* w, const float* g, float* velocity, double rate, double momentum,
                 double dampening, double decay, bool nesterov, bool first) {
     const V r = splat((float)rate), keep = splat((float)momentum), take = splat((float)(1 - dampening));
     const V shrink = splat((float)decay);
     const bool decays = decay != 0;
     if (!velocity) {
-        for_parameters(count, STREAM_COST, [=](long i, auto which) {
+        for_parameters(count, STREAM_COST, [=](Size i, auto which) {
             const V weight = load(which, w + i);
             store(which, w + i, weight - with_decay(load(which, g + i), weight, shrink, decays) * r);
         });
         return;
     }
-    for_parameters(count, STREAM_COST, [=](long i, auto which) {
+    for_parameters(count, STREAM_COST, [=](Size i, auto which) {
         const V weight = load(which, w + i), slope = with_decay(load(which, g + i), weight, shrink, decays);
         const V v = first ? slope : load(which, velocity + i) * keep + slope * take;
         store(which, velocity + i, v);
@@ -52,10 +52,10 @@ static void sgd(long count, float* w, const float* g, float* velocity, double ra
 
 static const double ROOT_COST = 16;  // operations that take as long as one float's root and division
 
-static void adagrad(long count, float* w, const float* g, float* sum, double rate, double eps, double decay) {
+static void adagrad(Size count, float* w, const float* g, float* sum, double rate, double eps, double decay) {
     const V r = splat((float)rate), e = splat((float)eps), shrink = splat((float)decay);
     const bool decays = decay != 0;
-    for_parameters(count, ROOT_COST, [=](long i, auto which) {
+    for_parameters(count, ROOT_COST, [=](Size i, auto which) {
         const V weight = load(which, w + i), slope = with_decay(load(which, g + i), weight, shrink, decays);
         const V s = load(which, sum + i) + slope * slope;
         store(which, sum + i, s);
@@ -63,12 +63,12 @@ static void adagrad(long count, float* w, const float* g, float* sum, double rat
     });
 }
 
-static void rmsprop(long count, float* w, const float* g, float* square, float* velocity, double rate,
+static void rmsprop(Size count, float* w, const float* g, float* square, float* velocity, double rate,
                     double alpha, double eps, double momentum, double decay) {
     const V r = splat((float)rate), keep = splat((float)alpha), take = splat((float)(1 - alpha));
     const V e = splat((float)eps), pull = splat((float)momentum), shrink = splat((float)decay);
     const bool decays = decay != 0;
-    for_parameters(count, ROOT_COST, [=](long i, auto which) {
+    for_parameters(count, ROOT_COST, [=](Size i, auto which) {
         const V weight = load(which, w + i), slope = with_decay(load(which, g + i), weight, shrink, decays);
         const V s = load(which, square + i) * keep + slope * slope * take;
         store(which, square + i, s);
@@ -81,14 +81,14 @@ static void rmsprop(long count, float* w, const float* g, float* square, float* 
     });
 }
 
-static void adam(long count, float* w, const float* g, float* mean, float* square, double rate, double root,
+static void adam(Size count, float* w, const float* g, float* mean, float* square, double rate, double root,
                  double beta1, double beta2, double eps, double decay, double shrink) {
     const V r = splat((float)rate), e = splat((float)eps), part = splat((float)(1 / root));
     const V keep1 = splat((float)beta1), take1 = splat((float)(1 - beta1));
     const V keep2 = splat((float)beta2), take2 = splat((float)(1 - beta2));
     const V shrunk = splat((float)shrink), coupled = splat((float)decay);
     const bool decays = decay != 0;
-    for_parameters(count, ROOT_COST, [=](long i, auto which) {
+    for_parameters(count, ROOT_COST, [=](Size i, auto which) {
         const V weight = load(which, w + i) * shrunk;
         const V slope = with_decay(load(which, g + i), weight, coupled, decays);
         const V m = load(which, mean + i) * keep1 + slope * take1;
@@ -101,12 +101,12 @@ static void adam(long count, float* w, const float* g, float* mean, float* squar
 
 // Sums of squares --------------------------------------------------------------------------------------
 
-static const long SQUARES = 8192;  // floats in one unit of work
+static const Size SQUARES = 8192;  // floats in one unit of work
 
 // In double: no square of a float is too large or too small for it.
-static double sum_of_squares(long count, const float* g) {
+static double sum_of_squares(Size count, const float* g) {
     Quad64 sum[4] = {};
-    long i = 0;
+    Size i = 0;
     for (; i + 16 <= count; i += 16)
         for (int k = 0; k < 4; k++) {
             const Quad64 v = __builtin_convertvector(load4(g + i + 4 * k), Quad64);
@@ -118,24 +118,24 @@ static double sum_of_squares(long count, const float* g) {
     return (all[0] + all[1]) + (all[2] + all[3]) + rest;
 }
 
-static void squares(long parts, const int64_t* ends, const float* g, double* sums) {
-    long units = 0;
-    for (long p = 0; p < parts; p++) units += chunks(ends[p] - (p ? ends[p - 1] : 0), SQUARES);
+static void squares(Size parts, const int64_t* ends, const float* g, double* sums) {
+    Size units = 0;
+    for (Size p = 0; p < parts; p++) units += chunks(ends[p] - (p ? ends[p - 1] : 0), SQUARES);
     double* partial = (double*)scratch(0, 2 * units);
-    parallel_for(units, STREAM_COST * SQUARES, [&](long begin, long end, int) {
-        long first = 0;  // the first unit of part p
-        for (long p = 0; p < parts && first < end; p++) {
-            const long start = p ? ends[p - 1] : 0, size = ends[p] - start, count = chunks(size, SQUARES);
-            for (long u = first < begin ? begin : first; u < first + count && u < end; u++) {
-                const long from = (u - first) * SQUARES, to = chunk_end(size, SQUARES, u - first);
+    parallel_for(units, STREAM_COST * SQUARES, [&](Size begin, Size end, int) {
+        Size first = 0;  // the first unit of part p
+        for (Size p = 0; p < parts && first < end; p++) {
+            const Size start = p ? ends[p - 1] : 0, size = ends[p] - start, count = chunks(size, SQUARES);
+            for (Size u = first < begin ? begin : first; u < first + count && u < end; u++) {
+                const Size from = (u - first) * SQUARES, to = chunk_end(size, SQUARES, u - first);
                 partial[u] = sum_of_squares(to - from, g + start + from);
             }
             first += count;
         }
     });
-    for (long p = 0, u = 0; p < parts; p++) {
+    for (Size p = 0, u = 0; p < parts; p++) {
         sums[p] = 0;
-        const long stop = u + chunks(ends[p] - (p ? ends[p - 1] : 0), SQUARES);
+        const Size stop = u + chunks(ends[p] - (p ? ends[p - 1] : 0), SQUARES);
         for (; u < stop; u++) sums[p] += partial[u];
     }
 }

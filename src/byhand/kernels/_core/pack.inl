@@ -22,72 +22,72 @@ static inline void transpose4(Quad r[4]) {
 }
 
 // How many of block b's lanes are real images.
-static inline long live_lanes(long n, long b) { return n - b * LANES < LANES ? n - b * LANES : LANES; }
+static inline Size live_lanes(Size n, Size b) { return n - b * LANES < LANES ? n - b * LANES : LANES; }
 
 // -1 in the first `live` lanes, else 0.
-static inline M live_mask(long live) {
+static inline M live_mask(Size live) {
     const int32_t l = (int32_t)live;
     const QuadMask all = {l, l, l, l};
     return whole(QuadMask{0, 1, 2, 3} < all, QuadMask{4, 5, 6, 7} < all);
 }
 
 // Cut `total` into chunks of `size`, the last perhaps smaller: how many, and where chunk i ends.
-static inline long chunks(long total, long size) { return (total + size - 1) / size; }
-static inline long chunk_end(long total, long size, long i) {
+static inline Size chunks(Size total, Size size) { return (total + size - 1) / size; }
+static inline Size chunk_end(Size total, Size size, Size i) {
     return (i + 1) * size < total ? (i + 1) * size : total;
 }
 
-static const long PACK_CHUNK = 256;  // features in one unit of work
+static const Size PACK_CHUNK = 256;  // features in one unit of work
 
 // The features begin .. end - 1 of one block. Lanes without an image read those of the first and are masked.
-static void pack_block(long features, long live, long begin, long end, const float* x, float* lanes) {
+static void pack_block(Size features, Size live, Size begin, Size end, const float* x, float* lanes) {
     const float* row[LANES];
-    for (long l = 0; l < LANES; l++) row[l] = x + (l < live ? l : 0) * features;
+    for (Size l = 0; l < LANES; l++) row[l] = x + (l < live ? l : 0) * features;
     const MaskPair mask = halves(live_mask(live));
 
-    long f = begin;
+    Size f = begin;
     for (; f + 4 <= end; f += 4)
-        for (long h = 0; h < 2; h++) {
+        for (Size h = 0; h < 2; h++) {
             Quad r[4];
-            for (long l = 0; l < 4; l++) r[l] = load4(row[4 * h + l] + f);
+            for (Size l = 0; l < 4; l++) r[l] = load4(row[4 * h + l] + f);
             transpose4(r);
-            for (long i = 0; i < 4; i++)
+            for (Size i = 0; i < 4; i++)
                 *(Quad*)(lanes + (f + i) * LANES + 4 * h) = (Quad)((QuadMask)r[i] & mask.half[h]);
         }
     for (; f < end; f++)
-        for (long l = 0; l < LANES; l++) lanes[f * LANES + l] = l < live ? row[l][f] : 0;
+        for (Size l = 0; l < LANES; l++) lanes[f * LANES + l] = l < live ? row[l][f] : 0;
 }
 
-static void pack(long n, long features, const float* x, float* lanes) {
-    const long cuts = chunks(features, PACK_CHUNK);
-    parallel_for(chunks(n, LANES) * cuts, PACK_COST * LANES * PACK_CHUNK, [&](long begin, long end, int) {
-        for (long unit = begin; unit < end; unit++) {
-            const long b = unit / cuts, cut = unit % cuts;
+static void pack(Size n, Size features, const float* x, float* lanes) {
+    const Size cuts = chunks(features, PACK_CHUNK);
+    parallel_for(chunks(n, LANES) * cuts, PACK_COST * LANES * PACK_CHUNK, [&](Size begin, Size end, int) {
+        for (Size unit = begin; unit < end; unit++) {
+            const Size b = unit / cuts, cut = unit % cuts;
             pack_block(features, live_lanes(n, b), cut * PACK_CHUNK, chunk_end(features, PACK_CHUNK, cut),
                        x + b * LANES * features, lanes + b * LANES * features);
         }
     });
 }
 
-static void unpack_block(long features, long live, long begin, long end, const float* lanes, float* x) {
-    long f = begin;
+static void unpack_block(Size features, Size live, Size begin, Size end, const float* lanes, float* x) {
+    Size f = begin;
     for (; f + 4 <= end; f += 4)
-        for (long h = 0; h < 2; h++) {
+        for (Size h = 0; h < 2; h++) {
             Quad r[4];
-            for (long i = 0; i < 4; i++) r[i] = *(const Quad*)(lanes + (f + i) * LANES + 4 * h);
+            for (Size i = 0; i < 4; i++) r[i] = *(const Quad*)(lanes + (f + i) * LANES + 4 * h);
             transpose4(r);
-            for (long l = 0; l < 4; l++)
+            for (Size l = 0; l < 4; l++)
                 if (4 * h + l < live) memcpy(x + (4 * h + l) * features + f, &r[l], sizeof r[l]);
         }
     for (; f < end; f++)
-        for (long l = 0; l < live; l++) x[l * features + f] = lanes[f * LANES + l];
+        for (Size l = 0; l < live; l++) x[l * features + f] = lanes[f * LANES + l];
 }
 
-static void unpack(long n, long features, const float* lanes, float* x) {
-    const long cuts = chunks(features, PACK_CHUNK);
-    parallel_for(chunks(n, LANES) * cuts, PACK_COST * LANES * PACK_CHUNK, [&](long begin, long end, int) {
-        for (long unit = begin; unit < end; unit++) {
-            const long b = unit / cuts, cut = unit % cuts;
+static void unpack(Size n, Size features, const float* lanes, float* x) {
+    const Size cuts = chunks(features, PACK_CHUNK);
+    parallel_for(chunks(n, LANES) * cuts, PACK_COST * LANES * PACK_CHUNK, [&](Size begin, Size end, int) {
+        for (Size unit = begin; unit < end; unit++) {
+            const Size b = unit / cuts, cut = unit % cuts;
             unpack_block(features, live_lanes(n, b), cut * PACK_CHUNK, chunk_end(features, PACK_CHUNK, cut),
                          lanes + b * LANES * features, x + b * LANES * features);
         }
@@ -121,45 +121,45 @@ static inline V standardise(const uint8_t* pixel, V scale, V shift, M mask) {
 }
 
 // The pixels begin .. end - 1 of one channel of one block.
-static void gather_block(const uint8_t* const row[LANES], long begin, long end, V scale, V shift, M mask,
+static void gather_block(const uint8_t* const row[LANES], Size begin, Size end, V scale, V shift, M mask,
                          float* lanes) {
     alignas(16) uint8_t columns[16 * LANES];
-    long p = begin;
+    Size p = begin;
     for (; p + 16 <= end; p += 16) {
         Bytes16 r[LANES];
-        for (long l = 0; l < LANES; l++) memcpy(&r[l], row[l] + p, sizeof r[l]);
+        for (Size l = 0; l < LANES; l++) memcpy(&r[l], row[l] + p, sizeof r[l]);
         Bytes16 pairs[8], fours[8];
-        for (long i = 0; i < 4; i++) {
+        for (Size i = 0; i < 4; i++) {
             pairs[i] = zip1_low(r[2 * i], r[2 * i + 1]);       // pixels 0 .. 7 of rows 2i, 2i + 1
             pairs[4 + i] = zip1_high(r[2 * i], r[2 * i + 1]);  // pixels 8 .. 15
         }
-        for (long h = 0; h < 2; h++)
-            for (long i = 0; i < 2; i++) {
+        for (Size h = 0; h < 2; h++)
+            for (Size i = 0; i < 2; i++) {
                 fours[4 * h + i] = zip2_low(pairs[4 * h + 2 * i], pairs[4 * h + 2 * i + 1]);
                 fours[4 * h + 2 + i] = zip2_high(pairs[4 * h + 2 * i], pairs[4 * h + 2 * i + 1]);
             }
-        for (long i = 0; i < 4; i++) {
+        for (Size i = 0; i < 4; i++) {
             *(Bytes16*)(columns + 32 * i) = zip4_low(fours[2 * i], fours[2 * i + 1]);
             *(Bytes16*)(columns + 32 * i + 16) = zip4_high(fours[2 * i], fours[2 * i + 1]);
         }
-        for (long i = 0; i < 16; i++)
+        for (Size i = 0; i < 16; i++)
             *(V*)(lanes + (p + i) * LANES) = standardise(columns + i * LANES, scale, shift, mask);
     }
     for (; p < end; p++) {
-        for (long l = 0; l < LANES; l++) columns[l] = row[l][p];
+        for (Size l = 0; l < LANES; l++) columns[l] = row[l][p];
         *(V*)(lanes + p * LANES) = standardise(columns, scale, shift, mask);
     }
 }
 
-static void gather(long n, long C, long pixels, const uint8_t* images, const int64_t* index,
+static void gather(Size n, Size C, Size pixels, const uint8_t* images, const int64_t* index,
                    const float* scale, const float* shift, float* lanes) {
-    const long cuts = chunks(pixels, PACK_CHUNK);
-    parallel_for(chunks(n, LANES) * C * cuts, PACK_COST * LANES * PACK_CHUNK, [&](long begin, long end, int) {
-        for (long unit = begin; unit < end; unit++) {
-            const long cut = unit % cuts, c = unit / cuts % C, b = unit / cuts / C;
-            const long live = live_lanes(n, b);
+    const Size cuts = chunks(pixels, PACK_CHUNK);
+    parallel_for(chunks(n, LANES) * C * cuts, PACK_COST * LANES * PACK_CHUNK, [&](Size begin, Size end, int) {
+        for (Size unit = begin; unit < end; unit++) {
+            const Size cut = unit % cuts, c = unit / cuts % C, b = unit / cuts / C;
+            const Size live = live_lanes(n, b);
             const uint8_t* row[LANES];
-            for (long l = 0; l < LANES; l++)
+            for (Size l = 0; l < LANES; l++)
                 row[l] = images + (index[b * LANES + (l < live ? l : 0)] * C + c) * pixels;
             gather_block(row, cut * PACK_CHUNK, chunk_end(pixels, PACK_CHUNK, cut), splat(scale[c]),
                          splat(shift[c]), live_mask(live), lanes + (b * C + c) * pixels * LANES);

@@ -2,12 +2,12 @@
 
 static constexpr int CHAINS = 12;  // independent sums, enough to hide the latency of a multiply-add
 
-static float multiply_adds(long turns) {
+static float multiply_adds(Size turns) {
     Q sum[CHAINS], factor = load_float(0.5f);
     const Q term = load_float(1e-3f);
 #pragma GCC unroll 12
     for (int i = 0; i < CHAINS; i++) sum[i] = load_float((float)i);
-    for (long turn = 0; turn < turns; turn++) {
+    for (Size turn = 0; turn < turns; turn++) {
         asm volatile("" : : : "memory");
 #pragma GCC unroll 12
         for (int i = 0; i < CHAINS; i++) sum[i] = sum[i] * factor + term;

@@ -7,9 +7,9 @@ static const double POOL_COST = 8;  // operations that take as long as one pixel
 
 // The part of one line of the window inside the picture: places begin .. end - 1 of `size` at `start`.
 struct Inside {
-    long begin, end;
+    Size begin, end;
 };
-static inline Inside inside(long start, long size, long length) {
+static inline Inside inside(Size start, Size size, Size length) {
     return {start < 0 ? -start : 0, start + size > length ? length - start : size};
 }
 
@@ -22,8 +22,8 @@ static inline bool side_by_side(const Pool& p) {
 template <class Body>
 static void for_planes(const Pool& p, const Body& body) {
     const double cost = POOL_COST * LANES * (double)(p.OH * p.OW * p.KH * p.KW);
-    parallel_for(p.blocks * p.C, cost, [&](long begin, long end, int) {
-        for (long plane = begin; plane < end; plane++)
+    parallel_for(p.blocks * p.C, cost, [&](Size begin, Size end, int) {
+        for (Size plane = begin; plane < end; plane++)
             body(plane * p.H * p.W * LANES, plane * p.OH * p.OW * LANES);
     });
 }
@@ -39,9 +39,9 @@ static inline void contend(V value, int32_t number, V& best, M& place) {
 // One row of windows side by side. Without NaN: true when there was one, or an infinity of each sign, and
 // the row is to be done again.
 template <bool Keep>
-static inline bool max_row(long OW, const V* upper, const V* lower, V* y, uint8_t* place) {
+static inline bool max_row(Size OW, const V* upper, const V* lower, V* y, uint8_t* place) {
     M strange = {};
-    for (long j = 0; j < OW; j++) {
+    for (Size j = 0; j < OW; j++) {
         const V a = upper[2 * j], b = upper[2 * j + 1], c = lower[2 * j], d = lower[2 * j + 1];
         const V first = larger(b, a), second = larger(d, c);
         y[j] = larger(second, first);
@@ -55,8 +55,8 @@ static inline bool max_row(long OW, const V* upper, const V* lower, V* y, uint8_
 }
 
 template <bool Keep>
-static void max_row_with_nan(long OW, const V* upper, const V* lower, V* y, uint8_t* place) {
-    for (long j = 0; j < OW; j++) {
+static void max_row_with_nan(Size OW, const V* upper, const V* lower, V* y, uint8_t* place) {
+    for (Size j = 0; j < OW; j++) {
         V best = upper[2 * j];
         M at = {};
         contend<Keep>(upper[2 * j + 1], 1, best, at);
@@ -69,7 +69,7 @@ static void max_row_with_nan(long OW, const V* upper, const V* lower, V* y, uint
 
 template <bool Keep>
 static void max_plane_side_by_side(const Pool& p, const float* x, float* y, uint8_t* place) {
-    for (long i = 0; i < p.OH; i++) {
+    for (Size i = 0; i < p.OH; i++) {
         const V* upper = (const V*)x + 2 * i * p.W;
         const V* lower = upper + p.W;
         V* to = (V*)y + i * p.OW;
@@ -80,16 +80,16 @@ static void max_plane_side_by_side(const Pool& p, const float* x, float* y, uint
 
 template <bool Keep>
 static void max_plane(const Pool& p, const float* x, float* y, uint8_t* place) {
-    for (long i = 0; i < p.OH; i++) {
-        const long top = i * p.SH - p.top;
+    for (Size i = 0; i < p.OH; i++) {
+        const Size top = i * p.SH - p.top;
         const Inside rows = inside(top, p.KH, p.H);
-        for (long j = 0; j < p.OW; j++) {
-            const long left = j * p.SW - p.left;
+        for (Size j = 0; j < p.OW; j++) {
+            const Size left = j * p.SW - p.left;
             const Inside columns = inside(left, p.KW, p.W);
             V best = splat(-__builtin_inff());  // as the padding is, which may be at place 0
             M at = {};
-            for (long u = rows.begin; u < rows.end; u++)
-                for (long v = columns.begin; v < columns.end; v++)
+            for (Size u = rows.begin; u < rows.end; u++)
+                for (Size v = columns.begin; v < columns.end; v++)
                     contend<Keep>(((const V*)x)[(top + u) * p.W + left + v], (int32_t)(u * p.KW + v), best, at);
             ((V*)y)[i * p.OW + j] = best;
             if (Keep) narrow(at, place + (i * p.OW + j) * LANES);
@@ -100,7 +100,7 @@ static void max_plane(const Pool& p, const float* x, float* y, uint8_t* place) {
 static void max_pool(const Pool& p, const float* x, float* y, uint8_t* place) {
     const auto plane = side_by_side(p) ? (place ? max_plane_side_by_side<true> : max_plane_side_by_side<false>)
                                        : (place ? max_plane<true> : max_plane<false>);
-    for_planes(p, [&](long in, long out) { plane(p, x + in, y + out, place ? place + out : nullptr); });
+    for_planes(p, [&](Size in, Size out) { plane(p, x + in, y + out, place ? place + out : nullptr); });
 }
 
 // dy where the maximum was at `number`, else 0 * dy: a NaN goes everywhere, as in the definition.
@@ -110,20 +110,20 @@ static inline V where_placed(V dy, M place, int32_t number) {
 
 // What windows side by side leave out: a last row, a last column.
 static void clear_rest(const Pool& p, float* dx) {
-    for (long i = 0; i < p.H; i++)
-        for (long j = i < 2 * p.OH ? 2 * p.OW : 0; j < p.W; j++) ((V*)dx)[i * p.W + j] = V{};
+    for (Size i = 0; i < p.H; i++)
+        for (Size j = i < 2 * p.OH ? 2 * p.OW : 0; j < p.W; j++) ((V*)dx)[i * p.W + j] = V{};
 }
 
 static void clear_plane(const Pool& p, float* dx) {
-    for (long i = 0; i < p.H * p.W; i++) ((V*)dx)[i] = V{};
+    for (Size i = 0; i < p.H * p.W; i++) ((V*)dx)[i] = V{};
 }
 
 static void max_plane_side_by_side_backward(const Pool& p, const float* dy, const uint8_t* place,
                                             float* dx) {
-    for (long i = 0; i < p.OH; i++) {
+    for (Size i = 0; i < p.OH; i++) {
         V* upper = (V*)dx + 2 * i * p.W;
         V* lower = upper + p.W;
-        for (long j = 0; j < p.OW; j++) {
+        for (Size j = 0; j < p.OW; j++) {
             const V g = ((const V*)dy)[i * p.OW + j];
             const M at = widen(place + (i * p.OW + j) * LANES);
             upper[2 * j] = where_placed(g, at, 0);
@@ -137,16 +137,16 @@ static void max_plane_side_by_side_backward(const Pool& p, const float* dy, cons
 
 static void max_plane_backward(const Pool& p, const float* dy, const uint8_t* place, float* dx) {
     clear_plane(p, dx);
-    for (long i = 0; i < p.OH; i++) {
-        const long top = i * p.SH - p.top;
+    for (Size i = 0; i < p.OH; i++) {
+        const Size top = i * p.SH - p.top;
         const Inside rows = inside(top, p.KH, p.H);
-        for (long j = 0; j < p.OW; j++) {
-            const long left = j * p.SW - p.left;
+        for (Size j = 0; j < p.OW; j++) {
+            const Size left = j * p.SW - p.left;
             const Inside columns = inside(left, p.KW, p.W);
             const V g = ((const V*)dy)[i * p.OW + j];
             const M at = widen(place + (i * p.OW + j) * LANES);
-            for (long u = rows.begin; u < rows.end; u++)
-                for (long v = columns.begin; v < columns.end; v++)
+            for (Size u = rows.begin; u < rows.end; u++)
+                for (Size v = columns.begin; v < columns.end; v++)
                     ((V*)dx)[(top + u) * p.W + left + v] += where_placed(g, at, (int32_t)(u * p.KW + v));
         }
     }
@@ -154,15 +154,15 @@ static void max_plane_backward(const Pool& p, const float* dy, const uint8_t* pl
 
 static void max_pool_backward(const Pool& p, const float* dy, const uint8_t* place, float* dx) {
     const auto plane = side_by_side(p) ? max_plane_side_by_side_backward : max_plane_backward;
-    for_planes(p, [&](long in, long out) { plane(p, dy + out, place + out, dx + in); });
+    for_planes(p, [&](Size in, Size out) { plane(p, dy + out, place + out, dx + in); });
 }
 
 static void avg_plane_side_by_side(const Pool& p, const float* x, float* y) {
     const V quarter = splat(0.25f);
-    for (long i = 0; i < p.OH; i++) {
+    for (Size i = 0; i < p.OH; i++) {
         const V* upper = (const V*)x + 2 * i * p.W;
         const V* lower = upper + p.W;
-        for (long j = 0; j < p.OW; j++)
+        for (Size j = 0; j < p.OW; j++)
             ((V*)y)[i * p.OW + j] =
                 (upper[2 * j] + upper[2 * j + 1] + lower[2 * j] + lower[2 * j + 1]) * quarter;
     }
@@ -171,15 +171,15 @@ static void avg_plane_side_by_side(const Pool& p, const float* x, float* y) {
 // The zeros of the padding count in the mean, but need not be added.
 static void avg_plane(const Pool& p, const float* x, float* y) {
     const V area = splat((float)(p.KH * p.KW));
-    for (long i = 0; i < p.OH; i++) {
-        const long top = i * p.SH - p.top;
+    for (Size i = 0; i < p.OH; i++) {
+        const Size top = i * p.SH - p.top;
         const Inside rows = inside(top, p.KH, p.H);
-        for (long j = 0; j < p.OW; j++) {
-            const long left = j * p.SW - p.left;
+        for (Size j = 0; j < p.OW; j++) {
+            const Size left = j * p.SW - p.left;
             const Inside columns = inside(left, p.KW, p.W);
             V sum = {};
-            for (long u = rows.begin; u < rows.end; u++)
-                for (long v = columns.begin; v < columns.end; v++)
+            for (Size u = rows.begin; u < rows.end; u++)
+                for (Size v = columns.begin; v < columns.end; v++)
                     sum += ((const V*)x)[(top + u) * p.W + left + v];
             ((V*)y)[i * p.OW + j] = sum / area;
         }
@@ -188,15 +188,15 @@ static void avg_plane(const Pool& p, const float* x, float* y) {
 
 static void avg_pool(const Pool& p, const float* x, float* y) {
     const auto plane = side_by_side(p) ? avg_plane_side_by_side : avg_plane;
-    for_planes(p, [&](long in, long out) { plane(p, x + in, y + out); });
+    for_planes(p, [&](Size in, Size out) { plane(p, x + in, y + out); });
 }
 
 static void avg_plane_side_by_side_backward(const Pool& p, const float* dy, float* dx) {
     const V quarter = splat(0.25f);
-    for (long i = 0; i < p.OH; i++) {
+    for (Size i = 0; i < p.OH; i++) {
         V* upper = (V*)dx + 2 * i * p.W;
         V* lower = upper + p.W;
-        for (long j = 0; j < p.OW; j++) {
+        for (Size j = 0; j < p.OW; j++) {
             const V share = ((const V*)dy)[i * p.OW + j] * quarter;
             upper[2 * j] = upper[2 * j + 1] = lower[2 * j] = lower[2 * j + 1] = share;
         }
@@ -207,15 +207,15 @@ static void avg_plane_side_by_side_backward(const Pool& p, const float* dy, floa
 static void avg_plane_backward(const Pool& p, const float* dy, float* dx) {
     const V area = splat((float)(p.KH * p.KW));
     clear_plane(p, dx);
-    for (long i = 0; i < p.OH; i++) {
-        const long top = i * p.SH - p.top;
+    for (Size i = 0; i < p.OH; i++) {
+        const Size top = i * p.SH - p.top;
         const Inside rows = inside(top, p.KH, p.H);
-        for (long j = 0; j < p.OW; j++) {
-            const long left = j * p.SW - p.left;
+        for (Size j = 0; j < p.OW; j++) {
+            const Size left = j * p.SW - p.left;
             const Inside columns = inside(left, p.KW, p.W);
             const V share = ((const V*)dy)[i * p.OW + j] / area;
-            for (long u = rows.begin; u < rows.end; u++)
-                for (long v = columns.begin; v < columns.end; v++)
+            for (Size u = rows.begin; u < rows.end; u++)
+                for (Size v = columns.begin; v < columns.end; v++)
                     ((V*)dx)[(top + u) * p.W + left + v] += share;
         }
     }
@@ -223,20 +223,20 @@ static void avg_plane_backward(const Pool& p, const float* dy, float* dx) {
 
 static void avg_pool_backward(const Pool& p, const float* dy, float* dx) {
     const auto plane = side_by_side(p) ? avg_plane_side_by_side_backward : avg_plane_backward;
-    for_planes(p, [&](long in, long out) { plane(p, dy + out, dx + in); });
+    for_planes(p, [&](Size in, Size out) { plane(p, dy + out, dx + in); });
 }
 
 // Global average pooling -------------------------------------------------------------------------------
 
 static const double GLOBAL_COST = 4;  // as above, for one pixel
 
-static void global_avg_pool(long planes, long P, const float* x, float* y) {
+static void global_avg_pool(Size planes, Size P, const float* x, float* y) {
     const V area = splat((float)P);
-    parallel_for(planes, GLOBAL_COST * LANES * (double)P, [&](long begin, long end, int) {
-        for (long plane = begin; plane < end; plane++) {
+    parallel_for(planes, GLOBAL_COST * LANES * (double)P, [&](Size begin, Size end, int) {
+        for (Size plane = begin; plane < end; plane++) {
             const V* in = (const V*)x + plane * P;
             V sum[4] = {};
-            long i = 0;
+            Size i = 0;
             for (; i + 4 <= P; i += 4)
                 for (int k = 0; k < 4; k++) sum[k] += in[i + k];
             for (; i < P; i++) sum[0] += in[i];
@@ -245,12 +245,12 @@ static void global_avg_pool(long planes, long P, const float* x, float* y) {
     });
 }
 
-static void global_avg_pool_backward(long planes, long P, const float* dy, float* dx) {
+static void global_avg_pool_backward(Size planes, Size P, const float* dy, float* dx) {
     const V area = splat((float)P);
-    parallel_for(planes, GLOBAL_COST * LANES * (double)P, [&](long begin, long end, int) {
-        for (long plane = begin; plane < end; plane++) {
+    parallel_for(planes, GLOBAL_COST * LANES * (double)P, [&](Size begin, Size end, int) {
+        for (Size plane = begin; plane < end; plane++) {
             const V share = ((const V*)dy)[plane] / area;
-            for (long i = 0; i < P; i++) ((V*)dx)[plane * P + i] = share;
+            for (Size i = 0; i < P; i++) ((V*)dx)[plane * P + i] = share;
         }
     });
 }

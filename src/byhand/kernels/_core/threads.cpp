@@ -52,9 +52,9 @@ struct Free {
 
 struct Buffer {
     std::unique_ptr<float, Free> memory;
-    long floats = 0;
+    Size floats = 0;
 
-    void reserve(long wanted) {
+    void reserve(Size wanted) {
         if (wanted <= floats) return;
         wanted = (wanted + 15) / 16 * 16;  // whole cache lines, as aligned_alloc asks
         memory.reset();  // first, so that both are never there at once
@@ -160,9 +160,9 @@ private:
 };
 
 struct Loop {
-    void (*body)(const void*, long, long, int);
+    void (*body)(const void*, Size, Size, int);
     const void* context;
-    long units;
+    Size units;
     int slots;
     Scratch* scratch;
 
@@ -295,7 +295,7 @@ int threads() {
 
 void set_threads(int n) { wanted = std::max(1, n); }
 
-float* scratch(int slot, long floats) {
+float* scratch(int slot, Size floats) {
     Scratch& set = here.running ? *here.running : *here.next;
     if (!here.running) set.make_room(slot + 1);
     Buffer& buffer = set.slots[slot];
@@ -303,10 +303,10 @@ float* scratch(int slot, long floats) {
     return buffer.memory.get();
 }
 
-void run_loop(long units, double cost, void (*body)(const void*, long, long, int), const void* context) {
+void run_loop(Size units, double cost, void (*body)(const void*, Size, Size, int), const void* context) {
     if (units <= 0) return;
     const int all = threads();
-    const int slots = units * cost < SMALL ? 1 : static_cast<int>(std::min<long>(all, units));
+    const int slots = units * cost < SMALL ? 1 : static_cast<int>(std::min<Size>(all, units));
     const Calling calling(slots);
     const Loop loop{body, context, units, slots, calling.scratch};
     if (slots == 1 || calling.nested() || !pool().run(loop, all))
@@ -314,9 +314,9 @@ void run_loop(long units, double cost, void (*body)(const void*, long, long, int
     loop.rethrow();
 }
 
-void parallel_for(long units, double cost, const std::function<void(long, long, int)>& body) {
-    const auto call = [](const void* context, long begin, long end, int slot) {
-        (*static_cast<const std::function<void(long, long, int)>*>(context))(begin, end, slot);
+void parallel_for(Size units, double cost, const std::function<void(Size, Size, int)>& body) {
+    const auto call = [](const void* context, Size begin, Size end, int slot) {
+        (*static_cast<const std::function<void(Size, Size, int)>*>(context))(begin, end, slot);
     };
     run_loop(units, cost, call, &body);
 }

@@ -38,13 +38,13 @@ static bool all_finite(Q a) {
 
 // How far apart rows of so many floats lie: an odd number of cache lines, so that the 36 positions of a
 // tile do not fall on the same few places of the cache.
-static inline long row_apart(long floats) { return (ceil_div(floats, 16) | 1) * 16; }
+static inline Size row_apart(Size floats) { return (ceil_div(floats, 16) | 1) * 16; }
 
 // A picture's tiles: output pixel (0, 0) is a weighted sum of the inputs from (iy, ix) on.
 struct Tiles {
-    long blocks, I, IH, IW, O, OH, OW, iy, ix;
-    long rows, columns;  // of tiles
-    Tiles(long blocks, long I, long IH, long IW, long O, long OH, long OW, long iy, long ix)
+    Size blocks, I, IH, IW, O, OH, OW, iy, ix;
+    Size rows, columns;  // of tiles
+    Tiles(Size blocks, Size I, Size IH, Size IW, Size O, Size OH, Size OW, Size iy, Size ix)
         : blocks(blocks), I(I), IH(IH), IW(IW), O(O), OH(OH), OW(OW), iy(iy), ix(ix),
           rows(ceil_div(OH, STEP)), columns(ceil_div(OW, STEP)) {}
 };
@@ -52,41 +52,41 @@ struct Tiles {
 // Some neighbouring tiles: of the rows row0 .. row1 - 1, all blocks' counted one after another, the columns
 // column0 .. column1 - 1.
 struct Band {
-    long row0, row1, column0, column1;
-    long width() const { return column1 - column0; }
-    long tiles() const { return (row1 - row0) * width(); }
+    Size row0, row1, column0, column1;
+    Size width() const { return column1 - column0; }
+    Size tiles() const { return (row1 - row0) * width(); }
 };
 
 // The input columns under a band: `count` from `first` on, of which begin .. end - 1 are in the picture.
 struct Columns {
-    long first, count, begin, end;
+    Size first, count, begin, end;
     Columns(const Tiles& s, const Band& b)
         : first(s.ix + b.column0 * STEP), count(b.width() * STEP + SIDE - STEP),
           begin(least(count, most(0, -first))), end(most(begin, least(count, s.IW - first))) {}
 };
 
 // The input rows under one row of tiles, from column `begin` on; those outside of the picture are `zeros`.
-static inline void input_lines(const Tiles& s, const Columns& c, const Q* plane, long row, const Q* zeros,
+static inline void input_lines(const Tiles& s, const Columns& c, const Q* plane, Size row, const Q* zeros,
                                const Q** lines) {
-    for (long k = 0; k < SIDE; k++) {
-        const long y = s.iy + row % s.rows * STEP + k;
+    for (Size k = 0; k < SIDE; k++) {
+        const Size y = s.iy + row % s.rows * STEP + k;
         lines[k] = y >= 0 && y < s.IH ? plane + (y * s.IW + c.first + c.begin) * PARTS : zeros;
     }
 }
 
 // Transformed input of all channels, v[position][i][tile]. There are `channels` of them; those that the picture
 // has not are its last one's. `near` has room for SIDE + 1 rows of a band's columns.
-static void transform_band(const Tiles& s, const Band& b, const Q* in, Q* near, Q* v, long channels,
-                           long v_apart) {
+static void transform_band(const Tiles& s, const Band& b, const Q* in, Q* near, Q* v, Size channels,
+                           Size v_apart) {
     const Columns c(s, b);
-    const long near_row = c.count * PARTS, inside = (c.end - c.begin) * PARTS, n = b.tiles() * PARTS;
-    for (long k = 0; k < (SIDE + 1) * near_row; k++) near[k] = Q{};  // what is outside stays zero
-    for (long row = b.row0; row < b.row1; row++)
-        for (long i = 0; i < channels; i++) {
+    const Size near_row = c.count * PARTS, inside = (c.end - c.begin) * PARTS, n = b.tiles() * PARTS;
+    for (Size k = 0; k < (SIDE + 1) * near_row; k++) near[k] = Q{};  // what is outside stays zero
+    for (Size row = b.row0; row < b.row1; row++)
+        for (Size i = 0; i < channels; i++) {
             const Q* lines[SIDE];
             const Q* const plane = in + (row / s.rows * s.I + least(i, s.I - 1)) * s.IH * s.IW * PARTS;
             input_lines(s, c, plane, row, near + SIDE * near_row, lines);
-            for (long k = 0; k < inside; k++) {
+            for (Size k = 0; k < inside; k++) {
                 Q d[SIDE], t[SIDE];
                 UNROLL for (int u = 0; u < SIDE; u++) d[u] = lines[u][k];
                 transform_input(d, t);
@@ -94,7 +94,7 @@ static void transform_band(const Tiles& s, const Band& b, const Q* in, Q* near, 
             }
             Q* const to = v + i * n + (row - b.row0) * b.width() * PARTS;
             for (int u = 0; u < SIDE; u++)
-                for (long x = 0; x < b.width(); x++)
+                for (Size x = 0; x < b.width(); x++)
                     UNROLL for (int part = 0; part < PARTS; part++) {
                         Q d[SIDE], t[SIDE];
                         UNROLL for (int e = 0; e < SIDE; e++)
@@ -111,14 +111,14 @@ constexpr int GROUP = 4;  // output channels that share a register tile
 // Transformed weights, u[position][group of output channels][i][channel of the group]; the last group is
 // filled up with the last channel. w is (O, I, 3, 3), or, for the input gradient, (I, O, 3, 3) and turned
 // by 180 degrees.
-static void transform_weights(const Tiles& s, const float* w, bool turned, float* u, long u_apart) {
-    const long o_step = turned ? 9 : 9 * s.I, i_step = turned ? 9 * s.O : 9;
+static void transform_weights(const Tiles& s, const float* w, bool turned, float* u, Size u_apart) {
+    const Size o_step = turned ? 9 : 9 * s.I, i_step = turned ? 9 * s.O : 9;
     static_assert(LANES == 2 * GROUP);  // two input channels at a time
-    parallel_for(ceil_div(s.O, GROUP), 40.0 * LANES * s.I, [&](long group, long end, int) {
+    parallel_for(ceil_div(s.O, GROUP), 40.0 * LANES * s.I, [&](Size group, Size end, int) {
         for (; group < end; group++)
-            for (long i = 0; i < s.I; i += 2) {
+            for (Size i = 0; i < s.I; i += 2) {
                 const float* from[LANES];
-                for (long l = 0; l < LANES; l++)
+                for (Size l = 0; l < LANES; l++)
                     from[l] = w + least(s.O - 1, group * GROUP + l % GROUP) * o_step
                                 + least(s.I - 1, i + l / GROUP) * i_step;
                 V taps[3][3], half[3][SIDE];
@@ -142,11 +142,11 @@ static void transform_weights(const Tiles& s, const float* w, bool turned, float
 
 // m[f][t] = sum over i of u[i][f] v[i][t], or that more.
 template <int T>
-static void multiply(long count, const float* u, const Q* v, Q* m, long row, bool more) {
+static void multiply(Size count, const float* u, const Q* v, Q* m, Size row, bool more) {
     Q sum[GROUP][T];
     UNROLL for (int f = 0; f < GROUP; f++)
         UNROLL for (int t = 0; t < T; t++) sum[f][t] = Q{};
-    for (long i = 0; i < count; i++, u += GROUP, v += row) {
+    for (Size i = 0; i < count; i++, u += GROUP, v += row) {
         Q x[T];
         UNROLL for (int t = 0; t < T; t++) {
             x[t] = v[t];
@@ -161,11 +161,11 @@ static void multiply(long count, const float* u, const Q* v, Q* m, long row, boo
     UNROLL for (int f = 0; f < GROUP; f++)
         UNROLL for (int t = 0; t < T; t++) m[f * row + t] = more ? m[f * row + t] + sum[f][t] : sum[f][t];
 }
-typedef void (*Multiply)(long count, const float* u, const Q* v, Q* m, long row, bool more);
+typedef void (*Multiply)(Size count, const float* u, const Q* v, Q* m, Size row, bool more);
 
 constexpr int WIDEST = SUMS / GROUP;
 template <int T = WIDEST>
-static Multiply multiply_kernel(long t) {
+static Multiply multiply_kernel(Size t) {
     if constexpr (T > 1)
         if (t < T) return multiply_kernel<T - 1>(t);
     return multiply<T>;
@@ -192,7 +192,7 @@ constexpr float ROUNDING = 1e-6f;
 
 // One output channel of one tile, from m[position]. size: of what they are the sums of. `sum` gathers all, to
 // see whether they are finite.
-static inline void output_tile(const Q* m, long m_apart, Q bias, Q (*y)[STEP][PARTS], Q* size, Q& sum) {
+static inline void output_tile(const Q* m, Size m_apart, Q bias, Q (*y)[STEP][PARTS], Q* size, Q& sum) {
     UNROLL for (int part = 0; part < PARTS; part++) {
         Q half[STEP][SIDE];
         size[part] = Q{};
@@ -216,7 +216,7 @@ static inline void output_tile(const Q* m, long m_apart, Q bias, Q (*y)[STEP][PA
 }
 
 // What of a tile is in the picture, `rows` and `columns`, to y.
-static inline void store_tile(Q (*t)[STEP][PARTS], long rows, long columns, Q floor, Q* y, long y_row) {
+static inline void store_tile(Q (*t)[STEP][PARTS], Size rows, Size columns, Q floor, Q* y, Size y_row) {
     UNROLL for (int u = 0; u < STEP; u++)
         UNROLL for (int e = 0; e < STEP; e++)
             if (u < rows && e < columns)
@@ -225,8 +225,8 @@ static inline void store_tile(Q (*t)[STEP][PARTS], long rows, long columns, Q fl
 }
 
 // The maxima of its windows, as relu_max_row (fused.inl), but there is no NaN.
-static inline void pool_tile(Q (*t)[STEP][PARTS], const Q* size, long rows, long columns, V* y, uint8_t* place,
-                             long y_row) {
+static inline void pool_tile(Q (*t)[STEP][PARTS], const Q* size, Size rows, Size columns, V* y, uint8_t* place,
+                             Size y_row) {
     V margin;
     memcpy(&margin, size, sizeof(V));
     margin *= ROUNDING;
@@ -249,19 +249,19 @@ static inline void pool_tile(Q (*t)[STEP][PARTS], const Q* size, long rows, long
 }
 
 // The results of output channels f0 .. f1 - 1 from m[position][f][tile].
-static void output_band(const Tiles& s, const Band& b, const Target& to, const Q* m, long m_apart, long f0,
-                        long f1, Q& sum) {
+static void output_band(const Tiles& s, const Band& b, const Target& to, const Q* m, Size m_apart, Size f0,
+                        Size f1, Q& sum) {
     const Q floor = load_float(to.relu ? 0 : NO_FLOOR);
-    for (long f = f0; f < f1; f++) {
+    for (Size f = f0; f < f1; f++) {
         const Q bias = load_float(to.b ? to.b[f] : 0.0f);
-        for (long row = b.row0; row < b.row1; row++) {
-            const long plane = row / s.rows * s.O + f, y = row % s.rows * STEP;
-            for (long column = b.column0; column < b.column1; column++, m += PARTS) {
-                const long x = column * STEP, rows = s.OH - y, columns = s.OW - x;
+        for (Size row = b.row0; row < b.row1; row++) {
+            const Size plane = row / s.rows * s.O + f, y = row % s.rows * STEP;
+            for (Size column = b.column0; column < b.column1; column++, m += PARTS) {
+                const Size x = column * STEP, rows = s.OH - y, columns = s.OW - x;
                 Q t[STEP][STEP][PARTS], size[PARTS];
                 output_tile(m, m_apart, bias, t, size, sum);
                 if (to.pool) {
-                    const long at = (plane * (s.OH / 2) + y / 2) * (s.OW / 2) + x / 2;
+                    const Size at = (plane * (s.OH / 2) + y / 2) * (s.OW / 2) + x / 2;
                     uint8_t* const place = to.place ? to.place + at * LANES : nullptr;
                     pool_tile(t, size, rows, columns, (V*)to.y + at, place, s.OW / 2);
                 } else {
@@ -277,49 +277,49 @@ static void output_band(const Tiles& s, const Band& b, const Target& to, const Q
 }
 
 // A band's tiles: enough for wide register tiles, few enough for the second-level cache.
-constexpr long BAND = 8;
+constexpr Size BAND = 8;
 // Output channels whose products are kept before they are transformed.
-constexpr long KEPT = 16;
+constexpr Size KEPT = 16;
 // Longer sums than this are made of several, which keeps rounding errors small.
-constexpr long CHAIN = 64;
+constexpr Size CHAIN = 64;
 
 // False when some result is not finite; the others may be wrong then.
 static bool convolve(const Tiles& s, const float* in, const float* w, bool turned, const Target& to) {
-    const long O = ceil_div(s.O, GROUP) * GROUP, kept = least(KEPT, O);
+    const Size O = ceil_div(s.O, GROUP) * GROUP, kept = least(KEPT, O);
     const Split pieces(s.columns, BAND);
-    const long width = ceil_div(s.columns, most(1, pieces.parts)), height = most(1, BAND / most(1, width));
-    const long u_apart = row_apart(O * s.I);
-    const long v_apart = row_apart(s.I * width * height * LANES);
-    const long m_apart = row_apart(kept * width * height * LANES);
-    const long near = (SIDE + 1) * (width * STEP + SIDE - STEP) * LANES;
-    const long weights = POSITIONS * u_apart, needed = POSITIONS * (v_apart + m_apart) + near;
+    const Size width = ceil_div(s.columns, most(1, pieces.parts)), height = most(1, BAND / most(1, width));
+    const Size u_apart = row_apart(O * s.I);
+    const Size v_apart = row_apart(s.I * width * height * LANES);
+    const Size m_apart = row_apart(kept * width * height * LANES);
+    const Size near = (SIDE + 1) * (width * STEP + SIDE - STEP) * LANES;
+    const Size weights = POSITIONS * u_apart, needed = POSITIONS * (v_apart + m_apart) + near;
     float* const u = scratch(0, weights + needed);
     transform_weights(s, w, turned, u, u_apart);
 
     bool finite = true;
     const double cost = 2.0 * POSITIONS * LANES * s.O * s.I * s.columns;
-    parallel_for(s.blocks * s.rows, cost, [&](long begin, long end, int slot) {
-        const long used = slot == 0 ? weights : 0;
+    parallel_for(s.blocks * s.rows, cost, [&](Size begin, Size end, int slot) {
+        const Size used = slot == 0 ? weights : 0;
         Q* const v = (Q*)(scratch(slot, used + needed) + used);
-        const long v_step = v_apart / LANES * PARTS, m_step = m_apart / LANES * PARTS;
+        const Size v_step = v_apart / LANES * PARTS, m_step = m_apart / LANES * PARTS;
         Q* const m = v + POSITIONS * v_step;
         Q sum = {};
         const Split rows(end - begin, height);
-        for (long k = 0; k < rows.parts * pieces.parts; k++) {
-            const long r = k / pieces.parts, p = k % pieces.parts;
+        for (Size k = 0; k < rows.parts * pieces.parts; k++) {
+            const Size r = k / pieces.parts, p = k % pieces.parts;
             const Band band{begin + rows.begin(r), begin + rows.begin(r + 1), pieces.begin(p),
                             pieces.begin(p + 1)};
             transform_band(s, band, (const Q*)in, m + POSITIONS * m_step, v, s.I, v_step);
-            const long n = band.tiles() * PARTS;
+            const Size n = band.tiles() * PARTS;
             const Split strips(n, WIDEST);
-            for (long f0 = 0, f1; f0 < O; f0 = f1) {
+            for (Size f0 = 0, f1; f0 < O; f0 = f1) {
                 f1 = least(O, f0 + kept);
-                for (long position = 0; position < POSITIONS; position++)
-                    for (long strip = 0; strip < strips.parts; strip++) {
-                        const long t = strips.begin(strip);
+                for (Size position = 0; position < POSITIONS; position++)
+                    for (Size strip = 0; strip < strips.parts; strip++) {
+                        const Size t = strips.begin(strip);
                         const Multiply kernel = multiply_kernel(strips.begin(strip + 1) - t);
-                        for (long f = f0; f < f1; f += GROUP)
-                            for (long i = 0; i < s.I; i += CHAIN)
+                        for (Size f = f0; f < f1; f += GROUP)
+                            for (Size i = 0; i < s.I; i += CHAIN)
                                 kernel(least(CHAIN, s.I - i), u + position * u_apart + f * s.I + i * GROUP,
                                        v + position * v_step + i * n + t,
                                        m + position * m_step + (f - f0) * n + t, n, i > 0);
@@ -334,7 +334,7 @@ static bool convolve(const Tiles& s, const float* in, const float* w, bool turne
 
 // Whether this takes less time than the plain sum, for a convolution or one of its gradients whose results are
 // H x W: the multiply-adds of both, those of the transforms being what they take as long as, as measured.
-static bool fits(const Conv& c, long H, long W) {
+static bool fits(const Conv& c, Size H, Size W) {
     if (c.KH != 3 || c.KW != 3 || c.SH != 1 || c.SW != 1) return false;
     if (c.blocks <= 0 || c.C <= 0 || c.F <= 0 || H <= 0 || W <= 0) return false;
     const double tiles = (double)c.blocks * ceil_div(H, STEP) * ceil_div(W, STEP), weights = (double)c.C * c.F;

@@ -7,10 +7,10 @@ namespace winograd {
 struct PooledColumns {
     const float* dy;
     const uint8_t* place;
-    void transform(const Tiles& s, long plane, long y, const Q*, Q* near, long near_row) const {
-        const long width = s.OW / 2, from = (plane * (s.OH / 2) + y / 2) * width;
+    void transform(const Tiles& s, Size plane, Size y, const Q*, Q* near, Size near_row) const {
+        const Size width = s.OW / 2, from = (plane * (s.OH / 2) + y / 2) * width;
         const bool lower = y + 2 < s.OH;
-        for (long k = from; k < from + width; k++, near += 2 * PARTS) {
+        for (Size k = from; k < from + width; k++, near += 2 * PARTS) {
             const V above = ((const V*)dy)[k], below = lower ? ((const V*)dy)[k + width] : V{};
             const M place_above = widen(place + k * LANES);
             const M place_below = lower ? widen(place + (k + width) * LANES) : M{};
@@ -24,10 +24,10 @@ struct PooledColumns {
             }
         }
     }
-    V sum(const Tiles& s, long plane, long y) const {
-        const long width = s.OW / 2, from = (plane * (s.OH / 2) + y / 2) * width;
+    V sum(const Tiles& s, Size plane, Size y) const {
+        const Size width = s.OW / 2, from = (plane * (s.OH / 2) + y / 2) * width;
         V sum = {};
-        for (long k = from; k < from + least(2, (s.OH - y) / 2) * width; k++) {
+        for (Size k = from; k < from + least(2, (s.OH - y) / 2) * width; k++) {
             const M held_back = equals(widen(place + k * LANES), BLOCKED);
             sum += ((const V*)dy)[k] * (V)((M)splat(1) & ~held_back);
         }

@@ -12,7 +12,7 @@ from byhand.kernels.compiled import core
 from byhand.kernels.lanes.array import Lanes, Plans, same_images, wrap
 from byhand.kernels.operation import implements
 from byhand.kernels.reference import conv as reference
-from byhand.kernels.reference.geometry import Padding, Size, Window, line, window
+from byhand.kernels.reference.geometry import Padding, Size, Window, exact, line, window
 
 Array = NDArray[Any]
 
@@ -63,6 +63,7 @@ def plan_of(
         ShapeError: the shapes do not fit each other, or the kernel not the padded picture.
     """
     shapes = (weight.shape, None if bias is None else bias.shape)
+    stride, padding = exact(stride, "stride", 1), exact(padding, "padding", 0)
     try:
         plan: ConvPlan = _plans(x[1:], *shapes, stride, padding)
     except ShapeError:

@@ -10,7 +10,7 @@ from byhand.kernels.compiled import core
 from byhand.kernels.lanes.array import Lanes, Plans, same_images, wrap
 from byhand.kernels.operation import implements
 from byhand.kernels.reference import pool as reference
-from byhand.kernels.reference.geometry import Padding, Size, line
+from byhand.kernels.reference.geometry import Padding, Size, exact, line
 
 MOST_PLACES = 255  # of a window, so that a place fits a byte
 
@@ -54,6 +54,8 @@ _plans = Plans(_make_plan)
 def _plan_of(
     name: str, x: Lanes, kernel_size: Size, stride: Size | None, padding: Padding
 ) -> PoolPlan:
+    kernel_size = exact(kernel_size, "kernel size", 1)
+    stride, padding = exact(stride, "stride", 1), exact(padding, "padding", 0)
     try:
         plan: PoolPlan = _plans(name, x.features, kernel_size, stride, padding)
     except ShapeError:

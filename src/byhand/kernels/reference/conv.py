@@ -165,10 +165,11 @@ def _input_gradient(dy: Array, cache: ConvCache) -> Array:
     (top, bottom), (left, right) = where.padding
     kh, kw = where.kernel
     full = ((kh - 1 - top, kh - 1 - bottom), (kw - 1 - left, kw - 1 - right))
-    if where.stride == (1, 1) and min(*full[0], *full[1]) >= 0 and x.size:
+    turned = Window(where.kernel, (1, 1), full)
+    close = min(*full[0], *full[1]) >= 0 and not turned.is_far(dy.shape[2], dy.shape[3])
+    if where.stride == (1, 1) and close and x.size:
         # Pixel p lies in the windows that start at p-KH+1 .. p: a convolution of dy, turned round.
-        turned = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)  # (C, F, KH, KW)
-        return convolve(dy, turned, Window(where.kernel, (1, 1), full))
+        return convolve(dy, weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3), turned)
     w = weight.reshape(weight.shape[0], math.prod(weight.shape[1:]))
     dx = np.empty_like(x)
     for part in groups(x.shape, where):

@@ -5,12 +5,12 @@ namespace byhand::tests {
 namespace {
 
 // Numbers of all sizes, small and strange ones among them.
-Floats all_kinds(long count, double spread) {
+Floats all_kinds(Size count, double spread) {
     const float strange[] = {NAN,    INFINITY, -INFINITY, 0.f,   -0.f,   1e-40f, -1e-40f, 1e-20f, -1e-3f,
                              3e38f,  -3e38f,   100.f,     -100.f, 88.5f, -88.5f, 20.f,    -20.f,  -87.4f,
                              0.3466f, -0.6931f, 9.f,      -9.f,   1e-8f, 0.125f, -14.f,   17.4f,  -0.5f};
     Floats x = random_floats(count);
-    for (long i = 0; i < count; i++) {
+    for (Size i = 0; i < count; i++) {
         x[i] *= static_cast<float>(i % 3 ? spread : 1);
         if (i % 5 == 1) x[i] = strange[i / 5 % std::size(strange)];
     }
@@ -24,8 +24,8 @@ struct Curve {
     const char* name;
     double (*f)(double x);
     double (*slope)(double x_or_y, double dy);
-    void (*Kernels::*forward)(long, const float*, float*);
-    void (*Kernels::*backward)(long, const float*, const float*, float*);
+    void (*Kernels::*forward)(Size, const float*, float*);
+    void (*Kernels::*backward)(Size, const float*, const float*, float*);
     bool backward_takes_y;
     double relative;
 };
@@ -41,8 +41,8 @@ const Curve CURVES[] = {
      &Kernels::gelu, &Kernels::gelu_backward, false, 5e-6},  // the square of x costs places far below 0
 };
 
-void test_curve(const Curve& curve, long n, long features, double spread) {
-    const long count = blocks_of(n) * features * LANES;
+void test_curve(const Curve& curve, Size n, Size features, double spread) {
+    const Size count = blocks_of(n) * features * LANES;
     const Floats x = all_kinds(n * features, spread), dy = random_floats(n * features);
     Doubles y, dx;
     for (float v : x) y.push_back(curve.f(v));
@@ -54,7 +54,7 @@ void test_curve(const Curve& curve, long n, long features, double spread) {
 
     const Lanes lanes = to_lanes(n, features, x, JUNK), kept_lanes = to_lanes(n, features, kept, JUNK);
     const Lanes dy_lanes = to_lanes(n, features, dy, 0);
-    const std::string shape = say(curve.name, {n, features, long(spread)});
+    const std::string shape = say(curve.name, {n, features, Size(spread)});
     check(shape, y, 2e-7, SAME_FOR_ALL_THREADS, [&](const Kernels& k) {
         Lanes out(lanes);
         (k.*curve.forward)(count, out, out);
@@ -75,8 +75,8 @@ void test_curve(const Curve& curve, long n, long features, double spread) {
     });
 }
 
-void test_leaky_relu(long n, long features, float slope) {
-    const long count = blocks_of(n) * features * LANES;
+void test_leaky_relu(Size n, Size features, float slope) {
+    const Size count = blocks_of(n) * features * LANES;
     const Floats x = all_kinds(n * features, 5), dy = all_kinds(n * features, 1);
     Doubles y, dx;
     for (size_t i = 0; i < x.size(); i++) {
@@ -98,32 +98,32 @@ void test_leaky_relu(long n, long features, float slope) {
 }
 
 // Softmax and its logarithm over axis K of (n, K, P).
-void test_softmax(long n, long K, long P, double spread, bool strange) {
-    const long features = K * P, blocks = blocks_of(n);
+void test_softmax(Size n, Size K, Size P, double spread, bool strange) {
+    const Size features = K * P, blocks = blocks_of(n);
     Floats x = random_floats(n * features), dy = random_floats(n * features);
     for (float& v : x) v *= static_cast<float>(spread);
     if (strange)
-        for (long i = 0; i < n * features; i += 7) {
+        for (Size i = 0; i < n * features; i += 7) {
             const float kinds[] = {NAN, INFINITY, -INFINITY, 3e38f, -3e38f, -INFINITY};
             x[i] = kinds[i / 7 % 6];
             if (i % 35 == 0) dy[i] = NAN;
         }
     Doubles y(x.size()), log_y(x.size()), dx(x.size()), log_dx(x.size());
-    for (long column = 0; column < n * P; column++) {
-        const auto at = [&](long k) { return column / P * features + k * P + column % P; };
+    for (Size column = 0; column < n * P; column++) {
+        const auto at = [&](Size k) { return column / P * features + k * P + column % P; };
         double largest = -INF, sum = 0, of_products = 0, of_dy = 0;
-        for (long k = 0; k < K; k++)
+        for (Size k = 0; k < K; k++)
             if (x[at(k)] > largest || std::isnan(x[at(k)])) largest = x[at(k)];
         // The shift in float, as in the definition: it may overflow to -inf.
-        const auto shifted = [&](long k) { return double(x[at(k)] - float(largest)); };
-        for (long k = 0; k < K; k++) sum += std::exp(shifted(k));
-        for (long k = 0; k < K; k++) {
+        const auto shifted = [&](Size k) { return double(x[at(k)] - float(largest)); };
+        for (Size k = 0; k < K; k++) sum += std::exp(shifted(k));
+        for (Size k = 0; k < K; k++) {
             y[at(k)] = std::exp(shifted(k)) / sum;
             log_y[at(k)] = shifted(k) - std::log(sum);
             of_products += dy[at(k)] * double(float(y[at(k)]));
             of_dy += dy[at(k)];
         }
-        for (long k = 0; k < K; k++) {
+        for (Size k = 0; k < K; k++) {
             dx[at(k)] = double(float(y[at(k)])) * (dy[at(k)] - of_products);
             log_dx[at(k)] = dy[at(k)] - std::exp(double(float(log_y[at(k)]))) * of_dy;
         }
@@ -131,7 +131,7 @@ void test_softmax(long n, long K, long P, double spread, bool strange) {
     const Lanes lanes = to_lanes(n, features, x, JUNK), dy_lanes = to_lanes(n, features, dy, 0);
     const Lanes y_lanes = to_lanes(n, features, Floats(y.begin(), y.end()), JUNK);
     const Lanes log_lanes = to_lanes(n, features, Floats(log_y.begin(), log_y.end()), -JUNK);
-    const std::string shape = say("", {n, K, P, long(spread), strange});
+    const std::string shape = say("", {n, K, P, Size(spread), strange});
     const double tolerance = std::max(1e-6, 1e-7 * K);  // sums of K floats
     check("softmax" + shape, y, tolerance, SAME_FOR_ALL_THREADS, [&](const Kernels& k) {
         Lanes out(lanes);
@@ -160,8 +160,8 @@ void test_softmax(long n, long K, long P, double spread, bool strange) {
 }  // namespace
 
 void test_activation() {
-    for (long n : {0, 1, 7, 8, 9, 20}) {
-        for (long features : {0, 1, 5, 1500}) {
+    for (Size n : {0, 1, 7, 8, 9, 20}) {
+        for (Size features : {0, 1, 5, 1500}) {
             test_leaky_relu(n, features, 0.01f);
             for (const Curve& curve : CURVES) test_curve(curve, n, features, 5);
         }

@@ -5,39 +5,39 @@ namespace byhand::tests {
 namespace {
 
 struct ConvShape {
-    long C, H, W, F, KH, KW, SH, SW, top, left, OH, OW;
+    Size C, H, W, F, KH, KW, SH, SW, top, left, OH, OW;
 };
 
 // For each product of the convolution: body(index of y, of x, of w) for one image.
 template <class Body>
 void for_products(const ConvShape& s, const Body& body) {
-    for (long f = 0; f < s.F; f++)
-        for (long i = 0; i < s.OH; i++)
-            for (long j = 0; j < s.OW; j++)
-                for (long c = 0; c < s.C; c++)
-                    for (long u = 0; u < s.KH; u++)
-                        for (long v = 0; v < s.KW; v++) {
-                            const long row = i * s.SH + u - s.top, column = j * s.SW + v - s.left;
+    for (Size f = 0; f < s.F; f++)
+        for (Size i = 0; i < s.OH; i++)
+            for (Size j = 0; j < s.OW; j++)
+                for (Size c = 0; c < s.C; c++)
+                    for (Size u = 0; u < s.KH; u++)
+                        for (Size v = 0; v < s.KW; v++) {
+                            const Size row = i * s.SH + u - s.top, column = j * s.SW + v - s.left;
                             if (row < 0 || row >= s.H || column < 0 || column >= s.W) continue;
                             body((f * s.OH + i) * s.OW + j, (c * s.H + row) * s.W + column,
                                  ((f * s.C + c) * s.KH + u) * s.KW + v);
                         }
 }
 
-void test_shape(long n, const ConvShape& s, bool with_bias, bool with_relu) {
-    const long xs = s.C * s.H * s.W, ys = s.F * s.OH * s.OW, ws = s.F * s.C * s.KH * s.KW;
+void test_shape(Size n, const ConvShape& s, bool with_bias, bool with_relu) {
+    const Size xs = s.C * s.H * s.W, ys = s.F * s.OH * s.OW, ws = s.F * s.C * s.KH * s.KW;
     const Conv conv{blocks_of(n), s.C, s.H, s.W, s.F, s.KH, s.KW, s.SH, s.SW, s.top, s.left, s.OH, s.OW};
     const Floats x = random_floats(n * xs), w = random_floats(ws), b = random_floats(s.F);
     const Floats dy = random_floats(n * ys);
     const Lanes x_lanes = to_lanes(n, xs, x, JUNK), dy_lanes = to_lanes(n, ys, dy, 0);
 
     Doubles y(n * ys), dx(n * xs), gradients(ws + (with_bias ? s.F : 0));
-    for (long i = 0; i < n; i++) {
-        for (long k = 0; k < ys; k++) {
+    for (Size i = 0; i < n; i++) {
+        for (Size k = 0; k < ys; k++) {
             y[i * ys + k] = with_bias ? b[k / (s.OH * s.OW)] : 0;
             if (with_bias) gradients[ws + k / (s.OH * s.OW)] += dy[i * ys + k];
         }
-        for_products(s, [&](long to, long from, long weight) {
+        for_products(s, [&](Size to, Size from, Size weight) {
             y[i * ys + to] += double(w[weight]) * x[i * xs + from];
             dx[i * xs + from] += double(w[weight]) * dy[i * ys + to];
             gradients[weight] += double(dy[i * ys + to]) * x[i * xs + from];
@@ -69,7 +69,7 @@ void test_shape(long n, const ConvShape& s, bool with_bias, bool with_relu) {
 }  // namespace
 
 void test_conv() {
-    for (long n : {0, 1, 7, 8, 9}) {
+    for (Size n : {0, 1, 7, 8, 9}) {
         test_shape(n, {2, 7, 9, 5, 3, 3, 1, 1, 1, 1, 7, 9}, true, true);
         test_shape(n, {1, 9, 8, 4, 5, 5, 1, 1, 0, 0, 5, 4}, true, false);
         test_shape(n, {3, 8, 7, 6, 3, 2, 2, 3, 1, 0, 4, 2}, false, true);

@@ -4,9 +4,9 @@
 namespace byhand::tests {
 namespace {
 
-void test_arrays(long n, long features) {
-    const long count = blocks_of(n) * features * LANES;
-    const auto strange = [&](long every) {
+void test_arrays(Size n, Size features) {
+    const Size count = blocks_of(n) * features * LANES;
+    const auto strange = [&](Size every) {
         Floats x = random_floats(n * features);
         for (size_t i = 0; i < x.size(); i += every)
             x[i] = i % 3 ? NAN : static_cast<float>(i % 2 ? INF : -INF);
@@ -55,28 +55,28 @@ Four philox(Four c, uint32_t k0, uint32_t k1) {
     return c;
 }
 
-void test_dropout(long n, long features, uint64_t threshold, int64_t first) {
+void test_dropout(Size n, Size features, uint64_t threshold, int64_t first) {
     const uint32_t key0 = 0x12345678u, key1 = 0x9abcdef0u;
     const float scale = 1.7f;
     Floats x = random_floats(n * features);
     for (size_t i = 0; i < x.size(); i += 29) x[i] = i % 2 ? NAN : static_cast<float>(INF);
     Doubles y, kept;
-    for (long i = 0; i < n; i++)
-        for (long f = 0; f < features; f++) {
+    for (Size i = 0; i < n; i++)
+        for (Size f = 0; f < features; f++) {
             const Four words = philox({{uint32_t(f / 4), uint32_t(first + i), 0, 0}}, key0, key1);
             kept.push_back(words.word[f % 4] >= threshold);
             y.push_back(double(x[i * features + f] * scale) * kept.back());
         }
-    const long blocks = blocks_of(n), count = blocks * features * LANES;
+    const Size blocks = blocks_of(n), count = blocks * features * LANES;
     const Lanes lanes = to_lanes(n, features, x, 0);
     Aligned<uint8_t> mask(count, 7);
-    const std::string shape = say("", {n, features, long(threshold), long(first)});
+    const std::string shape = say("", {n, features, Size(threshold), Size(first)});
     check("dropout" + shape, y, 0, SAME_FOR_ALL_THREADS, [&](const Kernels& k) {
         Lanes out(count, NAN);
         std::fill(mask + 0, mask + count, 7);
         k.dropout(blocks, features, lanes, out, mask, key0, key1, first, threshold, scale);
-        for (long i = 0; i < n * features; i++) {
-            const long block = i / features / LANES, lane = i / features % LANES;
+        for (Size i = 0; i < n * features; i++) {
+            const Size block = i / features / LANES, lane = i / features % LANES;
             if (mask[(block * features + i % features) * LANES + lane] != kept[i]) {
                 fail("dropout" + shape + ": other bits than the definition");
                 break;
@@ -95,8 +95,8 @@ void test_dropout(long n, long features, uint64_t threshold, int64_t first) {
 }  // namespace
 
 void test_elementwise() {
-    for (long n : {0, 1, 7, 8, 9, 100}) {
-        for (long features : {0, 1, 5, 1000}) test_arrays(n, features);
+    for (Size n : {0, 1, 7, 8, 9, 100}) {
+        for (Size features : {0, 1, 5, 1000}) test_arrays(n, features);
         for (uint64_t threshold : {uint64_t(0), uint64_t(1) << 31, uint64_t(1) << 32})
             test_dropout(n, n == 100 ? 131 : 10, threshold, 5);
     }

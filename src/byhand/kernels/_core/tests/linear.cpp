@@ -6,17 +6,17 @@
 namespace byhand::tests {
 namespace {
 
-void test_shape(long n, long I, long O, bool with_bias, bool with_relu) {
-    const long blocks = blocks_of(n);
+void test_shape(Size n, Size I, Size O, bool with_bias, bool with_relu) {
+    const Size blocks = blocks_of(n);
     const Floats x = random_floats(n * I), w = random_floats(O * I), b = random_floats(O);
     const Floats dy = random_floats(n * O);
     const Lanes x_lanes = to_lanes(n, I, x, JUNK), dy_lanes = to_lanes(n, O, dy, 0);
     Doubles y(n * O), dx(n * I), gradients(O * I + (with_bias ? O : 0));
-    for (long i = 0; i < n; i++)
-        for (long o = 0; o < O; o++) {
+    for (Size i = 0; i < n; i++)
+        for (Size o = 0; o < O; o++) {
             y[i * O + o] = with_bias ? b[o] : 0;
             if (with_bias) gradients[O * I + o] += dy[i * O + o];
-            for (long k = 0; k < I; k++) {
+            for (Size k = 0; k < I; k++) {
                 y[i * O + o] += double(x[i * I + k]) * w[o * I + k];
                 dx[i * I + k] += double(dy[i * O + o]) * w[o * I + k];
                 gradients[o * I + k] += double(dy[i * O + o]) * x[i * I + k];
@@ -47,7 +47,7 @@ void test_shape(long n, long I, long O, bool with_bias, bool with_relu) {
 }  // namespace
 
 void test_linear() {
-    for (long n : {0, 1, 7, 8, 9, 100})
+    for (Size n : {0, 1, 7, 8, 9, 100})
         for (const auto& [I, O] :
              {std::pair{1152L, 10L}, {169L, 64L}, {1L, 1L}, {5L, 3L}, {37L, 11L}, {0L, 4L}, {48L, 7L}})
             test_shape(n, I, O, I != 37, I != 1152);

@@ -4,11 +4,11 @@
 namespace byhand::tests {
 namespace {
 
-void test_cross_entropy(long n, long K, double spread, bool strange) {
+void test_cross_entropy(Size n, Size K, double spread, bool strange) {
     Floats z = random_floats(n * K), t(n * K), dlosses = random_floats(n);
     for (float& v : z) v *= static_cast<float>(spread);
-    for (long i = 0; i < n; i++) {
-        for (long k = 0; k < K; k++) t[i * K + k] = 0.1f / K;
+    for (Size i = 0; i < n; i++) {
+        for (Size k = 0; k < K; k++) t[i * K + k] = 0.1f / K;
         t[i * K + i % K] += 0.9f;
         if (i % 3 == 1) std::fill(t.begin() + i * K, t.begin() + (i + 1) * K, 0.f), t[i * K + i % K] = 2;
         if (!strange) continue;
@@ -18,23 +18,23 @@ void test_cross_entropy(long n, long K, double spread, bool strange) {
         if (i % 10 == 9) z[i * K + i % K] = 3e38f, z[i * K + (i + 1) % K] = -3e38f;
     }
     Doubles losses(n), probabilities(n * K), dlogits(n * K);
-    for (long i = 0; i < n; i++) {
+    for (Size i = 0; i < n; i++) {
         double largest = -INF, sum = 0, targets = 0;
-        for (long k = 0; k < K; k++) {
+        for (Size k = 0; k < K; k++) {
             const double v = z[i * K + k];
             if (v > largest || std::isnan(v)) largest = v;
         }
         // The shift in float, as in the definition: it may overflow to -inf.
-        const auto shifted = [&](long k) { return double(z[i * K + k] - float(largest)); };
-        for (long k = 0; k < K; k++) sum += std::exp(shifted(k)), targets += t[i * K + k];
-        for (long k = 0; k < K; k++) {
+        const auto shifted = [&](Size k) { return double(z[i * K + k] - float(largest)); };
+        for (Size k = 0; k < K; k++) sum += std::exp(shifted(k)), targets += t[i * K + k];
+        for (Size k = 0; k < K; k++) {
             const double log_probability = shifted(k) - std::log(sum);
             losses[i] -= t[i * K + k] * log_probability;
             probabilities[i * K + k] = std::exp(log_probability);
             dlogits[i * K + k] = dlosses[i] * (probabilities[i * K + k] * targets - t[i * K + k]);
         }
     }
-    const std::string shape = say("", {n, K, long(spread), strange});
+    const std::string shape = say("", {n, K, Size(spread), strange});
     const Lanes lanes = to_lanes(n, K, z, JUNK);
     Doubles both = losses;
     both.insert(both.end(), probabilities.begin(), probabilities.end());
@@ -46,7 +46,7 @@ void test_cross_entropy(long n, long K, double spread, bool strange) {
         check_padding(n, K, p, "cross_entropy");
         const Floats plain = from_lanes(n, K, p);
         // Small probabilities to 8 units in the last place, where float still has all its places.
-        for (long i = 0; i < n * K; i++)
+        for (Size i = 0; i < n * K; i++)
             if (probabilities[i] > 1e-37 && std::fabs(plain[i] / probabilities[i] - 1) > 1e-6) {
                 fail("cross_entropy" + shape + ": a probability is not exact enough");
                 break;
@@ -64,11 +64,11 @@ void test_cross_entropy(long n, long K, double spread, bool strange) {
 }
 
 // Labels, with smoothing: the same as cross_entropy of the targets that they stand for.
-void test_labels(long n, long K, float smoothing, bool strange) {
+void test_labels(Size n, Size K, float smoothing, bool strange) {
     Floats z = random_floats(n * K), t(n * K, smoothing / K);
     const Floats dlosses = random_floats(n);
     std::vector<int64_t> labels(n);
-    for (long i = 0; i < n; i++) {
+    for (Size i = 0; i < n; i++) {
         labels[i] = (5 * i + 3) % K;
         t[i * K + labels[i]] += 1 - smoothing;
         if (strange && i % 3 == 0) {
@@ -78,12 +78,12 @@ void test_labels(long n, long K, float smoothing, bool strange) {
     }
     Doubles both(n), dlogits(n * K);
     Floats probabilities(n * K);
-    for (long i = 0; i < n; i++) {
+    for (Size i = 0; i < n; i++) {
         double largest = -INF, sum = 0;
-        for (long k = 0; k < K; k++)
+        for (Size k = 0; k < K; k++)
             if (z[i * K + k] > largest || std::isnan(z[i * K + k])) largest = z[i * K + k];
-        for (long k = 0; k < K; k++) sum += std::exp(z[i * K + k] - largest);
-        for (long k = 0; k < K; k++) {
+        for (Size k = 0; k < K; k++) sum += std::exp(z[i * K + k] - largest);
+        for (Size k = 0; k < K; k++) {
             const double log_probability = z[i * K + k] - largest - std::log(sum);
             both[i] -= t[i * K + k] * log_probability;  // 0 times -inf is NaN, as in the definition
             both.push_back(std::exp(log_probability));
@@ -92,7 +92,7 @@ void test_labels(long n, long K, float smoothing, bool strange) {
         }
     }
     const Lanes lanes = to_lanes(n, K, z, JUNK), p_lanes = to_lanes(n, K, probabilities, 0);
-    const std::string shape = say("", {n, K, long(1000 * smoothing), strange});
+    const std::string shape = say("", {n, K, Size(1000 * smoothing), strange});
     const double tolerance = std::max(1e-6, 5e-8 * K);
     check("cross_entropy_labels" + shape, both, tolerance, SAME_FOR_ALL_THREADS, [&](const Kernels& k) {
         Lanes p(lanes.size(), NAN);
@@ -115,14 +115,14 @@ void test_labels(long n, long K, float smoothing, bool strange) {
 // A loss that is the mean over each image's outputs of one(output, target, &derivative).
 struct OutputLoss {
     const char* name;
-    void (*Kernels::*loss)(long, long, const float*, const float*, float*, float*);
+    void (*Kernels::*loss)(Size, Size, const float*, const float*, float*, float*);
     double (*one)(double, double, double&);
 };
 
-void test_outputs(const OutputLoss& tested, long n, long size, double spread) {
+void test_outputs(const OutputLoss& tested, Size n, Size size, double spread) {
     Floats y = random_floats(n * size), t = random_floats(n * size);
     const float strange[] = {NAN, INFINITY, -INFINITY, 0, 100, -100, 1e-5f, -1e-5f, 0.414f, -17, 1e19f, -20};
-    for (long i = 0; i < n * size; i++) {
+    for (Size i = 0; i < n * size; i++) {
         y[i] *= static_cast<float>(spread);
         t[i] = std::fabs(t[i]);
         if (i % 4 == 1) t[i] = i % 8 == 1;  // exactly 0 or 1
@@ -130,14 +130,14 @@ void test_outputs(const OutputLoss& tested, long n, long size, double spread) {
         if (i / size % 3 == 2 && i % 13 == 5) y[i] = strange[i / 13 % std::size(strange)];
     }
     Doubles both(n);
-    for (long i = 0; i < n; i++)
-        for (long m = 0; m < size; m++) {
+    for (Size i = 0; i < n; i++)
+        for (Size m = 0; m < size; m++) {
             double derivative;
             both[i] += tested.one(y[i * size + m], t[i * size + m], derivative) / size;
             both.push_back(derivative / size);
         }
     const Lanes lanes = to_lanes(n, size, y, JUNK);
-    check(say(tested.name, {n, size, long(spread)}), both, 1e-6, SAME_FOR_ALL_THREADS, [&](const Kernels& k) {
+    check(say(tested.name, {n, size, Size(spread)}), both, 1e-6, SAME_FOR_ALL_THREADS, [&](const Kernels& k) {
         Lanes derivative(lanes.size(), NAN);
         Floats out(n, NAN);
         (k.*tested.loss)(n, size, lanes, t.data(), out.data(), derivative);
@@ -158,11 +158,11 @@ double binary_cross_entropy(double z, double t, double& derivative) {
     return (std::isnan(z) ? z : std::max(z, 0.0)) - z * t + std::log1p(std::exp(-std::fabs(z)));
 }
 
-void test_scale_images(long n, long size) {
+void test_scale_images(Size n, Size size) {
     Floats derivative = random_floats(n * size), dlosses = random_floats(n);
     for (size_t i = 3; i < derivative.size(); i += 17) derivative[i] = NAN;
     Doubles dx;
-    for (long i = 0; i < n * size; i++) dx.push_back(double(derivative[i]) * dlosses[i / size]);
+    for (Size i = 0; i < n * size; i++) dx.push_back(double(derivative[i]) * dlosses[i / size]);
     const Lanes lanes = to_lanes(n, size, derivative, 0);
     check(say("scale_images", {n, size}), dx, 1e-7, SAME_FOR_ALL_THREADS, [&](const Kernels& k) {
         Lanes out(lanes.size(), NAN);
@@ -175,22 +175,22 @@ void test_scale_images(long n, long size) {
 }  // namespace
 
 void test_loss() {
-    for (long n : {0, 1, 7, 8, 9, 100}) {
+    for (Size n : {0, 1, 7, 8, 9, 100}) {
         for (double spread : {1.0, 30.0, 200.0})
             for (bool strange : {false, true}) test_cross_entropy(n, 10, spread, strange);
         test_cross_entropy(n, 3, 1, true);
         test_cross_entropy(n, 100, 5, true);
         for (float smoothing : {0.f, 0.1f})
             for (bool strange : {false, true})
-                for (long K : {1, 2, 10, 131}) test_labels(n, K, smoothing, strange);
-        for (long size : {1, 2, 4, 7, 784})
+                for (Size K : {1, 2, 10, 131}) test_labels(n, K, smoothing, strange);
+        for (Size size : {1, 2, 4, 7, 784})
             for (double spread : {0.1, 3.0, 30.0}) {
                 for (const OutputLoss& one :
                      {OutputLoss{"mean_squared_error", &Kernels::mean_squared_error, squared_error},
                       {"binary_cross_entropy", &Kernels::binary_cross_entropy, binary_cross_entropy}})
                     test_outputs(one, n, size, spread);
             }
-        for (long size : {1, 10, 3000}) test_scale_images(n, size);
+        for (Size size : {1, 10, 3000}) test_scale_images(n, size);
     }
 }
 

@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
         {"winograd", test_winograd},
         {"fused", test_fused},
         {"rows", test_rows},
+        {"sizes", test_sizes},
         {"memory", test_memory},
         {"threads", test_threads},
     };

@@ -5,7 +5,7 @@ namespace byhand::tests {
 namespace {
 
 // Statistics of numbers around `centre`; strange ones in the first two channels if asked for.
-void test_statistics(long n, long C, long P, double centre, bool strange) {
+void test_statistics(Size n, Size C, Size P, double centre, bool strange) {
     Floats x = random_floats(n * C * P);
     for (float& v : x) v += static_cast<float>(centre);
     if (strange) {
@@ -14,11 +14,11 @@ void test_statistics(long n, long C, long P, double centre, bool strange) {
     }
     const double m = double(n) * P;
     Doubles expected(2 * C);
-    for (long c = 0; c < C; c++) {
+    for (Size c = 0; c < C; c++) {
         const auto sum = [&](const auto& term) {
             double total = 0;
-            for (long i = 0; i < n; i++)
-                for (long p = 0; p < P; p++) total += term(x[(i * C + c) * P + p]);
+            for (Size i = 0; i < n; i++)
+                for (Size p = 0; p < P; p++) total += term(x[(i * C + c) * P + p]);
             return total;
         };
         const double mean = sum([](double v) { return v; }) / m;
@@ -26,7 +26,7 @@ void test_statistics(long n, long C, long P, double centre, bool strange) {
         expected[C + c] = sum([&](double v) { return (v - mean) * (v - mean); }) / m;
     }
     const Lanes lanes = to_lanes(n, C * P, x, JUNK);
-    const std::string name = say("batch_norm_statistics", {n, C, P, long(centre), strange});
+    const std::string name = say("batch_norm_statistics", {n, C, P, Size(centre), strange});
     check(name, expected, 2e-7, SAME_FOR_ALL_THREADS, [&](const Kernels& k) {
         Floats out(2 * C, NAN);
         k.batch_norm_statistics(n, C, P, lanes, out.data(), out.data() + C);
@@ -34,15 +34,15 @@ void test_statistics(long n, long C, long P, double centre, bool strange) {
     });
 }
 
-void test_normalise(long n, long C, long P) {
-    const long features = C * P, blocks = blocks_of(n);
+void test_normalise(Size n, Size C, Size P) {
+    const Size features = C * P, blocks = blocks_of(n);
     Floats x = random_floats(n * features);
     for (size_t i = 3; i < x.size(); i += 37) x[i] = i % 2 ? NAN : INFINITY;
     const Floats mean = random_floats(C), inverse = random_floats(C);
     const Floats w = random_floats(C), b = random_floats(C);
     Doubles both(2 * x.size());
-    for (long i = 0; i < n * features; i++) {
-        const long c = i / P % C;
+    for (Size i = 0; i < n * features; i++) {
+        const Size c = i / P % C;
         both[i] = (double(x[i]) - mean[c]) * inverse[c];
         both[n * features + i] = both[i] * w[c] + b[c];
     }
@@ -61,15 +61,15 @@ void test_normalise(long n, long C, long P) {
     });
 }
 
-void test_gradients(long n, long C, long P, bool strange) {
-    const long features = C * P, blocks = blocks_of(n);
+void test_gradients(Size n, Size C, Size P, bool strange) {
+    const Size features = C * P, blocks = blocks_of(n);
     Floats xhat = random_floats(n * features), dy = random_floats(n * features);
     if (strange) {
         xhat[0] = NAN;
         dy[features - 1] = INFINITY;
     }
     Doubles sums(2 * C);
-    for (long i = 0; i < n * features; i++) {
+    for (Size i = 0; i < n * features; i++) {
         sums[i / P % C] += double(dy[i]) * xhat[i];
         sums[C + i / P % C] += dy[i];
     }
@@ -84,8 +84,8 @@ void test_gradients(long n, long C, long P, bool strange) {
 
     const Floats scale = random_floats(C), dw = random_floats(C), db = random_floats(C);
     Doubles dx, constant;
-    for (long i = 0; i < n * features; i++) {
-        const long c = i / P % C;
+    for (Size i = 0; i < n * features; i++) {
+        const Size c = i / P % C;
         const double m = double(n) * P;
         dx.push_back(scale[c] * (dy[i] - db[c] / m - double(xhat[i]) * dw[c] / m));
         constant.push_back(double(scale[c]) * dy[i]);
@@ -109,10 +109,10 @@ void test_gradients(long n, long C, long P, bool strange) {
 
 void test_norm() {
     struct Shape {
-        long C, P;
+        Size C, P;
     };
     const Shape shapes[] = {{1, 1}, {3, 1}, {120, 1}, {7, 2}, {16, 49}, {8, 9}, {3, 700}, {1, 1100}};
-    for (long n : {1, 7, 8, 9, 20, 75})
+    for (Size n : {1, 7, 8, 9, 20, 75})
         for (const auto& [C, P] : shapes) {
             for (double centre : {0.0, 1000.0}) test_statistics(n, C, P, centre, false);
             test_statistics(n, C, P, 0, true);

@@ -4,7 +4,7 @@
 namespace byhand::tests {
 namespace {
 
-const long STEPS = 3;
+const Size STEPS = 3;
 
 // Settings whose complements to 1 no float holds.
 const double RATE = 0.01, MOMENTUM = 0.9, ALPHA = 0.99, BETA1 = 0.9, BETA2 = 0.999, EPS = 1e-8;
@@ -17,12 +17,12 @@ public:
     }
     float* data() { return memory + 1; }
     void append_to(Floats& out, float factor) {
-        for (long i = 0; i < size; i++) out.push_back(data()[i] * factor);
+        for (Size i = 0; i < size; i++) out.push_back(data()[i] * factor);
         if (memory[0] != 7 || memory[size + 1] != 7) fail("an optimiser writes outside of its vectors");
     }
 
 private:
-    long size;
+    Size size;
     Aligned<float> memory;
 };
 
@@ -31,7 +31,7 @@ struct Case {
     std::string name;
     bool has_a, has_b;
     std::function<void(int t, double& w, double g, double& a, double& b)> formula;
-    std::function<void(const Kernels&, long, int t, float* w, const float* g, float* a, float* b)> kernel;
+    std::function<void(const Kernels&, Size, int t, float* w, const float* g, float* a, float* b)> kernel;
 };
 
 Case sgd(double momentum, double dampening, double decay, bool nesterov) {
@@ -43,7 +43,7 @@ Case sgd(double momentum, double dampening, double decay, bool nesterov) {
         }
         w -= RATE * g;
     };
-    const auto kernel = [=](const Kernels& k, long n, int t, float* w, const float* g, float* v, float*) {
+    const auto kernel = [=](const Kernels& k, Size n, int t, float* w, const float* g, float* v, float*) {
         k.sgd(n, w, g, momentum ? v : nullptr, RATE, momentum, dampening, decay, nesterov, t == 1);
     };
     const std::string name = say("sgd", {momentum > 0, dampening > 0, decay > 0, nesterov});
@@ -56,7 +56,7 @@ Case adagrad(double decay) {
         s += g * g;
         w -= RATE * g / (std::sqrt(s) + EPS);
     };
-    const auto kernel = [=](const Kernels& k, long n, int, float* w, const float* g, float* s, float*) {
+    const auto kernel = [=](const Kernels& k, Size n, int, float* w, const float* g, float* s, float*) {
         k.adagrad(n, w, g, s, RATE, EPS, decay);
     };
     return {say("adagrad", {decay > 0}), true, false, formula, kernel};
@@ -70,7 +70,7 @@ Case rmsprop(double momentum, double decay) {
         if (momentum) u = v = momentum * v + u;
         w -= RATE * u;
     };
-    const auto kernel = [=](const Kernels& k, long n, int, float* w, const float* g, float* s, float* v) {
+    const auto kernel = [=](const Kernels& k, Size n, int, float* w, const float* g, float* s, float* v) {
         k.rmsprop(n, w, g, s, momentum ? v : nullptr, RATE, ALPHA, EPS, momentum, decay);
     };
     return {say("rmsprop", {momentum > 0, decay > 0}), true, momentum > 0, formula, kernel};
@@ -84,31 +84,31 @@ Case adam(double decay, double shrink) {
         s = BETA2 * s + (1 - BETA2) * g * g;
         w -= RATE * (m / (1 - std::pow(BETA1, t))) / (std::sqrt(s / (1 - std::pow(BETA2, t))) + EPS);
     };
-    const auto kernel = [=](const Kernels& k, long n, int t, float* w, const float* g, float* m, float* s) {
+    const auto kernel = [=](const Kernels& k, Size n, int t, float* w, const float* g, float* m, float* s) {
         k.adam(n, w, g, m, s, RATE / (1 - std::pow(BETA1, t)), std::sqrt(1 - std::pow(BETA2, t)), BETA1, BETA2,
                EPS, decay, shrink);
     };
     return {say("adam", {decay > 0, shrink < 1}), true, true, formula, kernel};
 }
 
-void test_optimiser(const Case& c, long count, bool strange) {
+void test_optimiser(const Case& c, Size count, bool strange) {
     Floats w = random_floats(count), g[STEPS];
     for (Floats& one : g) {
         one = random_floats(count);
-        for (long i = 0; i < count; i += 5) one[i] = 0;
-        for (long i = 1; i < count; i += 5) one[i] *= 1e-6f;
-        for (long i = 7; i < count && strange; i += 11) one[i] = i % 2 ? NAN : INFINITY;
+        for (Size i = 0; i < count; i += 5) one[i] = 0;
+        for (Size i = 1; i < count; i += 5) one[i] *= 1e-6f;
+        for (Size i = 7; i < count && strange; i += 11) one[i] = i % 2 ? NAN : INFINITY;
     }
-    for (long i = 3; i < count && strange; i += 13) w[i] = i % 2 ? -INFINITY : INFINITY;
+    for (Size i = 3; i < count && strange; i += 13) w[i] = i % 2 ? -INFINITY : INFINITY;
 
     // The second state in units of what it may be: Adam's mean square, of which a step brings a thousandth,
     // and RMSProp's velocity, whose terms are 1 / sqrt(1 - alpha) = 10.
     const float unit = c.name[0] == 'a' ? 1024 : 1.f / 16;
     Doubles expected(w.begin(), w.end()), a(count), b(count);
     for (int t = 1; t <= STEPS; t++)
-        for (long i = 0; i < count; i++) c.formula(t, expected[i], g[t - 1][i], a[i], b[i]);
-    for (long i = 0; i < count && c.has_a; i++) expected.push_back(a[i]);
-    for (long i = 0; i < count && c.has_b; i++) expected.push_back(b[i] * unit);
+        for (Size i = 0; i < count; i++) c.formula(t, expected[i], g[t - 1][i], a[i], b[i]);
+    for (Size i = 0; i < count && c.has_a; i++) expected.push_back(a[i]);
+    for (Size i = 0; i < count && c.has_b; i++) expected.push_back(b[i] * unit);
 
     check(c.name + say(" of", {count, strange}), expected, 1e-6, SAME_FOR_ALL_THREADS, [&](const Kernels& k) {
         Flat weights(w), first(Floats(c.has_a ? count : 0)), second(Floats(c.has_b ? count : 0));
@@ -122,11 +122,11 @@ void test_optimiser(const Case& c, long count, bool strange) {
     });
 }
 
-void test_squares(const std::vector<long>& sizes, bool strange) {
+void test_squares(const std::vector<Size>& sizes, bool strange) {
     std::vector<int64_t> ends;
     Doubles exact;
     Floats all;
-    for (long size : sizes) {
+    for (Size size : sizes) {
         Floats part = random_floats(size);
         if (strange && !part.empty()) part[0] = ends.size() % 3 ? (ends.size() % 2 ? 3e38f : 1e-30f) : NAN;
         exact.push_back(0);
@@ -135,13 +135,13 @@ void test_squares(const std::vector<long>& sizes, bool strange) {
         ends.push_back(static_cast<int64_t>(all.size()));
     }
     Flat flat(all);
-    const std::string name = say("squares", {long(sizes.size()), long(all.size()), strange});
+    const std::string name = say("squares", {Size(sizes.size()), Size(all.size()), strange});
     // In units of the exact sum, because the sums themselves need not be floats.
     Doubles ones;
     for (double sum : exact) ones.push_back(std::isnan(sum) ? NaN : 1);
     check(name, ones, 0, SAME_FOR_ALL_THREADS, [&](const Kernels& k) {
         Doubles sums(sizes.size(), NaN);
-        k.squares(long(sizes.size()), ends.data(), flat.data(), sums.data());
+        k.squares(Size(sizes.size()), ends.data(), flat.data(), sums.data());
         Floats out;
         for (size_t i = 0; i < sums.size(); i++) {
             const bool close = std::fabs(sums[i] - exact[i]) <= 1e-12 * exact[i];
@@ -160,7 +160,7 @@ void test_optim() {
                           adam(0, 1),                   adam(0.1, 1),            adam(0, 0.99)};
     for (const Case& c : cases)
         for (bool strange : {false, true}) {
-            for (long count : {0, 1, 3, 7, 8, 9, 100}) test_optimiser(c, count, strange);
+            for (Size count : {0, 1, 3, 7, 8, 9, 100}) test_optimiser(c, count, strange);
             test_optimiser(c, 50001, strange);
         }
     for (bool strange : {false, true}) {

@@ -4,7 +4,7 @@
 namespace byhand::tests {
 namespace {
 
-void test_floats(long n, long features) {
+void test_floats(Size n, Size features) {
     const Floats x = random_floats(n * features);
     const Lanes lanes = to_lanes(n, features, x, JUNK);
     const Doubles expected(x.begin(), x.end());
@@ -21,8 +21,8 @@ void test_floats(long n, long features) {
     });
 }
 
-void test_bytes(long n, long C, long pixels) {
-    const long N = 37;
+void test_bytes(Size n, Size C, Size pixels) {
+    const Size N = 37;
     std::vector<uint8_t> images(N * C * pixels);
     for (uint8_t& v : images) v = static_cast<uint8_t>(random_number() * 128 + 128);
     std::vector<int64_t> index(n);
@@ -30,9 +30,9 @@ void test_bytes(long n, long C, long pixels) {
     const Floats scale = random_floats(C), shift = random_floats(C);
 
     Doubles expected;
-    for (long i = 0; i < n; i++)
-        for (long c = 0; c < C; c++)
-            for (long p = 0; p < pixels; p++)
+    for (Size i = 0; i < n; i++)
+        for (Size c = 0; c < C; c++)
+            for (Size p = 0; p < pixels; p++)
                 expected.push_back(double(images[(index[i] * C + c) * pixels + p]) * scale[c] + shift[c]);
     check(say("gather", {n, C, pixels}), expected, 1e-6, SAME_FOR_ALL_THREADS, [&](const Kernels& k) {
         Lanes out(blocks_of(n) * C * pixels * LANES, NAN);
@@ -45,9 +45,9 @@ void test_bytes(long n, long C, long pixels) {
 }  // namespace
 
 void test_pack() {
-    for (long n : {0, 1, 7, 8, 9, 100}) {
-        for (long features : {0, 1, 3, 4, 10, 257, 784}) test_floats(n, features);
-        for (long pixels : {0, 1, 15, 16, 49, 784}) test_bytes(n, pixels % 2 ? 3 : 1, pixels);
+    for (Size n : {0, 1, 7, 8, 9, 100}) {
+        for (Size features : {0, 1, 3, 4, 10, 257, 784}) test_floats(n, features);
+        for (Size pixels : {0, 1, 15, 16, 49, 784}) test_bytes(n, pixels % 2 ? 3 : 1, pixels);
     }
 }
 

@@ -5,22 +5,22 @@ namespace byhand::tests {
 namespace {
 
 struct PoolShape {
-    long C, H, W, KH, KW, SH, SW, top, left, OH, OW;
+    Size C, H, W, KH, KW, SH, SW, top, left, OH, OW;
 };
 
 // body(place in the window, index in the picture or -1 in the padding), for one window of one plane.
 template <class Body>
-void for_window(const PoolShape& s, long i, long j, const Body& body) {
-    for (long u = 0; u < s.KH; u++)
-        for (long v = 0; v < s.KW; v++) {
-            const long row = i * s.SH + u - s.top, column = j * s.SW + v - s.left;
+void for_window(const PoolShape& s, Size i, Size j, const Body& body) {
+    for (Size u = 0; u < s.KH; u++)
+        for (Size v = 0; v < s.KW; v++) {
+            const Size row = i * s.SH + u - s.top, column = j * s.SW + v - s.left;
             const bool in = row >= 0 && row < s.H && column >= 0 && column < s.W;
             body(u * s.KW + v, in ? row * s.W + column : -1);
         }
 }
 
-void test_shape(long n, const PoolShape& s) {
-    const long xs = s.C * s.H * s.W, ys = s.C * s.OH * s.OW;
+void test_shape(Size n, const PoolShape& s) {
+    const Size xs = s.C * s.H * s.W, ys = s.C * s.OH * s.OW;
     const Pool pool{blocks_of(n), s.C, s.H, s.W, s.KH, s.KW, s.SH, s.SW, s.top, s.left, s.OH, s.OW};
     Floats x = random_floats(n * xs), dy = random_floats(n * ys);
     for (size_t i = 0; i < x.size(); i++) {
@@ -33,12 +33,12 @@ void test_shape(long n, const PoolShape& s) {
 
     // As kernels/reference/pool.py does it: padded by -inf or 0, better where larger or NaN.
     Doubles y(n * ys), place(n * ys), dx(n * xs), mean(n * ys), dmean(n * xs);
-    for (long plane = 0; plane < n * s.C; plane++)
-        for (long i = 0; i < s.OH; i++)
-            for (long j = 0; j < s.OW; j++) {
-                const long to = (plane * s.OH + i) * s.OW + j;
-                const long from = plane * s.H * s.W;
-                for_window(s, i, j, [&](long number, long pixel) {
+    for (Size plane = 0; plane < n * s.C; plane++)
+        for (Size i = 0; i < s.OH; i++)
+            for (Size j = 0; j < s.OW; j++) {
+                const Size to = (plane * s.OH + i) * s.OW + j;
+                const Size from = plane * s.H * s.W;
+                for_window(s, i, j, [&](Size number, Size pixel) {
                     const double value = pixel < 0 ? -INF : x[from + pixel];
                     if (number == 0 || value > y[to] || std::isnan(value)) {
                         y[to] = value;
@@ -46,7 +46,7 @@ void test_shape(long n, const PoolShape& s) {
                     }
                     if (pixel >= 0) mean[to] += x[from + pixel] / (s.KH * s.KW);
                 });
-                for_window(s, i, j, [&](long number, long pixel) {
+                for_window(s, i, j, [&](Size number, Size pixel) {
                     if (pixel < 0) return;
                     dx[from + pixel] += double(dy[to]) * (place[to] == number);
                     dmean[from + pixel] += double(dy[to]) / (s.KH * s.KW);
@@ -62,7 +62,7 @@ void test_shape(long n, const PoolShape& s) {
         if (std::memcmp(out.begin(), again.begin(), out.size() * sizeof(float)))
             fail("max_pool" + shape + ": differs without places");
         const Floats got = from_lanes(n, ys, Lanes(out));
-        for (long i = 0; i < n * ys; i++)
+        for (Size i = 0; i < n * ys; i++)
             if (places[(i / ys / LANES * ys + i % ys) * LANES + i / ys % LANES] != place[i]) {
                 fail("max_pool" + shape + ": place " + std::to_string(i) + " is wrong");
                 break;
@@ -88,12 +88,12 @@ void test_shape(long n, const PoolShape& s) {
     });
 }
 
-void test_global(long n, long C, long P) {
+void test_global(Size n, Size C, Size P) {
     Floats x = random_floats(n * C * P);
     const Floats dy = random_floats(n * C);
     for (size_t i = 11; i < x.size(); i += 301) x[i] = i % 2 ? NAN : INFINITY;
     Doubles y(n * C), dx;
-    for (long i = 0; i < n * C * P; i++) {
+    for (Size i = 0; i < n * C * P; i++) {
         y[i / P] += double(x[i]) / P;
         dx.push_back(double(dy[i / P]) / P);
     }
@@ -114,7 +114,7 @@ void test_global(long n, long C, long P) {
 }  // namespace
 
 void test_pool() {
-    for (long n : {0, 1, 7, 8, 9, 100}) {
+    for (Size n : {0, 1, 7, 8, 9, 100}) {
         test_shape(n, {3, 8, 10, 2, 2, 2, 2, 0, 0, 4, 5});
         test_shape(n, {2, 9, 7, 2, 2, 2, 2, 0, 0, 4, 3});   // a row and a column left out
         test_shape(n, {2, 9, 7, 3, 3, 2, 2, 1, 1, 5, 4});   // padded, overlapping
@@ -123,7 +123,7 @@ void test_pool() {
         test_shape(n, {1, 7, 6, 2, 2, 2, 2, 1, 1, 4, 4});
         test_shape(n, {1, 3, 3, 1, 1, 2, 2, 0, 0, 2, 2});
         test_shape(n, {1, 16, 16, 16, 16, 16, 16, 0, 0, 1, 1});  // 256 places
-        for (long P : {1, 3, 4, 49, 784}) test_global(n, 5, P);
+        for (Size P : {1, 3, 4, 49, 784}) test_global(n, 5, P);
     }
 }
 

@@ -30,32 +30,32 @@ double random_number() {  // -1 .. 1
     random_state = random_state * 1664525u + 1013904223u;
     return (random_state >> 8) / 8388608.0 - 1;
 }
-Floats random_floats(long count) {
+Floats random_floats(Size count) {
     Floats x(count);
     for (float& v : x) v = static_cast<float>(random_number());
     return x;
 }
 
-Lanes to_lanes(long n, long features, const Floats& x, float padding) {
+Lanes to_lanes(Size n, Size features, const Floats& x, float padding) {
     Lanes lanes(blocks_of(n) * features * LANES, padding);
-    for (long i = 0; i < n; i++)
-        for (long f = 0; f < features; f++)
+    for (Size i = 0; i < n; i++)
+        for (Size f = 0; f < features; f++)
             lanes[(i / LANES * features + f) * LANES + i % LANES] = x[i * features + f];
     return lanes;
 }
 
-Floats from_lanes(long n, long features, const Lanes& lanes) {
+Floats from_lanes(Size n, Size features, const Lanes& lanes) {
     Floats x(n * features);
-    for (long i = 0; i < n; i++)
-        for (long f = 0; f < features; f++)
+    for (Size i = 0; i < n; i++)
+        for (Size f = 0; f < features; f++)
             x[i * features + f] = lanes[(i / LANES * features + f) * LANES + i % LANES];
     return x;
 }
 
 // What must be zero in the padding lanes; `what` is said of the first that is not.
-void check_padding(long n, long features, const Lanes& lanes, const char* what) {
-    for (long i = n; i < blocks_of(n) * LANES; i++)
-        for (long f = 0; f < features; f++)
+void check_padding(Size n, Size features, const Lanes& lanes, const char* what) {
+    for (Size i = n; i < blocks_of(n) * LANES; i++)
+        for (Size f = 0; f < features; f++)
             if (lanes[(i / LANES * features + f) * LANES + i % LANES] != 0)
                 return fail(std::string(what) + ": a padding lane is not zero");
 }
@@ -93,9 +93,9 @@ void check(const std::string& name, const Doubles& expected, double tolerance, P
     }
 }
 
-std::string say(const char* name, std::initializer_list<long> sizes) {
+std::string say(const char* name, std::initializer_list<Size> sizes) {
     std::string text = name;
-    for (long size : sizes) text.append(" ").append(std::to_string(size));
+    for (Size size : sizes) text.append(" ").append(std::to_string(size));
     return text;
 }
 

@@ -34,8 +34,8 @@ using Doubles = std::vector<double>;
 template <class T>
 class Aligned {
 public:
-    explicit Aligned(long size, T fill = T()) : count(size) {
-        data = static_cast<T*>(::operator new(std::max(size, 1L) * sizeof(T), std::align_val_t(64)));
+    explicit Aligned(Size size, T fill = T()) : count(size) {
+        data = static_cast<T*>(::operator new(std::max<Size>(size, 1) * sizeof(T), std::align_val_t(64)));
         std::fill(data, data + count, fill);
     }
     Aligned(const Aligned& other) : Aligned(other.count) { std::copy(other.begin(), other.end(), data); }
@@ -46,28 +46,28 @@ public:
     operator const T*() const { return data; }
     const T* begin() const { return data; }
     const T* end() const { return data + count; }
-    long size() const { return count; }
+    Size size() const { return count; }
 
 private:
     T* data;
-    long count;
+    Size count;
 };
 using Lanes = Aligned<float>;
 
 const float JUNK = 3.25f;  // in the padding lanes of activations: "finite and unspecified"
 
-inline long blocks_of(long n) { return (n + LANES - 1) / LANES; }
+inline Size blocks_of(Size n) { return (n + LANES - 1) / LANES; }
 
 void seed_random(uint32_t seed);
 double random_number();  // -1 .. 1
-Floats random_floats(long count);
+Floats random_floats(Size count);
 
 // (n, features) to lanes, the lanes past the n images filled with `padding`; and back.
-Lanes to_lanes(long n, long features, const Floats& x, float padding);
-Floats from_lanes(long n, long features, const Lanes& lanes);
+Lanes to_lanes(Size n, Size features, const Floats& x, float padding);
+Floats from_lanes(Size n, Size features, const Lanes& lanes);
 
 // What must be zero in the padding lanes; `what` is said of the first that is not.
-void check_padding(long n, long features, const Lanes& lanes, const char* what);
+void check_padding(Size n, Size features, const Lanes& lanes, const char* what);
 
 // Checking -------------------------------------------------------------------------------------------
 
@@ -84,7 +84,7 @@ void check(const std::string& name, const Doubles& expected, double tolerance, P
            const std::function<Floats(const Kernels&)>& run);
 
 // "name 1 2 3".
-std::string say(const char* name, std::initializer_list<long> sizes);
+std::string say(const char* name, std::initializer_list<Size> sizes);
 
 // What `body` says of itself in a child process.
 bool in_child(const std::function<bool()>& body);
@@ -106,6 +106,7 @@ void test_conv();
 void test_winograd();
 void test_fused();
 void test_rows();
+void test_sizes();
 void test_memory();
 void test_threads();
 

@@ -16,38 +16,38 @@ const double MUCH = 1e6;  // the cost of a unit that is worth a thread
 // Every unit once, in ranges that depend on the numbers only.
 void test_ranges() {
     for (int count : THREADS)
-        for (long units : {0, 1, 2, 3, 7, 100, 1000}) {
+        for (Size units : {0, 1, 2, 3, 7, 100, 1000}) {
             set_threads(count);
             std::vector<int> slot_of(units, -1);
             std::atomic<bool> wrong{false};
-            parallel_for(units, MUCH, [&](long begin, long end, int slot) {
+            parallel_for(units, MUCH, [&](Size begin, Size end, int slot) {
                 if (slot < 0 || slot >= count || begin >= end) wrong = true;
-                for (long i = begin; i < end; i++) {
+                for (Size i = begin; i < end; i++) {
                     if (slot_of[i] != -1) wrong = true;
                     slot_of[i] = slot;
                 }
             });
-            const long slots = std::min<long>(count, units);
-            for (long slot = 0; slot < slots; slot++)
-                for (long i = units * slot / slots; i < units * (slot + 1) / slots; i++)
+            const Size slots = std::min<Size>(count, units);
+            for (Size slot = 0; slot < slots; slot++)
+                for (Size i = units * slot / slots; i < units * (slot + 1) / slots; i++)
                     if (slot_of[i] != slot) wrong = true;
             if (wrong) fail(say("parallel_for: wrong ranges", {count, units}));
         }
     set_threads(3);
     const std::thread::id self = std::this_thread::get_id();
     std::atomic<bool> moved{false};
-    parallel_for(10, 1, [&](long, long, int) { moved = moved || std::this_thread::get_id() != self; });
+    parallel_for(10, 1, [&](Size, Size, int) { moved = moved || std::this_thread::get_id() != self; });
     if (moved) fail("parallel_for: a small loop left its thread");
 }
 
 // Sum 0 .. units-1 by way of scratch memory that the caller reads after the loop; false when it is wrong.
-bool sum_by_scratch(long units) {
+bool sum_by_scratch(Size units) {
     const int slots = threads();
     for (int slot = 0; slot < slots; slot++) scratch(slot, 100 + slot)[99] = 0;
-    parallel_for(units, MUCH, [](long begin, long end, int slot) {
+    parallel_for(units, MUCH, [](Size begin, Size end, int slot) {
         float* mine = scratch(slot, 100);
         if (reinterpret_cast<uintptr_t>(mine) % 64) mine[99] = NAN;
-        for (long i = begin; i < end; i++) mine[99] += static_cast<float>(i);
+        for (Size i = begin; i < end; i++) mine[99] += static_cast<float>(i);
     });
     double sum = 0;
     for (int slot = 0; slot < slots; slot++) sum += scratch(slot, 100)[99];
@@ -58,16 +58,16 @@ void test_nested() {
     set_threads(3);
     std::atomic<int> sum{0};
     std::atomic<bool> shared{false};
-    parallel_for(6, MUCH, [&](long begin, long end, int slot) {
+    parallel_for(6, MUCH, [&](Size begin, Size end, int slot) {
         float* outer = scratch(slot, 64);
-        for (long i = begin; i < end; i++) {
+        for (Size i = begin; i < end; i++) {
             outer[0] = static_cast<float>(i);
-            parallel_for(10, MUCH, [&](long first, long last, int inner_slot) {
+            parallel_for(10, MUCH, [&](Size first, Size last, int inner_slot) {
                 float* inner = scratch(inner_slot, 64);
                 if (inner == outer) shared = true;
                 inner[0] = -1;
-                for (long k = first; k < last; k++) sum += static_cast<int>(k);
-                parallel_for(1, MUCH, [&](long, long, int) { scratch(0, 64)[0] = inner[0] - 1; });
+                for (Size k = first; k < last; k++) sum += static_cast<int>(k);
+                parallel_for(1, MUCH, [&](Size, Size, int) { scratch(0, 64)[0] = inner[0] - 1; });
                 if (inner[0] != -1) shared = true;
             });
             if (outer[0] != static_cast<float>(i) || scratch(slot, 64) != outer) shared = true;
@@ -79,17 +79,17 @@ void test_nested() {
 
 // A bit of everything, for comparison of bits.
 Floats some_work(const Kernels& k) {
-    const long n = 100, I = 200, O = 30, blocks = blocks_of(n);
+    const Size n = 100, I = 200, O = 30, blocks = blocks_of(n);
     Lanes x(blocks * I * LANES), y(blocks * O * LANES), dy(blocks * O * LANES, 0.01f), p(blocks * O * LANES);
-    for (long i = 0; i < x.size(); i++) x[i] = static_cast<float>(i % 101) / 101;
+    for (Size i = 0; i < x.size(); i++) x[i] = static_cast<float>(i % 101) / 101;
     Floats w(O * I), dw(O * I), db(O), losses(n), t(n * O, 1.f / O);
-    for (long i = 0; i < O * I; i++) w[i] = static_cast<float>(i % 89) / 89 - 0.5f;
+    for (Size i = 0; i < O * I; i++) w[i] = static_cast<float>(i % 89) / 89 - 0.5f;
     k.linear(blocks, I, O, x, w.data(), nullptr, y, false);
     k.linear_weight_gradient(blocks, I, O, x, dy, dw.data(), db.data());
     k.cross_entropy(n, O, y, t.data(), losses.data(), p);
     const Conv conv{blocks, 2, 10, 10, 3, 3, 3, 1, 1, 1, 1, 10, 10};
     Floats cw(54), dcw(54);
-    for (long i = 0; i < 54; i++) cw[i] = static_cast<float>(i) / 54;
+    for (Size i = 0; i < 54; i++) cw[i] = static_cast<float>(i) / 54;
     Lanes cy(blocks * 300 * LANES);
     k.conv_forward(conv, x, cw.data(), nullptr, cy, true);
     k.conv_weight_gradient(conv, x, cy, dcw.data(), nullptr);

@@ -7,27 +7,27 @@ namespace {
 
 const double TOLERANCE = 3e-6;  // of the largest result; the plain sum's errors are up to 2e-6
 
-Conv shape(long C, long H, long W, long F, long top, long left, long bottom = -1, long right = -1) {
+Conv shape(Size C, Size H, Size W, Size F, Size top, Size left, Size bottom = -1, Size right = -1) {
     if (bottom < 0) bottom = top;
     if (right < 0) right = left;
     return {0, C, H, W, F, 3, 3, 1, 1, top, left, H + top + bottom - 2, W + left + right - 2};
 }
 
-std::string name_of(const char* operation, const Conv& c, long n, const char* what) {
+std::string name_of(const char* operation, const Conv& c, Size n, const char* what) {
     return say(operation, {n, c.C, c.H, c.W, c.F, c.top, c.left, c.OH, c.OW}) + " " + what;
 }
 
 // One image after another, not in lanes; place is conv_pool's.
 struct Case {
-    long n;
+    Size n;
     Conv c;
     Floats x, w, b, dy;
-    long xs() const { return c.C * c.H * c.W; }
-    long ys() const { return c.F * c.OH * c.OW; }
-    long pooled() const { return c.F * (c.OH / 2) * (c.OW / 2); }
+    Size xs() const { return c.C * c.H * c.W; }
+    Size ys() const { return c.F * c.OH * c.OW; }
+    Size pooled() const { return c.F * (c.OH / 2) * (c.OW / 2); }
 };
 
-Case random_case(long n, Conv c) {
+Case random_case(Size n, Conv c) {
     c.blocks = blocks_of(n);
     Case k{n, c, {}, random_floats(9 * c.F * c.C), random_floats(c.F), {}};
     k.x = random_floats(n * k.xs());
@@ -39,13 +39,13 @@ Case random_case(long n, Conv c) {
 template <class Body>
 void for_products(const Case& k, const Body& body) {
     const Conv& c = k.c;
-    for (long to = 0; to < k.n * k.ys(); to++) {
-        const long image = to / k.ys(), f = to / (c.OH * c.OW) % c.F, i = to / c.OW % c.OH, j = to % c.OW;
-        for (long u = 0; u < 3; u++)
-            for (long v = 0; v < 3; v++) {
-                const long row = i + u - c.top, column = j + v - c.left;
+    for (Size to = 0; to < k.n * k.ys(); to++) {
+        const Size image = to / k.ys(), f = to / (c.OH * c.OW) % c.F, i = to / c.OW % c.OH, j = to % c.OW;
+        for (Size u = 0; u < 3; u++)
+            for (Size v = 0; v < 3; v++) {
+                const Size row = i + u - c.top, column = j + v - c.left;
                 if (row < 0 || row >= c.H || column < 0 || column >= c.W) continue;
-                for (long ch = 0; ch < c.C; ch++)
+                for (Size ch = 0; ch < c.C; ch++)
                     body(to, ((image * c.C + ch) * c.H + row) * c.W + column, ((f * c.C + ch) * 3 + u) * 3 + v);
             }
     }
@@ -54,20 +54,20 @@ void for_products(const Case& k, const Body& body) {
 Doubles forward(const Case& k) {
     Doubles y(k.n * k.ys());
     for (size_t to = 0; to < y.size(); to++) y[to] = k.b[to / (k.c.OH * k.c.OW) % k.c.F];
-    for_products(k, [&](long to, long from, long weight) { y[to] += double(k.w[weight]) * k.x[from]; });
+    for_products(k, [&](Size to, Size from, Size weight) { y[to] += double(k.w[weight]) * k.x[from]; });
     return y;
 }
 
 Doubles input_gradient(const Case& k) {
     Doubles dx(k.n * k.xs());
-    for_products(k, [&](long to, long from, long weight) { dx[from] += double(k.w[weight]) * k.dy[to]; });
+    for_products(k, [&](Size to, Size from, Size weight) { dx[from] += double(k.w[weight]) * k.dy[to]; });
     return dx;
 }
 
 // With the bias's at the end.
 Doubles weight_gradient(const Case& k, const Floats& dy) {
     Doubles g(k.w.size() + k.c.F);
-    for_products(k, [&](long to, long from, long weight) { g[weight] += double(dy[to]) * k.x[from]; });
+    for_products(k, [&](Size to, Size from, Size weight) { g[weight] += double(dy[to]) * k.x[from]; });
     for (size_t to = 0; to < dy.size(); to++) g[k.w.size() + to / (k.c.OH * k.c.OW) % k.c.F] += dy[to];
     return g;
 }
@@ -124,27 +124,27 @@ void test_case(const Case& k, const char* what, Promise promise) {
                 });
 }
 
-long lanes_index(long i, long features) {
+Size lanes_index(Size i, Size features) {
     return (i / features / LANES * features + i % features) * LANES + i / features % LANES;
 }
 
 // Convolution, ReLU and pooling, and the weight gradient through them. dy is that of the pooled y.
 void test_pooled(const Case& k, const char* what) {
     const Conv& c = k.c;
-    const long PH = c.OH / 2, PW = c.OW / 2, ys = k.pooled();
+    const Size PH = c.OH / 2, PW = c.OW / 2, ys = k.pooled();
     const Doubles conv = forward(k);
     Doubles y(k.n * ys);
     std::vector<uint8_t> place(k.n * ys);
     Floats spread(k.n * k.ys());  // dy before the pooling
-    const auto at = [&](long to, long number) {  // in conv, of a number of a window
+    const auto at = [&](Size to, Size number) {  // in conv, of a number of a window
         return (to / (PH * PW) * c.OH + to / PW % PH * 2 + number / 2) * c.OW + to % PW * 2 + number % 2;
     };
     double largest = 0;
     for (double a : conv)
         if (std::isfinite(a)) largest = std::max(largest, std::fabs(a));
-    for (long to = 0; to < k.n * ys; to++) {
-        long best = at(to, 0);
-        for (long number = 1; number < 4; number++)
+    for (Size to = 0; to < k.n * ys; to++) {
+        Size best = at(to, 0);
+        for (Size number = 1; number < 4; number++)
             if (conv[at(to, number)] > conv[best] || std::isnan(conv[at(to, number)])) {
                 best = at(to, number);
                 place[to] = static_cast<uint8_t>(number);
@@ -165,8 +165,8 @@ void test_pooled(const Case& k, const char* what) {
         if (std::memcmp(out.begin(), again.begin(), out.size() * sizeof(float)))
             fail(name_of("conv_pool", c, k.n, what) + ": differs without places");
         // Where numbers differ by less than rounding may, another place is as good; of equals it is the first.
-        long wrong = 0;
-        for (long i = 0; i < k.n * ys; i++) {
+        Size wrong = 0;
+        for (Size i = 0; i < k.n * ys; i++) {
             const uint8_t got = places[lanes_index(i, ys)];
             if (got == place[i]) continue;
             const double other = got < 4 ? conv[at(i, got)] : 0;
@@ -179,7 +179,7 @@ void test_pooled(const Case& k, const char* what) {
 
     const Floats dy_pooled(k.dy.begin(), k.dy.begin() + k.n * ys);
     const Lanes dy = to_lanes(k.n, ys, dy_pooled, 0);
-    for (long i = 0; i < k.n * ys; i++) places[lanes_index(i, ys)] = place[i];
+    for (Size i = 0; i < k.n * ys; i++) places[lanes_index(i, ys)] = place[i];
     check_share(name_of("conv_pool_weight_gradient", c, k.n, what), weight_gradient(k, spread),
                 SAME_FOR_EACH_RUN, [&](const Kernels& kernels) {
                     Floats g(k.w.size() + c.F, NAN);
@@ -204,10 +204,10 @@ void test_taken(const Case& random) {
 
 // Random numbers, but each channel is one number outside of the middle of the pictures: many equal maxima.
 Case with_background(Case k) {
-    for (long i = 0; i < k.n * k.c.C; i++) {
+    for (Size i = 0; i < k.n * k.c.C; i++) {
         const float background = static_cast<float>(i % k.c.C * 7 % 11 - 4) / 8;
-        for (long row = 0; row < k.c.H; row++)
-            for (long column = 0; column < k.c.W; column++)
+        for (Size row = 0; row < k.c.H; row++)
+            for (Size column = 0; column < k.c.W; column++)
                 if (row < k.c.H / 3 || row > k.c.H / 2 || column < k.c.W / 3 || column > k.c.W / 2)
                     k.x[(i * k.c.H + row) * k.c.W + column] = background;
     }
@@ -246,7 +246,7 @@ void test_winograd() {
     Conv unused = shape(16, 19, 19, 16, 0, 0);
     unused.OH = unused.OW = 16;
     const struct {
-        long n;
+        Size n;
         Conv c;
     } shapes[] = {
         {16, shape(8, 16, 16, 8, 1, 1)},
