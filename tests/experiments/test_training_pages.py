@@ -90,7 +90,7 @@ def test_a_fresh_network_fades_from_a_small_start_and_grows_from_a_large_one(lab
     def drifts(start):
         recipe = train.task(initialisers._recipe(lab, start), 0).arguments["recipe"]
         found = initialisers.before(lab.splits, tmp_path, recipe, 0)
-        assert found["layers"] == ["conv 1", "conv 2", "conv 3", "conv 4", "linear 5", "output"]
+        assert found["layers"] == ["conv 0", "conv 3", "conv 6", "conv 8", "linear 11", "output"]
         assert found["counts"].shape == (6, len(initialisers.EDGES) - 1)
         return [initialisers.drift([found[what]])[0] for what in ("sizes", "gradients")]
 

@@ -14,7 +14,7 @@ from byhand import plots
 from byhand.errors import FileWriteError, InputError
 from byhand.evaluation import Reliability
 from byhand.plots.gallery import percent
-from byhand.plots.style import BLUE, ERRORS, HITS, ORANGE
+from byhand.plots.style import BLUE, ERRORS, HITS, ORANGE, SIGNED
 
 
 def lines(ax):
@@ -179,6 +179,13 @@ def test_filters_share_a_scale_that_is_symmetric(seen, tmp_path):
     plots.save(figure, tmp_path / "filters.png")
     for odd in (np.zeros((1, 1, 3, 3)), np.ones((20, 3, 5, 5))):
         plots.save(plots.filters(odd, plots.new_figure(), smooth=True), tmp_path / "filters.png")
+
+
+def test_negative_is_blue_and_positive_orange_as_on_the_page():
+    for value, cold in ((0.0, True), (0.25, True), (0.75, False), (1.0, False)):
+        red, _, blue, _ = SIGNED(value)
+        assert (blue > red) == cold
+    assert SIGNED(0.5)[:3] == pytest.approx((1, 1, 1), abs=0.01)
 
 
 def test_feature_maps_have_a_row_for_what_each_layer_gives(seen, tmp_path):

@@ -193,6 +193,13 @@ def test_no_mistakes_and_no_convolution(tmp_path, run):
     assert not (tmp_path / "pictures" / "mistakes.png").exists()
 
 
+def test_every_wide_table_shows_that_it_scrolls_and_can_be_scrolled_by_keys(run_folder):
+    page = write_report(run_folder).read_text("utf-8")
+    tables, scrolling = page.count("<table"), page.count('<div class="scroll" tabindex="0"><table')
+    assert tables == scrolling > 5
+    assert "var(--shade)" in page[page.index(".scroll {") : page.index("table {")]
+
+
 def test_writing_twice_gives_the_same_page(run_folder):
     first = write_report(run_folder).read_bytes()
     assert write_report(run_folder).read_bytes() == first

@@ -68,9 +68,7 @@ def before(splits: Splits, folder: Path, recipe: Mapping[str, Any], seed: int) -
     assert standardisation is not None
     seen = nn.trace(prepared.model, standardisation.apply(batch.images), batch.labels, train=True)
     weighted = [t for t in seen if "weight" in t.grads]
-    names = [
-        f"{'conv' if t.output.ndim == 4 else 'linear'} {i + 1}" for i, t in enumerate(weighted)
-    ]
+    names = [f"{'conv' if t.output.ndim == 4 else 'linear'} {t.name}" for t in weighted]
     return {
         "layers": [*names[:-1], "output"],
         "sizes": [rms(t.output) for t in weighted],
