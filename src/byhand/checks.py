@@ -154,7 +154,7 @@ def record(kind: type[T], value: object, what: str) -> T:
         raise DataError(f"{what} is {said(value)}, but it must be an object")
     try:
         return msgspec.convert(value, kind)
-    except (msgspec.ValidationError, InputError) as error:
+    except (msgspec.ValidationError, UnicodeError, InputError) as error:
         raise DataError(f"{what} cannot be read: {error}") from error
 
 

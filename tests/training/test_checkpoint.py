@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import os
 import resource
@@ -14,6 +15,7 @@ import pytest
 
 from byhand import nn, optim, training
 from byhand.errors import ByhandError, DataError, FileWriteError
+from byhand.nn.files import read_tensors, write_tensors
 from byhand.training import load_checkpoint, save_checkpoint
 
 
@@ -133,8 +135,6 @@ def test_a_file_of_a_newer_format_is_an_error(runs, saved, monkeypatch):
 
 @pytest.mark.parametrize("missing", ["records", "generator", "sums", "optimiser_step", "step"])
 def test_a_header_without_all_that_is_needed_is_an_error(runs, saved, missing):
-    from byhand.nn.files import read_tensors, write_tensors
-
     tensors, header = read_tensors(saved.path, "checkpoint")
     del header[missing]
     write_tensors(saved.path, tensors, header)
@@ -209,3 +209,84 @@ def test_a_file_size_limit_leaves_the_old_checkpoint(saved):
     assert done.stdout.startswith(f"cannot write {saved.path}: File too large")
     assert saved.path.read_bytes() == whole
     assert os.listdir(saved.path.parent) == [saved.path.name]
+
+
+def values_of(value, place=()):
+    """Where each value of a header is, those inside others too."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, one in inner:
+        yield (*place, key)
+        if isinstance(one, dict | list):
+            yield from values_of(one, (*place, key))
+
+
+ODD = [None, True, -1, 2**63, 10**40, 1.5, "", "x", "\ud800", [], [[]], {}, {"a": 1}]
+FREE = ("settings", "seconds", "images_per_second", "diagnoses")  # anything of their type fits
+
+
+@pytest.mark.parametrize("odd", ODD, ids=ascii)
+def test_a_header_with_an_odd_value_anywhere_is_refused_or_gone_on_with(runs, saved, odd):
+    tensors, header = read_tensors(saved.path, "checkpoint")
+    places = [place for place in values_of(header) if not {*place} & {*FREE}]
+    model = runs.network(seed=4)
+    before = model.flat.copy()
+    said, taken = [], 0
+    for place in places:
+        changed = copy.deepcopy(header)
+        inner = changed
+        for key in place[:-1]:
+            inner = inner[key]
+        inner[place[-1]] = odd
+        write_tensors(saved.path, tensors, changed)
+        try:
+            load_checkpoint(saved.path, model, optim.Adam())
+        except DataError as error:
+            said.append(str(error))
+        else:
+            taken += 1
+            model.flat[...] = before
+        assert np.array_equal(model.flat, before), place
+    assert all(str(saved.path) in text and "\n" not in text for text in said)
+    # A number that says how an epoch went may be any number.
+    assert taken <= len(places) * (0.3 if type(odd) in (int, float) else 0.1)
+
+
+CONTRADICTIONS = {
+    "epoch": 3,
+    "step": 4,
+    "batch": 2,
+    "optimiser_step": 4,
+    "best_epoch": 9,
+    "records": [],
+    "sums": {**vars(training.state.EpochSums()), "steps": 1, "images": 10},
+    "generator": {"bit_generator": "PCG64"},
+}
+
+
+@pytest.mark.parametrize("name", CONTRADICTIONS)
+def test_a_header_that_contradicts_itself_is_an_error(runs, saved, name):
+    tensors, header = read_tensors(saved.path, "checkpoint")
+    write_tensors(saved.path, tensors, {**header, name: CONTRADICTIONS[name]})
+    with pytest.raises(DataError) as error:
+        load_checkpoint(saved.path, runs.network(), optim.Adam())
+    one_sentence(error, saved.path, "broken checkpoint")
+
+
+@pytest.mark.parametrize("name", ["parameters", "best.parameters", "optimiser.mean", "best.buffers"])
+@pytest.mark.parametrize("change", ["shorter", "float64", "nan", "absent"])
+def test_an_array_that_does_not_fit_the_model_is_an_error(runs, saved, name, change):
+    tensors, header = read_tensors(saved.path, "checkpoint")
+    array = tensors.pop(name)
+    if change == "shorter":
+        tensors[name] = array[1:]
+    elif change == "float64":
+        tensors[name] = array.astype(np.float64)
+    elif change == "nan":
+        tensors[name] = np.full_like(array, np.nan)
+    write_tensors(saved.path, tensors, header)
+    model = runs.network(seed=4)
+    before = model.flat.copy()
+    with pytest.raises(DataError) as error:
+        load_checkpoint(saved.path, model, optim.Adam())
+    one_sentence(error, saved.path)
+    assert np.array_equal(model.flat, before)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from byhand import checks
 from byhand.errors import DataError, ShapeError
 from byhand.files import atomic_write, jsonable
 from byhand.nn.card import ModelCard
@@ -52,13 +53,13 @@ def read_tensors(path: str | Path, what: str) -> tuple[dict[str, NDArray[Any]], 
             f"{path} is not a {what}, or it is cut short ({error}); take another copy"
         ) from error
     try:
-        header = json.loads(metadata["byhand"])
-    except (KeyError, ValueError, RecursionError) as error:
+        header = checks.parse_json(metadata.get("byhand", ""), "its header")
+    except DataError as error:
         raise DataError(
-            f"{path} is a safetensors file but not a {what} of byhand: it has no header"
+            f"{path} is a safetensors file but not a {what} of byhand: {error}"
         ) from error
     version = header.get("format") if isinstance(header, dict) else None
-    if not isinstance(version, int):
+    if type(version) is not int:
         raise DataError(f"{path} has a broken header: it names no format; take another copy")
     if version > FORMAT:
         raise DataError(f"{path} was written by a newer byhand; upgrade with pip install -U byhand")

@@ -12,7 +12,7 @@ from byhand.data import Dataset
 from byhand.errors import InputError
 from byhand.evaluation import logits
 from byhand.losses import Loss, loss_forward
-from byhand.optim import Schedule
+from byhand.optim import Schedule, global_norm
 from byhand.training.group import ALONE, Group
 from byhand.training.records import EpochRecord
 from byhand.training.state import TrainingState
@@ -78,9 +78,7 @@ def epoch_record(
         gradient_norms={
             name: math.sqrt(square / sums.steps) for name, square in sums.gradient_squares.items()
         },
-        weight_norms={
-            name: float(np.linalg.norm(view)) for name, view in model.parameters().items()
-        },
+        weight_norms={name: global_norm(view.ravel()) for name, view in model.parameters().items()},
         seconds=sums.seconds,
         images_per_second=sums.images / max(sums.seconds, 1e-9),
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from byhand import checks
+
 
 @dataclass(frozen=True)
 class Diagnosis:
@@ -68,9 +70,9 @@ class EpochRecord:
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> EpochRecord:
-        """The record from what `as_dict` gave, once through JSON."""
-        diagnoses = tuple(
-            Diagnosis(d["kind"], d["symptom"], tuple((c[0], c[1]) for c in d["causes"]))
-            for d in values.get("diagnoses", ())
-        )
-        return EpochRecord(**{**values, "diagnoses": diagnoses})
+        """The record from what `as_dict` gave, once through JSON.
+
+        Raises:
+            DataError: a value is absent or of another type.
+        """
+        return checks.record(EpochRecord, values, "the record of an epoch")
