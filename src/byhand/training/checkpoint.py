@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from msgspec import Meta
+from numpy.random import BitGenerator
 from numpy.typing import NDArray
 
 from byhand import checks, nn
@@ -189,11 +190,9 @@ def _contradictions(tensors: Mapping[str, Array], header: Header, model: nn.Laye
 
 def _is_generator(values: dict[str, Any]) -> bool:
     """Whether NumPy takes these values as a generator's state, and gives them back."""
-    kind = getattr(np.random, str(values.get("bit_generator")), None)
-    if not isinstance(kind, type) or not issubclass(kind, np.random.BitGenerator):
-        return False
+    kinds: dict[Any, Any] = {kind.__name__: kind for kind in BitGenerator.__subclasses__()}
     try:
-        generator = kind()
+        generator = kinds[values["bit_generator"]]()
         generator.state = values
     except (TypeError, ValueError, KeyError, OverflowError):
         return False
