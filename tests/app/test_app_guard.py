@@ -40,8 +40,16 @@ def test_its_own_names_are_answered(host):
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:8028", "", "localhost.evil", "10.0.0.7"]
-)
+    "host",
+    [
+        "evil.example", "evil.example:8028", "", "localhost.evil", "10.0.0.7", "[::1].evil.com",
+        "[::1]evil.com:80", "[::1", "::1]", "[::1%25lo]", "[::1]:80:evil", "localhost:80:evil",
+        "localhost:evil", "localhost:999999", "localhost:", "localhost.", "me@localhost",
+        "localhost@evil.example", "localhost:80@evil.example", "localhost/evil", "localhost#evil",
+        "localhost evil", "127.0.0.1.evil.example", "0x7f.1", "127.1", "[]", ":8028", "localhost,x",
+        b"\xfflocalhost",
+    ],
+)  # fmt: skip
 def test_other_names_are_not_so_that_rebinding_a_name_gains_nothing(host):
     answer = client().get("/", headers={"host": host})
     assert answer.status_code == 421
@@ -51,7 +59,23 @@ def test_other_names_are_not_so_that_rebinding_a_name_gains_nothing(host):
 def test_bound_to_all_addresses_any_address_is_a_name_but_no_other_name_is():
     everywhere = client(addresses=True)
     assert everywhere.get("/", headers={"host": "10.0.0.7:8028"}).status_code == 200
-    assert everywhere.get("/", headers={"host": "evil.example"}).status_code == 421
+    assert everywhere.get("/", headers={"host": "[fe80::1]:8028"}).status_code == 200
+    for other in ("evil.example", "10.0.0.7.evil.example", "[fe80::1%25eth0.evil.example]", "10.7"):
+        assert everywhere.get("/", headers={"host": other}).status_code == 421
+
+
+@pytest.mark.parametrize("name", ["host", "origin", "sec-fetch-site"])
+def test_a_request_that_says_twice_who_asks_is_refused(name):
+    values = {"host": "127.0.0.1", "origin": "http://127.0.0.1", "sec-fetch-site": "same-origin"}
+    headers = [*{"host": "127.0.0.1", name: values[name]}.items(), (name, values[name])]
+    answer = client().post("/size", content=b"x", headers=headers)
+    assert answer.status_code == 400
+    assert "twice" in answer.json()["detail"]
+
+
+def test_letters_of_either_size_are_the_same_host():
+    headers = {"host": "LocalHost:8028", "origin": "http://localhost:8028"}
+    assert client().post("/size", content=b"x", headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -59,7 +83,9 @@ def test_bound_to_all_addresses_any_address_is_a_name_but_no_other_name_is():
     [
         {"origin": "http://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"}, {"origin": "http://127.0.0.1:9999"},
-        {"origin": "https://127.0.0.1:8028"},
+        {"origin": "https://127.0.0.1:8028"}, {"origin": ""},
+        {"origin": "http://127.0.0.1:8028.evil.example"}, {"origin": "http://127.0.0.1:8028/"},
+        {"origin": "http://me@127.0.0.1:8028"}, {"origin": "http://127.0.0.1:80:8028"},
     ],
 )  # fmt: skip
 def test_posts_of_other_sites_are_refused(headers):

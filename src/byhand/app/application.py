@@ -12,17 +12,23 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
+from functools import partial
+
 from byhand import kernels
+from byhand.app import tasks
 from byhand.app.guard import BODY, BODY_SECONDS, Guard
 from byhand.app.networks import Networks
 from byhand.app.problems import HANDLERS
-from byhand.app.readers import Readers
+from byhand.app.processes import Processes
 from byhand.app.routes import ROUTES, House
 from byhand.app.training import Training
 from byhand.app.work import Work
 from byhand.reader import Reader
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
+MEMORY = 2**30  # bytes that a network may take for one picture
+HEADROOM = 2 * 2**30  # that a process may take besides: a large photograph's, all layers' pictures
+FILES_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,7 @@ class Settings:
         data: the folder of the data to train on; None for where every command finds it.
         model: a reader's model; None for the one in the package.
         body, body_seconds: a request's size and time at most.
+        memory: bytes that a network may take for one picture.
         waiting: requests that may wait for a core.
         quick_seconds, slow_seconds: what a drawing may take, and a photograph.
         warm: start the processes that read drawings at once, not with the first drawing.
@@ -48,6 +55,7 @@ class Settings:
     model: Path | None = None
     body: int = BODY
     body_seconds: float = BODY_SECONDS
+    memory: int = MEMORY
     waiting: int = 256
     quick_seconds: float = 20.0
     slow_seconds: float = 60.0
@@ -61,28 +69,36 @@ def create_app(settings: Settings | None = None) -> Starlette:
         DataError: the reader's model cannot be loaded.
     """
     settings = settings or Settings()
-    # A request is one thread's work: several are read side by side, each on a core.
     cores = kernels.available_threads()
-    kernels.set_threads(1)
+    reader = settings.model
+    Reader.load(reader)  # what is wrong with it is said now
+    # A request is one process's work: several are read side by side, each on a core.
+    first, most = partial(tasks.warm, reader), settings.memory + HEADROOM
+    waiting, quick_seconds, slow_seconds = (
+        settings.waiting, settings.quick_seconds, settings.slow_seconds,
+    )  # fmt: skip
+    files = Work(FILES_AT_ONCE, waiting, quick_seconds)
+    quick = Processes(cores, waiting, quick_seconds, most, first)
+    slow = Processes(max(1, cores - 1), waiting // 8, slow_seconds, most, first)
     house = House(
-        reader=Reader.load(settings.model),
-        readers=Readers(cores, settings.waiting, settings.quick_seconds, settings.model),
-        networks=Networks(settings.runs, settings.model),
+        reader=reader,
+        networks=Networks(settings.runs, reader, settings.memory, quick, files),
         training=Training(settings.runs, settings.data),
         runs=settings.runs,
-        quick=Work(cores, settings.waiting, settings.quick_seconds),
-        slow=Work(max(1, cores - 1), settings.waiting // 8, settings.slow_seconds),
+        memory=settings.memory,
+        files=files,
+        quick=quick,
+        slow=slow,
     )
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         if settings.warm:
-            house.readers.warm()
+            quick.warm()
         yield
         await house.training.close()
-        house.readers.close()
-        house.quick.close()
-        house.slow.close()
+        for pool in (quick, slow, files):
+            pool.close()
 
     everywhere = not is_local(settings.host)
     hosts = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import ipaddress
+import re
 from collections.abc import Iterable
 from urllib.parse import parse_qs, urlencode
 
@@ -19,12 +20,16 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from byhand.app.problems import Problem
+from byhand.checks import said
 
 COOKIE = "byhand_token"
 SAFE = ("GET", "HEAD", "OPTIONS")
 OPEN = ("/healthz",)  # needs no token, tells nothing
 BODY = 40 * 2**20  # bytes of a request: a photograph of a large camera
 BODY_SECONDS = 30.0  # in which a request's body must have come
+
+# A name or an address of IPv4, or an address of IPv6 without a zone; and perhaps a port.
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::[0-9]{1,5})?")
 
 POLICY = "; ".join(
     (
@@ -110,20 +115,21 @@ class Guard:
             await problem.response()(scope, receive, send_safely)
 
     def _see_host(self, headers: Headers) -> None:
-        host = _name(headers.get("host", ""))
+        asked = _one(headers, "host", "")
+        host = _name(asked)
         if host not in self.hosts and not (self.addresses and _is_address(host)):
-            raise Problem(421, f"this server is not called {host or '(nothing)'}")
+            raise Problem(421, f"this server is not called {said(asked) if asked else '(nothing)'}")
 
     def _see_origin(self, scope: Scope, headers: Headers) -> None:
-        site = headers.get("sec-fetch-site", "same-origin")
+        site = _one(headers, "sec-fetch-site", "same-origin")
         if scope["method"] in SAFE:
             # A link from elsewhere may open the page; nothing else is for other sites.
             if site not in ("same-origin", "none") and headers.get("sec-fetch-dest") != "document":
                 raise Problem(403, "this is for byhand's own page only")
             return
-        origin = headers.get("origin")
-        own = f"{scope.get('scheme', 'http')}://{headers.get('host', '')}"
-        if site not in ("same-origin", "none") or (origin is not None and origin != own):
+        own = f"{scope.get('scheme', 'http')}://{headers.get('host', '')}".lower()
+        origin = _one(headers, "origin", own).lower()
+        if site not in ("same-origin", "none") or origin != own:
             raise Problem(403, "only byhand's own page may send this")
 
     def _given_token(self, scope: Scope, headers: Headers) -> ASGIApp | None:
@@ -182,11 +188,18 @@ class Guard:
         return limited
 
 
+def _one(headers: Headers, name: str, otherwise: str) -> str:
+    """A header that says who asks: two of them would say different things to different readers."""
+    found = headers.getlist(name) or [otherwise]
+    if len(found) > 1:
+        raise Problem(400, f"the request has the header {name} twice")
+    return found[0]
+
+
 def _name(host: str) -> str:
-    """The Host header without its port, in small letters."""
-    if host.startswith("["):
-        return host.partition("]")[0][1:].lower()
-    return host.partition(":")[0].lower()
+    """The Host header without its port, in small letters; "" where it is none (RFC 9110, 7.2)."""
+    match = _HOST.fullmatch(host)
+    return (match[1] or match[2]).lower() if match else ""
 
 
 def _is_address(host: str) -> bool:

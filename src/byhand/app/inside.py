@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from byhand import kernels, nn, optim
+from byhand import checks, kernels, nn, optim
 from byhand.app.arrays import encode
 from byhand.app.problems import Problem
 from byhand.data import Standardisation
@@ -49,15 +49,16 @@ def stepped(
     rate: float,
     steps: int,
 ) -> dict[str, Any]:
-    """What steps of an optimiser on this one picture do to a copy of the network."""
-    if optimiser not in optim.OPTIMISERS:
-        raise Problem(
-            400, f"there is no optimiser {optimiser!r}; there is {', '.join(optim.OPTIMISERS)}"
-        )
-    if not 0 < rate <= 100:
-        raise Problem(400, f"the rate is {rate}, but it must be above 0 and at most 100")
-    if not 1 <= steps <= MOST_STEPS:
-        raise Problem(400, f"there are 1 to {MOST_STEPS} steps at a time, not {steps}")
+    """What steps of an optimiser on this one picture do to a copy of the network.
+
+    Args:
+        model: reads (1, 28, 28); it stays as it is.
+        seen: (28, 28).
+        label: the number of the class that it should have been.
+        optimiser: its name.
+        rate: of learning.
+        steps: 1 to `MOST_STEPS`.
+    """
     x, labels = _input(model, seen), np.array([label])
     copy, rule = model.copy(), optim.OPTIMISERS[optimiser]()
     state, before = rule.new_state(copy.flat), copy.flat.copy()
@@ -128,21 +129,15 @@ def attention(model: nn.Layer, seen: NDArray[np.uint8], label: int | None) -> di
     }
 
 
-def checked_label(model: nn.Layer, value: Any) -> int | None:
+def checked_label(model: nn.Layer, value: object) -> int | None:
     """A class's number, or None.
 
     Raises:
-        Problem: it is no class of the network.
+        InputError: it is no class of the network.
     """
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise Problem(400, f"the label is {value!r}, but it must be a class's number")
-    if not 0 <= value < len(model.card.classes):
-        raise Problem(
-            400, f"the label is {value}, but classes are 0 to {len(model.card.classes) - 1}"
-        )
-    return value
+    return checks.whole("label, a class's number,", value, 0, len(model.card.classes) - 1)
 
 
 def fits(model: nn.Layer) -> nn.Layer:

@@ -21,8 +21,23 @@ class Problem(Exception):
     """
 
     def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
+        # It may quote what somebody sent: one line, of whole characters.
+        detail = " ".join(detail.encode("utf-8", "backslashreplace").decode().split())
         super().__init__(detail)
         self.status, self.detail, self.headers = status, detail, headers or {}
+
+    def __reduce__(self) -> tuple[type[Problem], tuple[int, str, dict[str, str]]]:
+        return Problem, (self.status, self.detail, self.headers)
+
+    @classmethod
+    def refusal(cls, error: ByhandError) -> Problem:
+        """What byhand itself refuses."""
+        return cls(400 if error.exit_status == 2 else 500, str(error))
+
+    @classmethod
+    def mistake(cls, error: Exception) -> Problem:
+        """A mistake of ours: no more than that there was one."""
+        return cls(500, f"unexpected {type(error).__name__}; the server's log says more")
 
     def response(self) -> Response:
         """As it is answered."""
@@ -43,7 +58,7 @@ def of_problem(request: Request, error: Exception) -> Response:
 def of_input(request: Request, error: Exception) -> Response:
     """The answer where byhand itself refuses what it was given."""
     assert isinstance(error, ByhandError)
-    return Problem(400 if error.exit_status == 2 else 500, str(error)).response()
+    return Problem.refusal(error).response()
 
 
 def of_http(request: Request, error: Exception) -> Response:
@@ -55,8 +70,8 @@ def of_http(request: Request, error: Exception) -> Response:
 
 
 def of_mistake(request: Request, error: Exception) -> Response:
-    """The answer to a mistake of ours: no more than that there was one."""
-    return Problem(500, f"unexpected {type(error).__name__}; the server's log says more").response()
+    """The answer to a mistake of ours."""
+    return Problem.mistake(error).response()
 
 
 HANDLERS = {

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
@@ -16,19 +17,21 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 import byhand
-from byhand import nn, recipes
-from byhand.app import inside, readings, records
+from byhand import checks, optim, recipes
+from byhand.app import inside, records, tasks
 from byhand.app.arrays import decode_file, decode_seen
+from byhand.app.folders import unquoted
 from byhand.app.networks import Networks
 from byhand.app.problems import Problem
-from byhand.app.readers import Readers
+from byhand.app.processes import Processes
 from byhand.app.training import Training
 from byhand.app.work import Work
-from byhand.reader import Reader
 from byhand.reader.reader import grid_asked
 
 JSON_BYTES = 2 * 2**20  # a drawing's file, with much to spare
 STATIC = Path(__file__).with_name("static")
+LOOKED = ("model", "picture", "label")
+PAGE_FIELDS = ("grid", "digits", "threshold", "choices", "steps", "preview")
 
 
 @dataclass(frozen=True)
@@ -36,20 +39,23 @@ class House:
     """All that the routes work with.
 
     Args:
-        reader: reads pages. readers: read drawings.
+        reader: the reader's model; None for the one in the package.
         networks: those that the page offers.
         training: the one that may be under way.
         runs: the folder of runs and experiments.
+        memory: bytes that a network may take for one picture.
+        files: looks into folders.
         quick: work of milliseconds. slow: work of seconds.
     """
 
-    reader: Reader
-    readers: Readers
+    reader: Path | None
     networks: Networks
     training: Training
     runs: Path
-    quick: Work
-    slow: Work
+    memory: int
+    files: Work
+    quick: Processes
+    slow: Processes
 
 
 def _house(request: Request) -> House:
@@ -65,8 +71,8 @@ async def healthz(request: Request) -> Response:
 
 async def list_models(request: Request) -> Response:
     """The networks, with what they reach."""
-    house = _house(request)
-    return JSONResponse({"models": await house.quick.do(house.networks.listed)})
+    found, older = await _house(request).networks.listed()
+    return JSONResponse({"models": found, "older": older})
 
 
 async def list_recipes(request: Request) -> Response:
@@ -81,22 +87,11 @@ async def list_recipes(request: Request) -> Response:
 
 
 async def read(request: Request) -> Response:
-    """Read a page: a multipart form with `file`, and if wished grid, digits, threshold, choices."""
+    """Read a page: a multipart form with `file`, and if wished the fields of `PAGE_FIELDS`."""
     house = _house(request)
-    try:
-        async with request.form(max_files=1, max_fields=10) as form:
-            file = form.get("file")
-            if not isinstance(file, UploadFile):
-                raise Problem(400, "send the picture as the form's field file")
-            content = await file.read()
-            fields = {k: v for k, v in form.items() if isinstance(v, str)}
-            name = (file.filename or "picture").replace("\\", "/").rpartition("/")[2][:200]
-    except MultiPartException as error:
-        raise Problem(400, f"the form cannot be read: {error.message}") from None
-    if not content:
-        raise Problem(400, "the picture is empty")
+    content, name, fields = await _form(request)
     values = await house.slow.do(
-        readings.read_page,
+        tasks.read_page,
         house.reader,
         content,
         name,
@@ -104,47 +99,41 @@ async def read(request: Request) -> Response:
         digits=_number(fields, "digits", int),
         threshold=_number(fields, "threshold", float),
         choices=_number(fields, "choices", int, 0, 10) or 0,
-        steps=fields.get("steps") == "1",
-        preview=fields.get("preview") == "1",
+        steps=checks.one_of("steps", fields.get("steps") or "0", ("0", "1")) == "1",
+        preview=checks.one_of("preview", fields.get("preview") or "0", ("0", "1")) == "1",
     )
     return JSONResponse(values)
 
 
 async def predict(request: Request) -> Response:
     """Read a drawing: {"image": a data URL}."""
-    house, body = _house(request), await _body(request)
-    return JSONResponse(await house.readers.read(decode_file(body.get("image"))))
+    house, body = _house(request), await _body(request, "image")
+    file = decode_file(body.get("image"))
+    return JSONResponse(await house.quick.do(tasks.read_drawing, house.reader, file))
 
 
 async def trace(request: Request) -> Response:
     """A picture through a network: {"model", "picture", "label"}; with a label, and back."""
-    return await _looked(request, _house(request).quick, inside.traced)
+    body = await _body(request, *LOOKED)
+    return await _looked(request, _house(request).quick, inside.traced, body)
 
 
 async def attention(request: Request) -> Response:
     """Where a network looks: {"model", "picture", "label"}."""
-    return await _looked(request, _house(request).slow, inside.attention)
+    body = await _body(request, *LOOKED)
+    return await _looked(request, _house(request).slow, inside.attention, body)
 
 
 async def step(request: Request) -> Response:
     """Steps on one picture: {"model", "picture", "label", "optimiser", "rate", "steps"}."""
-    house, body = _house(request), await _body(request)
-    seen = decode_seen(body.get("picture"))
-    rate, steps = body.get("rate", 0.01), body.get("steps", 1)
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or not abs(rate) < 1e9:
-        raise Problem(400, "the rate must be a number above 0 and at most 100")
-    if isinstance(steps, bool) or not isinstance(steps, int):
-        raise Problem(400, f"steps is {steps!r}, but it must be a whole number")
-
-    def work() -> dict[str, Any]:
-        model = inside.fits(house.networks.get(body.get("model")))
-        label = inside.checked_label(model, body.get("label"))
-        if label is None:
-            raise Problem(400, "give the label, the number of the class that it should have been")
-        optimiser = str(body.get("optimiser", "SGD"))
-        return inside.stepped(model, seen, label, optimiser, float(rate), steps)
-
-    return JSONResponse(await house.slow.do(work))
+    body = await _body(request, *LOOKED, "optimiser", "rate", "steps")
+    optimiser = checks.one_of("optimiser", body.get("optimiser", "SGD"), tuple(optim.OPTIMISERS))
+    rate = checks.number("rate", body.get("rate", 0.01), above=0, most=100)
+    steps = checks.whole("steps", body.get("steps", 1), 1, inside.MOST_STEPS)
+    if body.get("label") is None:
+        raise Problem(400, "give the label, the number of the class that it should have been")
+    slow = _house(request).slow
+    return await _looked(request, slow, inside.stepped, body, optimiser, rate, steps)
 
 
 async def training_state(request: Request) -> Response:
@@ -154,7 +143,7 @@ async def training_state(request: Request) -> Response:
 
 async def training_start(request: Request) -> Response:
     """Begin to train: {"recipe", "settings": {field: value}, "seed"}."""
-    body = await _body(request)
+    body = await _body(request, "recipe", "settings", "seed")
     state = await _house(request).training.start(
         body.get("recipe"), body.get("settings", {}), body.get("seed", 0)
     )
@@ -165,7 +154,9 @@ async def training_tell(request: Request) -> Response:
     """Pause, resume or stop it."""
     word = request.path_params["word"]
     if word not in ("pause", "resume", "stop"):
-        raise Problem(404, f"a training can be told to pause, resume or stop, not to {word!r}")
+        raise Problem(
+            404, f"a training can be told to pause, resume or stop, not to {checks.said(word)}"
+        )
     return JSONResponse(await _house(request).training.tell(word))
 
 
@@ -173,7 +164,7 @@ async def training_events(request: Request) -> Response:
     """Its events, as server-sent events; after `Last-Event-ID` or ?after=N."""
     after = request.headers.get("last-event-id") or request.query_params.get("after") or "0"
     if not after.isdecimal() or len(after) > 12:
-        raise Problem(400, f"events are numbered; {after!r} is no number")
+        raise Problem(400, f"events are numbered; {checks.said(after)} is no number")
     training = _house(request).training
     if training.is_full:
         raise Problem(503, "too many pages listen already", {"retry-after": "5"})
@@ -183,13 +174,17 @@ async def training_events(request: Request) -> Response:
 async def list_runs(request: Request) -> Response:
     """The runs and experiments of this machine."""
     house = _house(request)
-    return JSONResponse({"runs": await house.quick.do(records.listed, house.runs)})
+    found, older = await house.files.do(records.listed, house.runs)
+    return JSONResponse({"runs": found, "older": older})
 
 
 async def run_file(request: Request) -> Response:
     """A file of a run: its report, or a picture of it."""
-    house, params = _house(request), request.path_params
-    return await house.quick.do(records.file, house.runs, params["run"], params["file"])
+    house = _house(request)
+    # From the bytes that were asked for: a name need not be UTF-8.
+    asked = request.scope["raw_path"].decode("ascii").removeprefix("/runs/")
+    run, _, name = asked.partition("/")
+    return await house.files.do(records.file, house.runs, unquoted(run), unquoted(name))
 
 
 async def openapi(request: Request) -> Response:
@@ -221,24 +216,26 @@ ROUTES: list[BaseRoute] = [
 
 
 async def _looked(
-    request: Request, at_work: Work, look: Callable[[nn.Layer, Any, int | None], dict[str, Any]]
+    request: Request,
+    at_work: Processes,
+    how: Callable[..., dict[str, Any]],
+    body: Mapping[str, Any],
+    *more: Any,
 ) -> Response:
-    """What `look` tells of the network, the picture and the label that are asked about."""
-    house, body = _house(request), await _body(request)
+    """What a function of `inside` tells of the network, the picture and the label asked about."""
+    house = _house(request)
     seen = decode_seen(body.get("picture"))
-
-    def work() -> dict[str, Any]:
-        model = inside.fits(house.networks.get(body.get("model")))
-        return look(model, seen, inside.checked_label(model, body.get("label")))
-
-    return JSONResponse(await at_work.do(work))
+    place = await house.networks.get(body.get("model"))
+    values = await at_work.do(tasks.look, how, place, house.memory, seen, body.get("label"), *more)
+    return JSONResponse(values)
 
 
-async def _body(request: Request) -> dict[str, Any]:
-    """The request's JSON object.
+async def _body(request: Request, *fields: str) -> dict[str, Any]:
+    """The request's JSON object, of these fields and no others.
 
     Raises:
         Problem: it has none.
+        DataError: it is no JSON, or none that can be read without doubt.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
@@ -248,13 +245,49 @@ async def _body(request: Request) -> dict[str, Any]:
         text += part
         if len(text) > JSON_BYTES:
             raise Problem(413, f"a request of JSON may have {JSON_BYTES // 2**20} MB at most")
-    try:
-        body = json.loads(text)
-    except (ValueError, RecursionError):
-        raise Problem(400, "the request is no JSON") from None
+    body = checks.parse_json(bytes(text), "the request")
     if not isinstance(body, dict):
         raise Problem(400, "the request must be a JSON object")
+    _see_names(body, fields)
     return body
+
+
+async def _form(request: Request) -> tuple[bytes, str, dict[str, str]]:
+    """The picture of the request's form, its name, and the other fields.
+
+    Raises:
+        Problem: it is none, or has no picture, or fields that are not for here.
+    """
+    kind, options = parse_options_header(request.headers.get("content-type"))
+    charset = options.get(b"charset", b"utf-8").lower()
+    if kind != b"multipart/form-data" or charset not in (b"utf-8", b"utf8"):
+        raise Problem(400, "send the picture as the field file of a multipart form, in UTF-8")
+    try:
+        async with request.form(max_files=1, max_fields=len(PAGE_FIELDS)) as form:
+            found = form.multi_items()
+            file = form.get("file")
+            if not isinstance(file, UploadFile):
+                raise Problem(400, "send the picture as the form's field file, with a file name")
+            content = await file.read()
+    except MultiPartException as error:
+        raise Problem(400, f"the form cannot be read: {error.message}") from None
+    if len(found) != len(form):
+        raise Problem(400, "the form has a field twice")
+    _see_names(form, ("file", *PAGE_FIELDS))
+    if not content:
+        raise Problem(400, "the picture is empty")
+    # For a table and for errors; never a path.
+    name = (file.filename or "").replace("\\", "/").rpartition("/")[2]
+    name = "".join(c for c in name if c.isprintable())[:200] or "picture"
+    return content, name, {k: v for k, v in found if isinstance(v, str)}
+
+
+def _see_names(given: Mapping[str, Any], fields: tuple[str, ...]) -> None:
+    for name in given:
+        if name not in fields:
+            raise Problem(
+                400, f"there is no {checks.said(name)} here; there is {', '.join(fields)}"
+            )
 
 
 def _number(
@@ -268,5 +301,7 @@ def _number(
     except ValueError:
         value = None
     if value is None or not low <= value <= high:
-        raise Problem(400, f"{name} is {text!r}, but it must be a number from {low} to {high:g}")
+        raise Problem(
+            400, f"{name} is {checks.said(text)}, but it must be a number from {low} to {high:g}"
+        )
     return value

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import socket
+import sys
+import threading
+import webbrowser
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -62,13 +66,14 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(settings: Settings, port: int, say: Callable[[str], None]) -> None:
+def serve(settings: Settings, port: int, say: Callable[[str], None], browser: bool = False) -> None:
     """Serve the page.
 
     Args:
         settings: host and limits. On an address that others can reach a token is made.
         port: to listen on; 0 for any that is free.
         say: told the address.
+        browser: open the page in the browser, where somebody sits before this machine.
 
     Raises:
         InputError: the address cannot be had.
@@ -88,7 +93,10 @@ def serve(settings: Settings, port: int, say: Callable[[str], None]) -> None:
     if open_to_others:
         say(f"{settings.host} can be reached from other machines: only who has the token gets in")
         address += f"?token={settings.token}"
-    say(f"byhand is at {address} (Ctrl-C ends it)")
+    opens = browser and not open_to_others and somebody_is_here()
+    say(f"byhand is at {address} (Ctrl-C ends it){'' if opens else '; open it in a browser'}")
+    if opens:  # it may take its time; what it asks is answered as soon as the server runs
+        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -105,6 +113,15 @@ def serve(settings: Settings, port: int, say: Callable[[str], None]) -> None:
         Server(config, app).run(sockets=[listening])
     finally:
         listening.close()
+
+
+def somebody_is_here() -> bool:
+    """Whether a browser that is opened now is seen by somebody: no CI, no SSH, and a display."""
+    if any(os.environ.get(name) for name in ("CI", "SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")):
+        return False
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 def _listen(host: str, port: int) -> socket.socket:

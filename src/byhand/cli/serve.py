@@ -31,13 +31,29 @@ def serve(
     runs: Annotated[
         Path, typer.Option(help="The folder of training runs and reports.")
     ] = Path("runs"),
+    memory_limit: Annotated[
+        float,
+        typer.Option(
+            min=0.001, max=1024,
+            help="GiB that a network may take for one picture; one that takes more is not run.",
+        ),
+    ] = 1.0,
+    browser: Annotated[
+        bool,
+        typer.Option(
+            "--browser/--no-browser",
+            help="Open the page in the browser. Without a display, over SSH, in CI, and with "
+            "--host for other machines it is never opened.",
+        ),
+    ] = True,
 ) -> None:  # fmt: skip
-    """Open a web page: draw a digit, watch the network think, watch it learn.
+    """Serve a web page and open it: draw a digit, watch the network think, watch it learn.
 
     It needs nothing from the network, and is for this machine only unless --host says otherwise.
     """
     from byhand.app.application import Settings
     from byhand.app.server import serve as run
 
-    settings = Settings(host=host, model=model, data=data, runs=runs)
-    run(settings, port, lambda line: print(line, flush=True))
+    memory = round(memory_limit * 2**30)
+    settings = Settings(host=host, model=model, data=data, runs=runs, memory=memory)
+    run(settings, port, lambda line: print(line, flush=True), browser=browser)

@@ -38,6 +38,11 @@ function decodeAll(arrays) {
   return Object.fromEntries(Object.entries(arrays).map(([name, array]) => [name, decode(array)]));
 }
 
+/** A layer as the names of its parameters have it, "0.weight": counted from 0. */
+export function layerName({ name, kind }, i) {
+  return `${name || i}. ${kind}`;
+}
+
 export function shapeText(shape) {
   return shape.join(" × ");
 }

@@ -1,10 +1,11 @@
-// Arrays as pictures: from black to white, or negative blue, 0 neutral, positive orange.
+// Arrays as pictures: from black to white, or negative blue, 0 neutral, positive red.
 
 import { extent } from "./arrays.js";
+import { make } from "./dom.js";
 
-// As seen with every kind of colour vision; 0 is the page's own ground.
+// The ends of the reports' RdBu_r, seen with every kind of colour vision; 0 is the page's own ground.
 const NEGATIVE = [33, 102, 172];
-const POSITIVE = [217, 95, 2];
+const POSITIVE = [178, 24, 43];
 
 /** Draw {width, height, values} on a canvas, a pixel a value; `most` is what full colour stands for. */
 export function paint(canvas, plane, kind = "grey", most = undefined) {
@@ -52,6 +53,12 @@ export function picture(plane, { kind = "grey", most, label, size } = {}) {
     canvas.style.width = `${(size * plane.width) / Math.max(plane.width, plane.height)}px`;
   }
   return canvas;
+}
+
+/** Which colour is which sign, with a text of the page before it. */
+export function signs(key) {
+  const scale = make("span.legend", {}, "−", make("span.scale"), "+");
+  return make("p.row", {}, make("span.note", { dataset: { text: key } }), scale);
 }
 
 function neutral() {

@@ -28,7 +28,8 @@ export function change(what, value) {
 export async function refreshModels() {
   const { models } = await get("api/models");
   change("models", models);
-  if (!models.some(({ id }) => id === store.model)) change("model", models[0]?.id ?? "");
+  const usable = models.filter(({ problem }) => !problem);
+  if (!usable.some(({ id }) => id === store.model)) change("model", usable[0]?.id ?? "");
 }
 
 /** The drawing of before the page was loaded again, if there was one. */

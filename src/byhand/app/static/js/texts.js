@@ -68,3 +68,12 @@ export function number(value, digits = 0) {
 export function percent(share, digits = 1) {
   return `${number(100 * share, digits)} %`;
 }
+
+/** A part of an address as people read it; as it stands where its bytes are no text. */
+export function readable(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}

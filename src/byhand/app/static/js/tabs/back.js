@@ -4,8 +4,8 @@ import { post } from "../api.js";
 import { channel, decode } from "../arrays.js";
 import { asked, modelChoice, pictureChoice, seen } from "../choosing.js";
 import { bars, complain, field, make } from "../dom.js";
-import { maps, opened, shapeText } from "../network.js";
-import { picture } from "../pictures.js";
+import { layerName, maps, opened, shapeText } from "../network.js";
+import { picture, signs } from "../pictures.js";
 import { onChange, store } from "../store.js";
 import { number, onLanguage, t, translate } from "../texts.js";
 
@@ -43,7 +43,7 @@ export function mount(section) {
       make("div.card", {}, make("h3", { dataset: { text: "back.where" } }), attention),
     ),
     make("h3", { dataset: { text: "back.flow" } }),
-    make("p.row", {}, make("span.note", { dataset: { text: "back.flowHow" } }), make("span.legend", {}, "−", make("span.scale"), "+")),
+    signs("back.flowHow"),
     layers,
   );
   parts = { model, drawn, label, loss, optimiser, rate, steps, go, result, attention, layers };
@@ -118,8 +118,7 @@ function show() {
   showLooks();
   showStep();
   const rows = [...network.layers].reverse().map((layer, k) => {
-    const i = network.layers.length - k;
-    const name = `${i}. ${layer.kind}`;
+    const name = layerName(layer, network.layers.length - 1 - k);
     const kept = layer.kept.map(({ what, shape, bytes }) => `${what} ${shape.length ? shapeText(shape) : ""}${bytes ? ` (${number(bytes)} B)` : ""}`);
     const gradients = Object.entries(layer.gradients).map(([param, values]) => gradient(layer, param, values));
     return make(

@@ -122,7 +122,7 @@ function show() {
   const text = latest?.text.replaceAll("\n", " ") ?? "";
   answer.textContent = text || (latest ? t("draw.none") : "–");
   answer.classList.toggle("none", Boolean(latest && !text));
-  sure.textContent = digit ? t("draw.sure", { sure: percent(digit.confidence), least: percent(latest.threshold, 0) }) : "";
+  sure.textContent = digit ? sureness(digit) : "";
   chances.update(digit?.probabilities ?? DIGITS.map(() => 0), digit ? best(digit) : -1);
   digits.replaceChildren();
   if (read.length > 1) {
@@ -140,6 +140,13 @@ function show() {
   } else {
     seen.append(make("p.note", {}, t("draw.seenNothing")));
   }
+}
+
+/** How sure a digit is; of what is none, what it would be: its confidence is that of a digit. */
+function sureness(digit) {
+  const values = { best: DIGITS[best(digit)], sure: percent(digit.confidence), least: percent(latest.threshold, 0) };
+  if (digit.value !== null) return t("draw.sure", values);
+  return t(digit.box ? "draw.rejected" : "draw.whole", values);
 }
 
 function shown(digit, size) {

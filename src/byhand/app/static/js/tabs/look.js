@@ -4,8 +4,8 @@ import { post } from "../api.js";
 import { asked, modelChoice, pictureChoice } from "../choosing.js";
 import { bars, complain, make } from "../dom.js";
 import { explain, softmax } from "../explain.js";
-import { maps, opened, shapeText } from "../network.js";
-import { picture } from "../pictures.js";
+import { layerName, maps, opened, shapeText } from "../network.js";
+import { picture, signs } from "../pictures.js";
 import { channel } from "../arrays.js";
 import { onChange } from "../store.js";
 import { number, onLanguage, t, translate } from "../texts.js";
@@ -27,6 +27,7 @@ export function mount(section) {
     make("h2", { dataset: { text: "look.title" } }),
     make("p.lead", { dataset: { text: "look.lead" } }),
     make("div.row.choices", {}, drawn.element, model.element),
+    signs("look.colours"),
     make("div.explain", {}, layers, aside),
     said,
   );
@@ -70,9 +71,11 @@ function show() {
   const rows = [];
   const input = maps(network.input, { name: t("look.input") });
   shownMaps.push(input);
-  rows.push(row(t("look.input"), t("about.input"), network.input.shape, null, input));
+  const { mean, std } = network.standardisation;
+  const plain = mean.every((m) => m === 0) && std.every((s) => s === 1);
+  rows.push(row(t("look.input"), t(plain ? "about.inputPlain" : "about.input"), network.input.shape, null, input));
   network.layers.forEach((layer, i) => {
-    const name = `${i + 1}. ${layer.kind}`;
+    const name = layerName(layer, i);
     const element = maps(layer.output, {
       kind: layer.kind === "Conv2d" || layer.kind === "Linear" ? "signed" : "grey",
       name,

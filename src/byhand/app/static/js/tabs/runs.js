@@ -3,9 +3,10 @@
 import { get } from "../api.js";
 import { complain, make } from "../dom.js";
 import { change, refreshModels } from "../store.js";
-import { number, onLanguage, percent, t } from "../texts.js";
+import { number, onLanguage, percent, readable, t } from "../texts.js";
 
 let runs = null; // null until they are known
+let older = 0; // that are not listed
 const parts = {};
 
 export function mount(section) {
@@ -22,7 +23,7 @@ export function mount(section) {
 export async function shown() {
   draw();
   try {
-    ({ runs } = await get("api/runs"));
+    ({ runs, older } = await get("api/runs"));
   } catch (error) {
     complain(error);
   }
@@ -42,7 +43,9 @@ function draw() {
 }
 
 function counted() {
-  return runs.length ? t("runs.count", { count: number(runs.length) }) : "";
+  if (!runs.length) return "";
+  const count = t("runs.count", { count: number(runs.length) });
+  return older ? `${count} ${t("runs.older", { count: number(older) })}` : count;
 }
 
 function card(run) {
@@ -59,6 +62,7 @@ function card(run) {
     {},
     make("h3", {}, run.title),
     make("p.row", {}, make("span.tag", {}, t(`runs.kind.${kind}`)), ...state),
+    run.problem ? make("p.problem", {}, t("runs.problem", { problem: run.problem })) : null,
     make("dl.facts", {}, ...facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)))),
     thumbnails(run),
     links(run),
@@ -74,7 +78,7 @@ function when(seconds) {
 function thumbnails(run) {
   if (!run.pictures.length) return null;
   const pictures = run.pictures.slice(0, 4).map((src) => {
-    const name = src.split("/").at(-1).replace(/\.png$/, "").replaceAll("_", " ");
+    const name = readable(src.split("/").at(-1)).replace(/\.png$/, "").replaceAll("_", " ");
     const picture = make("img", { loading: "lazy", decoding: "async", alt: name, src });
     return make("a", { href: src, target: "_blank", rel: "noopener", title: name }, picture);
   });

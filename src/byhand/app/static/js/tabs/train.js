@@ -376,7 +376,7 @@ function drawMistakes() {
 async function use() {
   try {
     await refreshModels();
-    change("model", `runs/${view.started.run}`);
+    change("model", `runs/${encodeURIComponent(view.started.run)}`);
     location.hash = "look";
   } catch (error) {
     refuse(error);
