@@ -181,7 +181,7 @@ def test_a_loss_over_no_images_is_refused(case):
 @pytest.mark.parametrize("smoothing", [-0.1, 1.0, 1.5, float("nan")])
 def test_label_smoothing_out_of_range_is_named(smoothing):
     with pytest.raises(
-        InputError, match=rf"label smoothing is {smoothing}, .*at least 0 and below 1"
+        InputError, match=rf"label_smoothing is {smoothing}, .*at least 0 and less than 1"
     ):
         losses.CrossEntropy(smoothing)
 

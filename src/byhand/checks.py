@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import operator
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 from byhand.errors import DataError, InputError
@@ -19,6 +19,8 @@ T = TypeVar("T")
 # No size, stride, padding or count that makes sense is larger; products of two fit in 64 bits.
 MOST = 2**31 - 1
 DEPTH = 64  # of lists and objects inside each other, in a file or a request
+LARGE = 1e6  # no setting of a layer or an optimiser that makes sense is larger
+SMALL = 1e-30  # what is added so that nothing is divided by 0 may not vanish in float32
 
 
 def whole(name: str, value: object, least: int = 0, most: int = MOST) -> int:
@@ -91,6 +93,19 @@ def flag(name: str, value: object) -> bool:
     if not _is_bool(value):
         raise InputError(f"{name} is {said(value)}, but it must be True or False")
     return bool(value)
+
+
+def fields(owner: object, check: Callable[..., object], *names: str, **bounds: Any) -> None:
+    """Check fields of a (frozen) dataclass, in its `__post_init__`, and keep what `check` gives.
+
+        fields(self, number, "beta1", "beta2", least=0, below=1)
+
+    Raises:
+        InputError: as `check` does; names the class and the field.
+    """
+    for name in names:
+        value = check(f"{type(owner).__name__}'s {name}", getattr(owner, name), **bounds)
+        object.__setattr__(owner, name, value)
 
 
 def word(name: str, value: object) -> str:

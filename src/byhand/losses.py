@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from byhand import kernels
+from byhand.checks import fields, number
 from byhand.data import one_hot
-from byhand.errors import InputError
 
 Array = NDArray[Any]
 
@@ -71,10 +71,7 @@ class CrossEntropy(Loss):
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.label_smoothing < 1:
-            raise InputError(
-                f"label smoothing is {self.label_smoothing}, but it must be at least 0 and below 1"
-            )
+        fields(self, number, "label_smoothing", least=0, below=1)
 
     def targets(self, labels: Array, classes: int) -> Array:
         """As they are."""

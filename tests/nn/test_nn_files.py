@@ -243,7 +243,7 @@ def test_weights_that_are_no_floats_are_refused(saved):
 
 def test_an_architecture_larger_than_its_weights_is_refused_before_memory_is_taken(saved):
     def enlarge(header):
-        header["architecture"] = nn.describe(nn.Sequential(nn.Linear(10**7, 10**7)))
+        header["architecture"] = nn.describe(nn.Sequential(nn.Linear(10**4, 10**4)))
 
     rewritten(saved, enlarge)
     with pytest.raises(ShapeError, match=r"weights do not fit"):

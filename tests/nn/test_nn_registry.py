@@ -129,7 +129,7 @@ BROKEN = {
         "Best",
     ),
     "shared before it is there": ({"layer": "Sequential", "arguments": {"layers": [{"shared": 5}]}},
-                                  "range"),
+                                  "layer 5 is shared before"),
     "a list": ([], "no layer"),
     "a number": (3, "no layer"),
     "nothing": (None, "no layer"),
@@ -147,7 +147,10 @@ def test_a_description_that_makes_no_sense_is_refused(name):
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: nn.Dropout(1.0), r"rate is 1\.0, but it must be at least 0 and less than 1"),
+        (
+            lambda: nn.Dropout(1.0),
+            r"rate is 1\.0, but it must be a number of at least 0 and less than 1",
+        ),
         (lambda: nn.Dropout(-0.1), r"rate is -0\.1"),
         (lambda: nn.Dropout(float("nan")), r"rate is nan"),
         (lambda: nn.Conv2d(1, 2, 0), "kernel size is 0"),

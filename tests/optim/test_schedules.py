@@ -69,14 +69,23 @@ def test_a_schedule_of_unknown_length_says_how_to_give_it():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: optim.Constant(-0.1), "Constant's rate is -0.1, but it must be at least 0"),
+        (
+            lambda: optim.Constant(-0.1),
+            "Constant's rate is -0.1, but it must be a number of at least 0",
+        ),
         (lambda: optim.Constant(float("nan")), "Constant's rate is nan"),
         (lambda: optim.Step(0.1, 0, 5), "Step's factor is 0"),
-        (lambda: optim.Step(0.1, 0.5, 0), "Step's every is 0, but it must be an integer"),
+        (
+            lambda: optim.Step(0.1, 0.5, 0),
+            "Step's every is 0, but it must be a whole number from 1 up",
+        ),
         (lambda: optim.Step(0.1, 0.5, 2.5), "Step's every is 2.5"),
         (lambda: optim.Exponential(0.1, -1), "Exponential's factor is -1"),
         (lambda: optim.InverseTime(0.1, -1e-6), "InverseTime's decay is -1e-06"),
-        (lambda: optim.Cosine(0.1, 0), "Cosine's steps is 0, but .* or None for the whole run"),
+        (
+            lambda: optim.Cosine(0.1, 0),
+            "Cosine's steps is 0, but it must be a whole number from 1 up",
+        ),
         (lambda: optim.Cosine(0.1, 10, -1), "Cosine's final is -1"),
         (lambda: optim.OneCycle(0.1, warm=1.5), "OneCycle's warm is 1.5"),
         (lambda: optim.OneCycle(0.1, start_ratio=0), "OneCycle's start_ratio is 0"),

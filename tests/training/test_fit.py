@@ -294,8 +294,8 @@ def test_pictures_are_standardised_as_the_card_says(runs):
         ({"steps": -1}, "steps is -1"),
         ({"epochs": 1, "batch_size": 0}, "batch_size is 0"),
         ({"epochs": 1, "sampling": "sometimes"}, "sampling is 'sometimes'"),
-        ({"epochs": 1, "clip_norm": 0.0}, "must be more than 0"),
-        ({"epochs": 1, "clip_norm": -1.0}, "must be more than 0"),
+        ({"epochs": 1, "clip_norm": 0.0}, "must be a number of more than 0"),
+        ({"epochs": 1, "clip_norm": -1.0}, "must be a number of more than 0"),
         ({"epochs": 1, "train": blobs.pictures(5).take([])}, "no picture to train on"),
     ],
 )

@@ -9,7 +9,7 @@
 
 layer.py says what a layer is, layers/ has a page a family, containers.py joins them; param.py holds
 the flat vector, trace.py and gradcheck.py look inside, files.py writes and reads models,
-advice.py remarks on the order of layers.
+memory.py says what a model would take, advice.py remarks on the order of layers.
 """
 
 from byhand.kernels import Key
@@ -44,6 +44,7 @@ from byhand.nn.layers.dropout import Dropout
 from byhand.nn.layers.linear import Flatten, Linear
 from byhand.nn.layers.norm import BatchNorm1d, BatchNorm2d
 from byhand.nn.layers.pool import AvgPool1d, AvgPool2d, GlobalAvgPool, MaxPool1d, MaxPool2d
+from byhand.nn.memory import Memory, memory
 from byhand.nn.param import Buffer, NamedVector, Param
 from byhand.nn.registry import build, describe, register, registered
 from byhand.nn.summary import Summary, SummaryRow, leaves, summary
@@ -75,6 +76,7 @@ __all__ = [
     "LogSoftmax",
     "MaxPool1d",
     "MaxPool2d",
+    "Memory",
     "ModelCard",
     "NamedVector",
     "Normal",
@@ -98,6 +100,7 @@ __all__ = [
     "kept",
     "leaves",
     "load",
+    "memory",
     "register",
     "registered",
     "remarks",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from byhand.checks import record, said, whole, word
 from byhand.data.standardise import Standardisation
+from byhand.errors import DataError, InputError
+
+MOST_PIXELS = 2**28  # of one picture of the size that a network takes
 
 
 @dataclass(frozen=True)
@@ -13,6 +17,10 @@ class ModelCard:
     """The name, the pictures (C, H, W) it takes and how they are standardised, and its classes.
 
     `recipe` is how it was trained and `figures` what it reached, as plain values.
+
+    Raises:
+        InputError: a name is no text, two classes have one name, the pictures' shape is none, or
+            the standardisation is of another number of channels.
     """
 
     name: str = ""
@@ -21,6 +29,33 @@ class ModelCard:
     standardisation: Standardisation | None = None  # None: pixels divided by 255 and no more
     recipe: dict[str, Any] = field(default_factory=dict)
     figures: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        name = word("the network's name", self.name)
+        shape = self.image_shape
+        if not isinstance(shape, tuple | list) or len(shape) != 3:
+            raise InputError(f"image_shape is {said(shape)}, but it must be (C, H, W)")
+        c, h, w = (whole("a size of image_shape", size, 1) for size in shape)
+        if c * h * w > MOST_PIXELS:
+            raise InputError(f"image_shape is {said(shape)}, more than {MOST_PIXELS:,} pixels")
+        given: Any = self.classes
+        if not isinstance(given, tuple | list):
+            raise InputError(f"classes is {said(given)}, but it must be a list of names")
+        classes = tuple(word("the name of a class", name) for name in given)
+        if len(set(classes)) != len(classes) or not classes:
+            twice = next((name for i, name in enumerate(classes) if name in classes[:i]), None)
+            raise InputError(
+                "there must be at least one class"
+                if twice is None
+                else f"two classes have the name {said(twice)}; give each a name of its own"
+            )
+        if self.standardisation is not None and len(self.standardisation.mean) != c:
+            raise InputError(
+                f"the standardisation is of {len(self.standardisation.mean)} channels, but the "
+                f"pictures have {c}"
+            )
+        for key, value in (("name", name), ("image_shape", (c, h, w)), ("classes", classes)):
+            object.__setattr__(self, key, value)
 
     def as_dict(self) -> dict[str, Any]:
         """The card as plain values, for JSON."""
@@ -31,17 +66,14 @@ class ModelCard:
         return values
 
     @staticmethod
-    def from_dict(values: dict[str, Any]) -> ModelCard:
-        """The card from what `as_dict` gave, once through JSON."""
-        c, h, w = values["image_shape"]
-        standardisation = values["standardisation"]
-        return ModelCard(
-            name=str(values["name"]),
-            image_shape=(int(c), int(h), int(w)),
-            classes=tuple(str(c) for c in values["classes"]),
-            standardisation=(
-                None if standardisation is None else Standardisation.from_dict(standardisation)
-            ),
-            recipe=dict(values["recipe"]),
-            figures=dict(values["figures"]),
-        )
+    def from_dict(values: Any) -> ModelCard:
+        """The card from what `as_dict` gave, once through JSON.
+
+        Raises:
+            DataError: an entry is missing, or is not what it should be; names it.
+        """
+        card = record(ModelCard, values, "the card")
+        missing = [f.name for f in fields(ModelCard) if f.name not in values]
+        if missing:
+            raise DataError(f"the card cannot be read: it has no {', '.join(missing)}")
+        return card

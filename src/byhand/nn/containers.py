@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 
 from byhand import kernels
+from byhand.checks import said
 from byhand.errors import InputError, ShapeError
 from byhand.kernels import Key
 from byhand.nn.fusion import Step, fused_steps, single_steps
@@ -140,7 +141,7 @@ class Sequential(Several):
             try:
                 shape = layer.output_shape(shape)
             except ShapeError as error:
-                raise ShapeError(f"layer {i} ({type(layer).__name__}): {error}") from error
+                raise ShapeError(f"layer {i} ({layer._class_name}): {error}") from error
         return shape
 
 
@@ -262,6 +263,12 @@ class Residual(Container):
 
 
 def _layer(value: Any) -> Layer:
-    if not isinstance(value, Layer):
-        raise InputError(f"a container holds layers, not {value!r}")
-    return value
+    if isinstance(value, Layer):
+        return value
+    if isinstance(value, type) and issubclass(value, Layer):
+        remedy = f"; write {value.__name__}(...), with brackets"
+    elif isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        remedy = "; give the layers one by one, with a star before a list of them: (*layers)"
+    else:
+        remedy = ""
+    raise InputError(f"a container holds layers, not {said(value)}{remedy}")

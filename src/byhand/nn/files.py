@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,15 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from byhand import checks
-from byhand.errors import DataError, ShapeError
+from byhand.checks import parse_json, said, whole
+from byhand.errors import DataError, InputError, ShapeError
 from byhand.files import atomic_write, jsonable
 from byhand.nn.card import ModelCard
-from byhand.nn.layer import Layer, check_state
-from byhand.nn.param import Param
+from byhand.nn.layer import Layer
+from byhand.nn.memory import GIB, memory
+from byhand.nn.param import Param, check_state
 from byhand.nn.registry import build, describe
 
 FORMAT = 1  # raised when a file written now could not be read by an older version
+STORED = ("float16", "float32", "float64")  # what safetensors has of a model's types
 
 
 def write_tensors(
@@ -39,31 +42,43 @@ def read_tensors(path: str | Path, what: str) -> tuple[dict[str, NDArray[Any]], 
     Raises:
         DataError: there is no such file, or it is cut short or not byhand's.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors.numpy import load as deserialise
 
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):  # False also where a name can be no file's
         raise DataError(f"there is no {what} {path}; check the path")
     try:
-        with safe_open(str(path), framework="np") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        data = path.read_bytes()
+        tensors = deserialise(data)
+        outer = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        metadata = outer.get("__metadata__") or {}
+    except MemoryError:
+        raise
+    except Exception as error:  # safetensors raises many kinds
         raise DataError(
-            f"{path} is not a {what}, or it is cut short ({error}); take another copy"
+            f"{path} is not a {what}, or it is cut short ({said_plainly(error)}); take another copy"
         ) from error
     try:
-        header = checks.parse_json(metadata.get("byhand", ""), "its header")
-    except DataError as error:
+        header = parse_json(metadata["byhand"], "its header")
+    except (KeyError, DataError) as error:
+        reason = "it has no header" if isinstance(error, KeyError) else str(error)
         raise DataError(
-            f"{path} is a safetensors file but not a {what} of byhand: {error}"
+            f"{path} is a safetensors file but not a {what} of byhand: {reason}"
         ) from error
-    version = header.get("format") if isinstance(header, dict) else None
-    if type(version) is not int:
-        raise DataError(f"{path} has a broken header: it names no format; take another copy")
+    if not isinstance(header, dict):
+        raise DataError(f"{path} has a broken header: it is {said(header)}; take another copy")
+    try:
+        version = whole("the format", header.get("format"), 1)
+    except InputError as error:
+        raise DataError(f"{path} has a broken header: {error}; take another copy") from error
     if version > FORMAT:
         raise DataError(f"{path} was written by a newer byhand; upgrade with pip install -U byhand")
     return tensors, header
+
+
+def said_plainly(error: Exception) -> str:
+    """The error's text on one line, as `checks.said` without its quotes."""
+    return " ".join(str(error).split()).encode("utf-8", "backslashreplace").decode()[:200]
 
 
 def save(model: Layer, path: str | Path) -> None:
@@ -72,24 +87,36 @@ def save(model: Layer, path: str | Path) -> None:
     A layer used twice is stored once and is one layer again when loaded.
 
     Raises:
-        DataError: a layer's class is not registered.
+        DataError: a layer's class is not registered, or the model could not be loaded again.
         FileWriteError: the file cannot be written; what was there stays.
     """
     architecture = describe(model)
     values = model.state_dict()
-    # Building it here says which names the loaded model will have, and that it can be built.
-    tensors = {name: values[name] for name in _stored(build(architecture))}
+    if str(model.flat.dtype) not in STORED:
+        raise DataError(
+            f"a model of {model.flat.dtype} cannot be saved; save model.copy(numpy.float64)"
+        )
     header = {"format": FORMAT, "architecture": architecture, "card": model.card.as_dict()}
-    write_tensors(path, tensors, header)
+    # Building it here says which names the loaded model will have, and that it can be built.
+    again = _built(json.loads(json.dumps(jsonable(header))))
+    write_tensors(path, {name: values[name] for name in _stored(again)}, header)
 
 
-def load(path: str | Path) -> Layer:
+def load(path: str | Path, limit: int | None = GIB) -> Layer:
     """Build the model that `save` wrote, with its card.
 
+    Args:
+        path: the file.
+        limit: bytes that it may take for one picture of its card's shape (see `nn.memory`), 1 GiB
+            unless given; None is no limit.
+
     Raises:
-        DataError: the file is absent, broken, of a newer format, or uses an unknown layer.
+        DataError: the file is absent, broken, of a newer format, uses an unknown layer, or the
+            model would take more memory than `limit`.
         ShapeError: its weights do not fit its architecture; names which.
     """
+    if limit is not None:
+        limit = whole("limit", limit, 1, 2**63 - 1)
     tensors, header = read_tensors(path, "model file")
     if header.get("kind") == "checkpoint":
         raise DataError(
@@ -97,9 +124,8 @@ def load(path: str | Path) -> Layer:
             "or go on with byhand train --resume"
         )
     try:
-        model = build(header["architecture"])
-        model.card = ModelCard.from_dict(header["card"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        model = _built(header)
+    except DataError as error:
         raise DataError(f"{path} cannot be built into a model: {error}") from error
     own = _stored(model)
     try:
@@ -107,14 +133,34 @@ def load(path: str | Path) -> Layer:
     except ShapeError as error:
         raise ShapeError(f"{path}: {error}") from error
     types = {str(tensor.dtype) for tensor in tensors.values()} or {"float32"}
-    if len(types) > 1 or not types <= {"float32", "float64"}:
+    if len(types) > 1 or not types <= set(STORED):
         raise DataError(
             f"{path} holds weights of {', '.join(sorted(types))}, "
-            "but a model's are all float32 or all float64"
+            f"but a model's are all {' or all '.join(STORED)}"
         )
     model.allocate(np.dtype(types.pop()))
     for name, param in own.items():
-        param.value[...] = tensors[name]
+        param.value = tensors[name]
+    try:
+        memory(model, model.card.image_shape, limit)
+    except ShapeError:
+        pass  # it takes something else than such pictures, and says so when it is given some
+    except InputError as error:
+        raise DataError(f"{path}: {error}") from error
+    return model
+
+
+def _built(header: Mapping[str, Any]) -> Layer:
+    """The model that a header describes, without parameters.
+
+    Raises:
+        DataError: it describes none; says why.
+    """
+    missing = [key for key in ("architecture", "card") if key not in header]
+    if missing:
+        raise DataError(f"its header has no {' and no '.join(missing)}")
+    model = build(header["architecture"])
+    model.card = ModelCard.from_dict(header["card"])
     return model
 
 

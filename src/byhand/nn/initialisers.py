@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from byhand.checks import LARGE, fields, flag, number, said
 from byhand.errors import InputError
 
 Array = NDArray[Any]
@@ -24,6 +25,17 @@ class Initialiser:
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
         """An array of `shape`."""
         raise NotImplementedError
+
+
+def start(name: str, value: object) -> Initialiser:
+    """One of these, or of the user's own.
+
+    Raises:
+        InputError: it is something else; names it.
+    """
+    if not isinstance(value, Initialiser):
+        raise InputError(f"{name} is {said(value)}, but it must be an initialiser such as nn.He()")
+    return value
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -50,6 +62,9 @@ class He(Initialiser):
 
     uniform: bool = False
 
+    def __post_init__(self) -> None:
+        fields(self, flag, "uniform")
+
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
         """An array of `shape`."""
         return _spread(math.sqrt(2 / fans(shape)[0]), self.uniform, shape, rng)
@@ -61,6 +76,9 @@ class Xavier(Initialiser):
 
     uniform: bool = False
 
+    def __post_init__(self) -> None:
+        fields(self, flag, "uniform")
+
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
         """An array of `shape`."""
         return _spread(math.sqrt(2 / sum(fans(shape))), self.uniform, shape, rng)
@@ -71,6 +89,9 @@ class Normal(Initialiser):
     """scale * N(0, 1)."""
 
     scale: float
+
+    def __post_init__(self) -> None:
+        fields(self, number, "scale", least=0, most=LARGE)
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
         """An array of `shape`."""
@@ -84,6 +105,10 @@ class Uniform(Initialiser):
     low: float
     high: float
 
+    def __post_init__(self) -> None:
+        fields(self, number, "low", least=-LARGE, most=LARGE)
+        fields(self, number, "high", least=self.low, most=LARGE)
+
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
         """An array of `shape`."""
         return rng.uniform(self.low, self.high, shape)
@@ -94,6 +119,9 @@ class Constant(Initialiser):
     """The same value everywhere."""
 
     value: float
+
+    def __post_init__(self) -> None:
+        fields(self, number, "value", least=-LARGE, most=LARGE)
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
         """An array of `shape`."""

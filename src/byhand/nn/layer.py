@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import copy
-import operator
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Never, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from byhand import kernels
+from byhand.checks import said
 from byhand.errors import ByhandError, InputError, ShapeError
 from byhand.kernels import Key, Total
 from byhand.nn.card import ModelCard
-from byhand.nn.param import Buffer, NamedVector, Param
+from byhand.nn.nested import entries, replaced
+from byhand.nn.param import Buffer, NamedVector, Param, check_state, copy_in, real_numbers
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
@@ -28,26 +29,39 @@ class Layer:
 
     `cache` is the least that backward needs. `arrays` are the array types that it can work on: who
     writes in plain NumPy leaves it, and containers unpack other arrays for the layer and pack again
-    behind it. Attributes of type `Param` and `Buffer` are found by themselves; constructor
-    arguments are kept under their own names, so that the layer can be written to a file
-    (`nn.register`). A layer keeps nothing of a run: it may be used by several threads at once, and
-    forward twice before backward.
+    behind it. Attributes of type `Param`, `Buffer` and `Layer` are found by themselves, also in
+    lists, tuples and dicts (`self.layers[0].weight` is called "layers.0.weight", and that layer is
+    handed `grads.child("layers.0")`); constructor arguments are kept under their own names, so that
+    the layer can be written to a file (`nn.register`). A layer keeps nothing of a run: it may be
+    used by several threads at once, and forward twice before backward. It does not write into the
+    x and dy that it is given, which others still need.
     """
 
     arrays: tuple[type, ...] = (np.ndarray,)
     card: ModelCard = ModelCard()
     _vector: NamedVector | None = None
     _buffer_vector: NamedVector | None = None
+    _own: ClassVar[bool] = False  # whether the user wrote its passes, which are checked then
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         own = {"forward", "backward", "commit"} & vars(cls).keys()
         if own and "arrays" not in vars(cls):
             cls.arrays = (np.ndarray,)  # what one writes oneself is not what the parent's was
+        if own:
+            cls._own = cls.__module__.partition(".")[0] != __name__.partition(".")[0]
+
+    if not TYPE_CHECKING:  # which knows by itself what a layer has not
+
+        def __getattr__(self, name: str) -> Never:
+            raise AttributeError(
+                f"the layer {type(self).__name__} has no {name!r}; if its class has an __init__, "
+                "does that begin with super().__init__(...) and set all that the layer uses?"
+            )
 
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """The output for x (N, ...), and what backward needs."""
-        raise NotImplementedError
+        raise NotImplementedError(f"the layer {type(self).__name__} has no forward; write one")
 
     def backward(
         self, dy: Array, cache: Any, grads: NamedVector, need_dx: bool = True
@@ -56,14 +70,14 @@ class Layer:
 
         Where `need_dx` is false nobody reads dx, and None may be returned.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"the layer {type(self).__name__} has no backward; write one")
 
     def commit(self, cache: Any) -> None:
         """Update running statistics from a training forward's cache; most layers have none."""
 
     def children(self) -> dict[str, Layer]:
-        """The layers inside this one, by name: those that are its attributes."""
-        return {name: value for name, value in vars(self).items() if isinstance(value, Layer)}
+        """The layers inside this one, by name: its attributes, and those in lists and dicts."""
+        return {name: x for name, x in entries(vars(self)) if isinstance(x, Layer)}
 
     def across(self, total: Total) -> Self:
         """The same layer (its parameters too) for one shard of a batch, of which none is empty.
@@ -81,20 +95,40 @@ class Layer:
         return self._with_children(children)
 
     def _with_children(self, children: dict[str, Layer]) -> Self:
-        """A copy with other children: those that are attributes."""
-        if not children.keys() <= vars(self).keys():
+        """A copy with other children: its attributes, and those in lists and dicts."""
+        if not children.keys() <= Layer.children(self).keys():
             raise ByhandError(
                 f"{type(self).__name__} keeps its layers in a way of its own; write its "
                 "_with_children(children), which gives a copy with other layers"
             )
         other = copy.copy(self)
-        vars(other).update(children)
+        for name, value in vars(self).items():
+            vars(other)[name] = replaced(value, children, name)
         return other
 
     def output_shape(self, shape: Shape) -> Shape:
-        """The shape of the output of one image, from that of its input, both without N."""
+        """The shape of the output of one image, from that of its input, both without N.
+
+        A layer of one's own may leave it: its forward is tried then. All others know it without.
+
+        Raises:
+            ShapeError: such images do not fit.
+        """
         dtype = next((p.value.dtype for _, p in self.named_params()), np.dtype(np.float32))
-        return self.forward(np.zeros((1, *shape), dtype))[0].shape[1:]
+        try:
+            with np.errstate(all="ignore"):  # the shape alone is of interest
+                return forward(self, np.zeros((1, *shape), dtype), False, None)[0].shape[1:]
+        except ByhandError:
+            raise
+        except Exception as error:
+            raise ShapeError(
+                f"the forward of {type(self).__name__} fails for an image of shape "
+                f"{tuple(shape)}: {type(error).__name__}: {error}"
+            ) from error
+
+    def workspace(self, shape: Shape) -> int:
+        """Numbers that forward needs for one image besides its input and output, for a while."""
+        return 0
 
     def operations(self, shape: Shape) -> int:
         """Floating-point operations of one image's forward (a multiply-add is two)."""
@@ -116,7 +150,7 @@ class Layer:
 
     def _walk(self, prefix: str) -> Iterator[tuple[str, type, Param]]:
         for kind in (Param, Buffer):  # PyTorch's order: parameters, buffers, then the children
-            for name, value in vars(self).items():
+            for name, value in entries(vars(self)):
                 if type(value) is kind:
                     yield prefix + name, kind, value
         for name, child in self.children().items():
@@ -126,12 +160,21 @@ class Layer:
         """Make the flat vectors and draw the starting values, in the order of the names.
 
         Call it on the outermost container. Returns self.
+
+        Raises:
+            InputError: `rng` is no generator, `dtype` no float type, or the model far too large.
+            ShapeError: an initialiser draws another shape.
         """
+        if not isinstance(rng, np.random.Generator):
+            raise InputError(
+                f"init draws from a generator such as numpy.random.default_rng(0), "
+                f"but was given {said(rng)}"
+            )
         self.allocate(dtype)
         drawn: set[int] = set()
         for _, _, param in self._walk(""):
             if id(param) not in drawn:
-                param.value[...] = param.initialiser.draw(param.shape, rng)
+                param.value = param.initialiser.draw(param.shape, rng)
                 drawn.add(id(param))
         return self
 
@@ -148,13 +191,21 @@ class Layer:
 
     @property
     def flat(self) -> Array:
-        """All parameters as one vector; changing it changes the model."""
+        """All parameters as one vector; changing it, or assigning to it, changes the model."""
         return self._need(self._vector).flat
+
+    @flat.setter
+    def flat(self, numbers: Array) -> None:
+        self._need(self._vector).flat = numbers
 
     @property
     def flat_buffers(self) -> Array:
-        """All buffers (running statistics) as one vector."""
+        """All buffers (running statistics) as one vector; likewise."""
         return self._need(self._buffer_vector).flat
+
+    @flat_buffers.setter
+    def flat_buffers(self, numbers: Array) -> None:
+        self._need(self._buffer_vector).flat = numbers
 
     def parameters(self) -> NamedVector:
         """The parameters by dotted name: views into `flat`."""
@@ -174,15 +225,20 @@ class Layer:
         return {name: param.value for name, _, param in self._walk("")}
 
     def load_state_dict(self, values: Mapping[str, Array]) -> None:
-        """Copy values in by name.
+        """Copy values (arrays, or lists of numbers) in by name.
 
         Raises:
-            ShapeError: a name is missing or unknown, or a shape differs; nothing is changed then.
+            InputError: `values` gives no values by name.
+            ShapeError: a name is missing or unknown, a shape differs, or something is no real
+                numbers; nothing is changed then.
         """
+        if not isinstance(values, Mapping):
+            raise InputError(f"weights are given by name, as state_dict() does, not {said(values)}")
         own = self.state_dict()
-        check_state(own, values)
+        arrays = {name: real_numbers(str(name), value) for name, value in values.items()}
+        check_state(own, arrays)
         for name, view in own.items():
-            view[...] = values[name]
+            copy_in(name, view, arrays[name])
 
     def copy(self, dtype: Any = None) -> Self:
         """The same model with vectors of its own, in another float type if given."""
@@ -220,6 +276,10 @@ class Layer:
             )
         return vector
 
+    @property
+    def _class_name(self) -> str:
+        return type(self).__name__
+
     def __repr__(self) -> str:
         from byhand.nn.registry import parameters_of
 
@@ -250,27 +310,59 @@ def layout_for(model: Layer, layout: str) -> str:
 
 
 class Unpacked(NamedTuple):
-    """The cache of a layer that worked on NumPy arrays among others."""
+    """The cache of a layer that worked on NumPy arrays among others, or of the user's own."""
 
     cache: Any
+    shape: tuple[int, ...]  # of x
+    pack: Any  # makes NumPy arrays what the others are; None where they are that
 
 
 def forward(layer: Layer, x: Any, train: bool, key: Key | None) -> tuple[Any, Any]:
-    """The layer's forward for an array of any layout; the output is in that layout too."""
-    if type(x) in layer.arrays or isinstance(x, np.ndarray):
-        return layer.forward(x, train, key)
-    y, cache = layer.forward(kernels.as_numpy(x), train, key)
-    return type(x).pack(y), Unpacked(cache)
+    """The layer's forward for an array of any layout; the output is in that layout too.
+
+    Raises:
+        ShapeError: the user's own forward gives something else than (y, cache), or writes into x.
+    """
+    pack = None
+    if type(x) not in layer.arrays and not isinstance(x, np.ndarray):
+        pack, x = type(x).pack, kernels.as_numpy(x)
+    if not layer._own:
+        result = layer.forward(x, train, key)
+        if pack is None:
+            return result
+    else:
+        result = _guarded(layer, "forward", "x", x, train, key)
+        if type(result) is not tuple or len(result) != 2 or not hasattr(result[0], "shape"):
+            raise ShapeError(
+                f"the forward of {type(layer).__name__} must end with return y, cache "
+                f"(an array, and what backward needs), but it gave {_told(result)}"
+            )
+    y, cache = result
+    return y if pack is None else pack(y), Unpacked(cache, x.shape, pack)
 
 
 def backward(
     layer: Layer, dy: Any, cache: Any, grads: NamedVector, need_dx: bool = True
 ) -> Any | None:
-    """The layer's backward, as `forward`."""
+    """The layer's backward, as `forward`.
+
+    Raises:
+        ShapeError: the user's own backward gives no dx of the shape of x, or writes into dy.
+    """
     if type(cache) is not Unpacked:
         return layer.backward(dy, cache, grads, need_dx)
-    dx = layer.backward(kernels.as_numpy(dy), cache.cache, grads, need_dx)
-    return type(dy).pack(dx) if need_dx else None
+    cache, shape, pack = cache
+    dy = dy if pack is None else kernels.as_numpy(dy)
+    if not layer._own:
+        dx = layer.backward(dy, cache, grads, need_dx)
+    else:
+        dx = _guarded(layer, "backward", "dy", dy, cache, grads, need_dx)
+        if need_dx and getattr(dx, "shape", None) != shape:
+            raise ShapeError(
+                f"the backward of {type(layer).__name__} must return dx, an array of the shape of "
+                f"x, {shape}, but it gave {_told(dx)}"
+            )
+    return dx if pack is None or not need_dx else pack(dx)
 
 
 def commit(layer: Layer, cache: Any) -> None:
@@ -278,30 +370,28 @@ def commit(layer: Layer, cache: Any) -> None:
     layer.commit(cache.cache if type(cache) is Unpacked else cache)
 
 
-def positive(name: str, value: int) -> int:
-    """See that a size is a whole number from 1 up.
+def _guarded(layer: Layer, name: str, given: str, array: Any, *others: Any) -> Any:
+    """A pass of the user's own, which cannot write into the array that it is given."""
+    kept = array
+    if isinstance(array, np.ndarray):
+        array = array.view()
+        array.flags.writeable = False
+    try:
+        result = getattr(layer, name)(array, *others)
+    except ValueError as error:
+        if isinstance(error, ByhandError) or "read-only" not in str(error):
+            raise
+        raise ShapeError(
+            f"the {name} of {type(layer).__name__} writes into {given}, which other layers still "
+            f"need; work on {given}.copy()"
+        ) from error
+    if result is array:
+        return kept
+    if type(result) is tuple and len(result) == 2 and result[0] is array:
+        return kept, result[1]
+    return result
 
-    Raises:
-        InputError: it is not; names it.
-    """
-    if not hasattr(value, "__index__") or operator.index(value) < 1:
-        raise InputError(f"{name} is {value!r}, but it must be a whole number from 1 up")
-    return operator.index(value)
 
-
-def check_state(own: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-    """See that `values` has the names and shapes of `own` (anything that has a shape).
-
-    Raises:
-        ShapeError: names what is missing, unknown, or of another shape.
-    """
-    wrong = [f"{name} is missing" for name in own if name not in values]
-    wrong += [f"{name} is not in the model" for name in values if name not in own]
-    wrong += [
-        f"{name} is {tuple(values[name].shape)} where the model has {tuple(own[name].shape)}"
-        for name in own
-        if name in values and tuple(values[name].shape) != tuple(own[name].shape)
-    ]
-    if wrong:
-        more = f" (and {len(wrong) - 4} more)" if len(wrong) > 4 else ""
-        raise ShapeError(f"the weights do not fit the model: {'; '.join(wrong[:4])}{more}")
+def _told(value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    return f"a {type(value).__name__}" + (f" of shape {tuple(shape)}" if shape is not None else "")

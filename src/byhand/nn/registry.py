@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 from typing import Any, TypeVar
 
-from byhand.errors import DataError
+from byhand.checks import DEPTH, said, whole
+from byhand.errors import DataError, InputError
 from byhand.nn.initialisers import INITIALISERS, Initialiser
 from byhand.nn.layer import Layer
 
-DEPTH = 64  # of layers and lists inside each other, in a file
+MOST_LAYERS = 10_000  # those inside others counted wherever they are used
 _LAYERS: dict[str, type[Layer]] = {}
 L = TypeVar("L", bound=type[Layer])
 
@@ -20,19 +21,29 @@ def register(cls: L) -> L:
         @nn.register
         class Scale(nn.Layer): ...
 
-    The class must keep its constructor's arguments as attributes of the same names.
+    The class must keep its constructor's arguments as attributes of the same names. A class that is
+    defined again, as in a notebook, takes the place of the earlier one.
+
+    Raises:
+        InputError: it is no layer's class, or another module has a layer of that name.
     """
+    if not (isinstance(cls, type) and issubclass(cls, Layer)):
+        raise InputError(f"@nn.register stands before the class of a layer, not {said(cls)}")
     known = _LAYERS.get(cls.__name__)
-    if known is not None and (known.__module__, known.__qualname__) != (
-        cls.__module__,
-        cls.__qualname__,
-    ):
-        raise ValueError(
+    if known is not None and not _again(known, cls):
+        raise InputError(
             f"a layer named {cls.__name__} is registered already, by {known.__module__}; "
             "choose another name"
         )
     _LAYERS[cls.__name__] = cls
     return cls
+
+
+def _again(known: type, cls: type) -> bool:
+    """Whether one is the other, defined again: what a notebook or a script defines has no home."""
+    if "__main__" in (known.__module__, cls.__module__):
+        return not known.__module__.startswith("byhand.")
+    return (known.__module__, known.__qualname__) == (cls.__module__, cls.__qualname__)
 
 
 def registered() -> dict[str, type[Layer]]:
@@ -83,7 +94,8 @@ def _describe(value: Any, seen: dict[int, int]) -> Any:
         if id(value) in seen:
             return {"shared": seen[id(value)]}
         name = type(value).__name__
-        if _LAYERS.get(name) is not type(value):
+        known = _LAYERS.get(name)
+        if known is None or not (known is type(value) or _again(known, type(value))):
             raise DataError(
                 f"the layer {name} cannot be saved; put @nn.register before its class so that "
                 "files may name it"
@@ -111,51 +123,90 @@ def build(description: dict[str, Any]) -> Layer:
     Raises:
         DataError: the description names an unknown layer, or arguments that it does not take.
     """
-    layer = _build(description, [], DEPTH)
+    layer = _Builder().made(description, DEPTH)
     if not isinstance(layer, Layer):
         raise DataError("the architecture is no layer")
     return layer
 
 
-def _build(value: Any, built: list[Layer | None], depth: int) -> Any:
-    if depth == 0:
-        raise DataError(f"the architecture is nested more than {DEPTH} deep")
-    if isinstance(value, list):
-        # Pairs such as a kernel size were tuples before they went through JSON.
-        return tuple(_build(v, built, depth - 1) for v in value)
-    if not isinstance(value, dict):
-        return value
-    try:
-        if "shared" in value:
-            shared = built[value["shared"]]
-            if shared is None:
-                raise DataError("the architecture has a layer inside itself")
-            return shared
-        if "initialiser" in value:
-            return INITIALISERS[value["initialiser"]](**value["arguments"])
-        name, given = value["layer"], value["arguments"]
+class _Builder:
+    """Builds layers in the order in which they are met, and counts those inside each."""
+
+    def __init__(self) -> None:
+        self.met: list[Layer | None] = []  # None: not complete yet
+        self.sizes: dict[int, tuple[int, int]] = {}  # by id: layers inside and itself, levels
+
+    def made(self, value: Any, depth: int) -> Any:
+        """What stands for `value`: a layer, an initialiser, or plain values as they are."""
+        if depth == 0:
+            raise DataError(f"the architecture is nested more than {DEPTH} deep")
+        if isinstance(value, list | tuple):
+            # Pairs such as a kernel size were tuples before they went through JSON.
+            return tuple(self.made(v, depth - 1) for v in value)
+        if not isinstance(value, dict):
+            return value
+        try:
+            if "shared" in value:
+                return self._shared(value["shared"])
+            if "initialiser" in value:
+                known = INITIALISERS.get(value["initialiser"])
+                if known is None:
+                    raise DataError(f"there is no initialiser {said(value['initialiser'])}")
+                return known(**value["arguments"])
+            return self._layer(value["layer"], dict(value["arguments"]), depth)
+        except DataError:
+            raise
+        except KeyError as error:
+            raise DataError(f"the architecture cannot be built: {error} is missing") from error
+        except Exception as error:  # a constructor, perhaps of the user's own, may raise any
+            raise DataError(f"the architecture cannot be built: {error}") from error
+
+    def _shared(self, number: object) -> Layer:
+        place = whole("the number of a shared layer", number)
+        if place >= len(self.met):
+            raise DataError(f"layer {place} is shared before it is there")
+        layer = self.met[place]
+        if layer is None:
+            raise DataError("the architecture has a layer inside itself")
+        return layer
+
+    def _layer(self, name: Any, given: dict[str, Any], depth: int) -> Layer:
         if name not in _LAYERS:
             raise DataError(
-                f"the model uses a layer {name!r} that is not known here; import the module that "
-                "defines and registers it (@nn.register)"
+                f"the model uses a layer {said(name)} that is not known here; import the module "
+                "that defines and registers it (@nn.register)"
             )
-        place = len(built)
-        built.append(None)
+        place = len(self.met)
+        self.met.append(None)
         cls = _LAYERS[name]
         parameters = parameters_of(cls)
         unknown = [key for key in given if key not in parameters]
         if unknown:
-            raise DataError(f"the layer {name} takes no argument {', '.join(unknown)}")
+            raise DataError(f"the layer {name} takes no argument {said(unknown[0])}")
         positional: list[Any] = []
         keywords: dict[str, Any] = {}
         for key, item in given.items():
-            made = _build(item, built, depth - 1)
+            made = self.made(item, depth - 1)
             if parameters[key].kind is inspect.Parameter.VAR_POSITIONAL:
                 positional = list(made)
             else:
                 keywords[key] = made
-        layer = cls(*positional, **keywords)
-        built[place] = layer
+        try:
+            layer = cls(*positional, **keywords)
+        except InputError as error:
+            raise DataError(f"the layer {name} cannot be built: {error}") from error
+        self._count(layer)
+        self.met[place] = layer
         return layer
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
-        raise DataError(f"the architecture cannot be built: {error}") from error
+
+    def _count(self, layer: Layer) -> None:
+        """See that layers that share others do not come to more than anybody could run."""
+        inside = [self.sizes.get(id(child), (1, 1)) for child in layer.children().values()]
+        count = 1 + sum(layers for layers, _ in inside)
+        levels = 1 + max((level for _, level in inside), default=0)
+        if count > MOST_LAYERS or levels > DEPTH:
+            raise DataError(
+                f"the architecture has more than {MOST_LAYERS:,} layers, or {DEPTH} inside each "
+                "other"
+            )
+        self.sizes[id(layer)] = (count, levels)

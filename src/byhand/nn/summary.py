@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
 from byhand.nn.containers import Container
-from byhand.nn.layer import Array, Layer, Shape
-from byhand.nn.trace import recording
+from byhand.nn.layer import Layer, Shape
+from byhand.nn.memory import shapes
 
 
 @dataclass(frozen=True)
@@ -59,21 +57,21 @@ def summary(model: Layer, image_shape: Shape) -> Summary:
     Raises:
         ShapeError: such images do not fit the model; names the layer.
     """
-    model.output_shape(image_shape)  # says which layer they do not fit
-    sizes: dict[str, tuple[Shape, Shape]] = {}
+    rows: dict[str, SummaryRow] = {}
 
-    def see(name: str, layer: Layer, x: Array, y: Array) -> None:
-        sizes[name] = (x.shape[1:], y.shape[1:])
-
-    watched = recording(model, see)
-    with np.errstate(all="ignore"):  # the shapes alone are of interest, whatever the weights are
-        watched.forward(np.zeros((1, *image_shape), model.flat.dtype))
-    rows = []
-    for name, layer in leaves(model):
-        taken, given = sizes[name]
+    def see(name: str, layer: Layer, taken: Shape, given: Shape) -> None:
         count = sum(p.size for _, p in layer.named_params())
-        rows.append(SummaryRow(name, type(layer).__name__, given, count, layer.operations(taken)))
-    return Summary(image_shape, tuple(rows), model.flat.size, sum(r.operations for r in rows))
+        kind = type(layer).__name__
+        rows[name] = SummaryRow(name, kind, given, count, layer.operations(taken))
+
+    parameters = model.flat.size  # and says where `init` is still to be called
+    shapes(model, image_shape, see)
+    return Summary(
+        image_shape,
+        tuple(rows[name] for name, _ in leaves(model)),
+        parameters,
+        sum(row.operations for row in rows.values()),
+    )
 
 
 def leaves(model: Layer, prefix: str = "") -> list[tuple[str, Layer]]:

@@ -124,11 +124,6 @@ def watch(
     return model.map(wrap) if isinstance(model, Container) else wrap("", model)
 
 
-def recording(model: Layer, see: Callable[[str, Layer, Array, Array], None]) -> Layer:
-    """The same model, calling `see(name, layer, input, output)` for every innermost layer."""
-    return watch(model, lambda name, layer, x, y, cache: see(name, layer, x, y))
-
-
 def trace(
     model: Layer,
     x: Array,

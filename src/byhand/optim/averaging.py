@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from byhand.optim.checks import number
+from byhand.checks import fields, number
 
 Array = NDArray[Any]
 
@@ -31,7 +31,7 @@ class ExponentialMovingAverage:
     decay: float = 0.999
 
     def __post_init__(self) -> None:
-        number(self, "decay", 0, 1, "high")
+        fields(self, number, "decay", least=0, below=1)
 
     def new_average(self, parameters: Array) -> Array:
         """The average before the first step: a copy of the flat vector."""

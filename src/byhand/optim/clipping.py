@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from byhand.errors import InputError
+from byhand.checks import number
 
 Array = NDArray[Any]
 
@@ -30,11 +30,10 @@ def clip_by_global_norm(gradient: Array, max_norm: float) -> float:
     whoever looks at the norm shall see it.
 
     Raises:
-        InputError: max_norm is not above 0.
+        InputError: max_norm is no number above 0.
     """
-    if not max_norm > 0:
-        raise InputError(f"max_norm is {max_norm!r}, but it must be more than 0")
+    max_norm = number("max_norm", max_norm, above=0)
     norm = global_norm(gradient)
     if math.isfinite(norm) and norm > max_norm:
-        gradient *= float(max_norm) / norm
+        gradient *= max_norm / norm
     return norm

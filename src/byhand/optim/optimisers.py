@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from byhand import kernels
+from byhand.checks import LARGE, SMALL, fields, flag, number
 from byhand.errors import InputError, ShapeError
-from byhand.optim.checks import number
 
 Array = NDArray[Any]
 
@@ -125,9 +125,10 @@ class SGD(Optimiser):
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        number(self, "momentum", 0, 1, "high")
-        number(self, "dampening", 0, 1)
-        number(self, "weight_decay", 0)
+        fields(self, number, "momentum", least=0, below=1)
+        fields(self, number, "dampening", least=0, most=1)
+        fields(self, number, "weight_decay", least=0, most=LARGE)
+        fields(self, flag, "nesterov")
         if self.nesterov and (self.momentum == 0 or self.dampening != 0):
             raise InputError(
                 f"SGD with nesterov has momentum {self.momentum} and dampening {self.dampening}, "
@@ -177,8 +178,8 @@ class AdaGrad(Optimiser):
     carries: ClassVar[tuple[str, ...]] = ("sum_of_squares",)
 
     def __post_init__(self) -> None:
-        number(self, "eps", 0, open_="low")
-        number(self, "weight_decay", 0)
+        fields(self, number, "eps", least=SMALL, most=LARGE)
+        fields(self, number, "weight_decay", least=0, most=LARGE)
 
     def _update(self, w: Array, g: Array, state: OptimiserState, r: float) -> None:
         s = state.arrays["sum_of_squares"]
@@ -213,10 +214,10 @@ class RMSProp(Optimiser):
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        number(self, "alpha", 0, 1, "high")
-        number(self, "eps", 0, open_="low")
-        number(self, "momentum", 0, 1, "high")
-        number(self, "weight_decay", 0)
+        fields(self, number, "alpha", least=0, below=1)
+        fields(self, number, "eps", least=SMALL, most=LARGE)
+        fields(self, number, "momentum", least=0, below=1)
+        fields(self, number, "weight_decay", least=0, most=LARGE)
 
     @property
     def carries(self) -> tuple[str, ...]:
@@ -266,10 +267,10 @@ class Adam(Optimiser):
     carries: ClassVar[tuple[str, ...]] = ("mean", "mean_square")
 
     def __post_init__(self) -> None:
-        number(self, "beta1", 0, 1, "high")
-        number(self, "beta2", 0, 1, "high")
-        number(self, "eps", 0, open_="low")
-        number(self, "weight_decay", 0)
+        fields(self, number, "beta1", least=0, below=1)
+        fields(self, number, "beta2", least=0, below=1)
+        fields(self, number, "eps", least=SMALL, most=LARGE)
+        fields(self, number, "weight_decay", least=0, most=LARGE)
 
     def _update(self, w: Array, g: Array, state: OptimiserState, r: float) -> None:
         a, _ = state.scratch(w)

@@ -10,11 +10,14 @@ the schedule spans the whole run, whose length `over` tells it.
 from __future__ import annotations
 
 import math
+import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 
+from byhand.checks import fields, number, said, whole
 from byhand.errors import InputError
-from byhand.optim.checks import count, number
+
+MOST = sys.float_info.max
 
 
 @dataclass(frozen=True)
@@ -22,8 +25,11 @@ class Schedule(ABC):
     """The base of schedules: a frozen dataclass of its settings. One's own writes `_rate`."""
 
     def __call__(self, step: int) -> float:
-        """The learning rate of the update that follows `step` updates."""
-        return self._rate(step)
+        """The learning rate of the update that follows `step` updates, a finite one."""
+        try:
+            return min(self._rate(step), MOST)
+        except OverflowError:
+            return MOST
 
     @abstractmethod
     def _rate(self, step: int) -> float:
@@ -41,7 +47,7 @@ class Constant(Schedule):
     rate: float
 
     def __post_init__(self) -> None:
-        number(self, "rate", 0)
+        fields(self, number, "rate", least=0)
 
     def _rate(self, step: int) -> float:
         return self.rate
@@ -56,9 +62,9 @@ class Step(Schedule):
     every: int
 
     def __post_init__(self) -> None:
-        number(self, "rate", 0)
-        number(self, "factor", 0, open_="low")
-        count(self, "every")
+        fields(self, number, "rate", least=0)
+        fields(self, number, "factor", above=0)
+        fields(self, whole, "every", least=1)
 
     def _rate(self, step: int) -> float:
         return self.rate * self.factor ** (step // self.every)
@@ -72,14 +78,11 @@ class Exponential(Schedule):
     factor: float
 
     def __post_init__(self) -> None:
-        number(self, "rate", 0)
-        number(self, "factor", 0, open_="low")
+        fields(self, number, "rate", least=0)
+        fields(self, number, "factor", above=0)
 
     def _rate(self, step: int) -> float:
-        try:
-            return self.rate * self.factor**step
-        except OverflowError:
-            return math.inf
+        return self.rate * self.factor**step
 
 
 @dataclass(frozen=True)
@@ -90,8 +93,8 @@ class InverseTime(Schedule):
     decay: float
 
     def __post_init__(self) -> None:
-        number(self, "rate", 0)
-        number(self, "decay", 0)
+        fields(self, number, "rate", least=0)
+        fields(self, number, "decay", least=0)
 
     def _rate(self, step: int) -> float:
         return self.rate / (1 + self.decay * step)
@@ -110,9 +113,10 @@ class Cosine(Schedule):
     final: float = 0.0
 
     def __post_init__(self) -> None:
-        number(self, "rate", 0)
-        count(self, "steps", optional=True)
-        number(self, "final", 0)
+        fields(self, number, "rate", least=0)
+        if self.steps is not None:
+            fields(self, whole, "steps", least=1)
+        fields(self, number, "final", least=0)
 
     def _rate(self, step: int) -> float:
         return _half_cosine(self.rate, self.final, step / _known(self, self.steps))
@@ -140,11 +144,12 @@ class OneCycle(Schedule):
     final_ratio: float = 1e-4
 
     def __post_init__(self) -> None:
-        number(self, "peak", 0)
-        count(self, "steps", optional=True)
-        number(self, "warm", 0, 1)
-        number(self, "start_ratio", 0, open_="low")
-        number(self, "final_ratio", 0)
+        fields(self, number, "peak", least=0)
+        if self.steps is not None:
+            fields(self, whole, "steps", least=1)
+        fields(self, number, "warm", least=0, most=1)
+        fields(self, number, "start_ratio", above=0)
+        fields(self, number, "final_ratio", least=0)
 
     def _rate(self, step: int) -> float:
         steps = _known(self, self.steps)
@@ -174,10 +179,10 @@ class WarmUp(Schedule):
     def __post_init__(self) -> None:
         if not isinstance(self.schedule, Schedule):
             raise InputError(
-                f"WarmUp's schedule is {self.schedule!r}, but it must be another schedule, "
+                f"WarmUp's schedule is {said(self.schedule)}, but it must be another schedule, "
                 "such as Constant(0.1)"
             )
-        count(self, "steps")
+        fields(self, whole, "steps", least=1)
 
     def _rate(self, step: int) -> float:
         return self.schedule(step) * min(1.0, (step + 1) / self.steps)

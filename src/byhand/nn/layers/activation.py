@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from byhand import kernels
+from byhand.checks import LARGE, number
 from byhand.kernels import Key
 from byhand.nn.layer import Array, Layer, Shape
 from byhand.nn.param import NamedVector
@@ -48,7 +49,7 @@ class LeakyReLU(Activation):
     arrays = kernels.ARRAYS
 
     def __init__(self, slope: float = 0.01) -> None:
-        self.slope = slope
+        self.slope = number("slope", slope, -LARGE, LARGE)
 
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """y as x."""

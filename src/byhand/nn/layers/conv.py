@@ -6,12 +6,21 @@ import math
 from typing import Any, Literal
 
 from byhand import kernels
+from byhand.checks import flag, whole
 from byhand.errors import ShapeError
-from byhand.kernels import Key, Padding, Size
-from byhand.nn.initialisers import He, Initialiser, Zeros
-from byhand.nn.layer import Array, Layer, Shape, positive
+from byhand.kernels import Key, Padding, Size, Window
+from byhand.nn.initialisers import He, Initialiser, Zeros, start
+from byhand.nn.layer import Array, Layer, Shape
 from byhand.nn.param import NamedVector, Param
 from byhand.nn.registry import register
+
+
+def padded(window: Window, shape: Shape) -> int:
+    """How many numbers a picture (C, H, W) is with its padding; 0 where there is none."""
+    (top, bottom), (left, right) = window.padding
+    if not (top or bottom or left or right):
+        return 0
+    return shape[0] * (shape[1] + top + bottom) * (shape[2] + left + right)
 
 
 @register
@@ -41,17 +50,19 @@ class Conv2d(Layer):
         weight_init: Initialiser = He(),  # noqa: B008 - frozen
         bias_init: Initialiser = Zeros(),  # noqa: B008
     ) -> None:
-        self.in_channels = positive("in_channels", in_channels)
-        self.out_channels = positive("out_channels", out_channels)
+        self.in_channels = whole("in_channels", in_channels, 1)
+        self.out_channels = whole("out_channels", out_channels, 1)
         self.kernel_size = kernel_size
         self.stride = stride
         self.padding = padding
-        self.use_bias = use_bias
-        self.weight_init = weight_init
-        self.bias_init = bias_init
+        self.use_bias = flag("use_bias", use_bias)
+        self.weight_init = start("weight_init", weight_init)
+        self.bias_init = start("bias_init", bias_init)
         self._window = kernels.window(kernel_size, stride, padding)
-        self.weight = Param((out_channels, in_channels, *self._window.kernel), weight_init)
-        self.bias = Param((out_channels,), bias_init) if use_bias else None
+        self.weight = Param(
+            (self.out_channels, self.in_channels, *self._window.kernel), self.weight_init
+        )
+        self.bias = Param((self.out_channels,), bias_init) if self.use_bias else None
 
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """y (N, F, OH, OW)."""
@@ -75,6 +86,11 @@ class Conv2d(Layer):
                 f"it takes pictures ({self.in_channels}, H, W), but gets {tuple(shape)}"
             )
         return (self.out_channels, *self._window.output_size(shape[1], shape[2]))
+
+    def workspace(self, shape: Shape) -> int:
+        """The picture padded, and unfolded."""
+        places = math.prod(self.output_shape(shape)[1:])
+        return padded(self._window, shape) + math.prod(self.weight.shape[1:]) * places
 
     def operations(self, shape: Shape) -> int:
         """2*F*C*KH*KW*OH*OW."""
@@ -101,17 +117,19 @@ class Conv1d(Layer):
         weight_init: Initialiser = He(),  # noqa: B008 - frozen
         bias_init: Initialiser = Zeros(),  # noqa: B008
     ) -> None:
-        self.in_channels = positive("in_channels", in_channels)
-        self.out_channels = positive("out_channels", out_channels)
+        self.in_channels = whole("in_channels", in_channels, 1)
+        self.out_channels = whole("out_channels", out_channels, 1)
         self.kernel_size = kernel_size
         self.stride = stride
         self.padding: int | Literal["same"] = padding
-        self.use_bias = use_bias
-        self.weight_init = weight_init
-        self.bias_init = bias_init
+        self.use_bias = flag("use_bias", use_bias)
+        self.weight_init = start("weight_init", weight_init)
+        self.bias_init = start("bias_init", bias_init)
         self._window = kernels.window(*kernels.line(kernel_size, stride, padding))
-        self.weight = Param((out_channels, in_channels, kernel_size), weight_init)
-        self.bias = Param((out_channels,), bias_init) if use_bias else None
+        self.weight = Param(
+            (self.out_channels, self.in_channels, self._window.kernel[1]), weight_init
+        )
+        self.bias = Param((self.out_channels,), bias_init) if self.use_bias else None
 
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """y (N, F, OL)."""
@@ -133,6 +151,13 @@ class Conv1d(Layer):
         if len(shape) != 2 or shape[0] != self.in_channels:
             raise ShapeError(f"it takes sequences ({self.in_channels}, L), but gets {tuple(shape)}")
         return (self.out_channels, self._window.output_size(1, shape[1])[1])
+
+    def workspace(self, shape: Shape) -> int:
+        """The sequence padded, and unfolded."""
+        places = self.output_shape(shape)[1]
+        return padded(self._window, (shape[0], 1, shape[1])) + (
+            math.prod(self.weight.shape[1:]) * places
+        )
 
     def operations(self, shape: Shape) -> int:
         """2*F*C*K*OL."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from byhand import kernels
+from byhand.checks import number
 from byhand.errors import InputError
 from byhand.kernels import Key
 from byhand.nn.layer import Array, Layer, Shape
@@ -23,9 +24,7 @@ class Dropout(Layer):
     arrays = kernels.ARRAYS
 
     def __init__(self, rate: float = 0.5) -> None:
-        if not 0 <= rate < 1:
-            raise InputError(f"dropout's rate is {rate}, but it must be at least 0 and less than 1")
-        self.rate = rate
+        self.rate = number("dropout's rate", rate, 0, below=1)
 
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """y as x; keeps the mask."""

@@ -6,10 +6,11 @@ import math
 from typing import Any
 
 from byhand import kernels
+from byhand.checks import flag, whole
 from byhand.errors import ShapeError
 from byhand.kernels import Key
-from byhand.nn.initialisers import He, Initialiser, Zeros
-from byhand.nn.layer import Array, Layer, Shape, positive
+from byhand.nn.initialisers import He, Initialiser, Zeros, start
+from byhand.nn.layer import Array, Layer, Shape
 from byhand.nn.param import NamedVector, Param
 from byhand.nn.registry import register
 
@@ -31,13 +32,13 @@ class Linear(Layer):
         weight_init: Initialiser = He(),  # noqa: B008 - frozen
         bias_init: Initialiser = Zeros(),  # noqa: B008
     ) -> None:
-        self.in_features = positive("in_features", in_features)
-        self.out_features = positive("out_features", out_features)
-        self.use_bias = use_bias
-        self.weight_init = weight_init
-        self.bias_init = bias_init
-        self.weight = Param((out_features, in_features), weight_init)
-        self.bias = Param((out_features,), bias_init) if use_bias else None
+        self.in_features = whole("in_features", in_features, 1)
+        self.out_features = whole("out_features", out_features, 1)
+        self.use_bias = flag("use_bias", use_bias)
+        self.weight_init = start("weight_init", weight_init)
+        self.bias_init = start("bias_init", bias_init)
+        self.weight = Param((self.out_features, self.in_features), weight_init)
+        self.bias = Param((self.out_features,), bias_init) if self.use_bias else None
 
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """y (N, O)."""

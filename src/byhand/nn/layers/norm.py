@@ -7,10 +7,11 @@ import math
 from typing import Any, Self
 
 from byhand import kernels
+from byhand.checks import LARGE, SMALL, number, whole
 from byhand.errors import ShapeError
 from byhand.kernels import Key, Total
 from byhand.nn.initialisers import Constant, Zeros
-from byhand.nn.layer import Array, Layer, Shape, positive
+from byhand.nn.layer import Array, Layer, Shape
 from byhand.nn.param import Buffer, NamedVector, Param
 from byhand.nn.registry import register
 
@@ -32,13 +33,13 @@ class BatchNorm(Layer):
     _total: Total | None = None  # see `across`
 
     def __init__(self, features: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
-        self.features = positive("features", features)
-        self.eps = eps
-        self.momentum = momentum
-        self.weight = Param((features,), Constant(1.0))
-        self.bias = Param((features,), Zeros())
-        self.running_mean = Buffer((features,), 0.0)
-        self.running_var = Buffer((features,), 1.0)
+        self.features = whole("features", features, 1)
+        self.eps = number("eps", eps, SMALL, LARGE)
+        self.momentum = number("momentum", momentum, 0, 1)
+        self.weight = Param((self.features,), Constant(1.0))
+        self.bias = Param((self.features,), Zeros())
+        self.running_mean = Buffer((self.features,), 0.0)
+        self.running_var = Buffer((self.features,), 1.0)
 
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """y as x."""

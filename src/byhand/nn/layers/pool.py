@@ -9,6 +9,7 @@ from byhand import kernels
 from byhand.errors import ShapeError
 from byhand.kernels import Key, Padding, Size
 from byhand.nn.layer import Array, Layer, Shape
+from byhand.nn.layers.conv import padded
 from byhand.nn.param import NamedVector
 from byhand.nn.registry import register
 
@@ -29,6 +30,10 @@ class Pool2d(Layer):
         if len(shape) != 3:
             raise ShapeError(f"it takes pictures (C, H, W), but gets {tuple(shape)}")
         return (shape[0], *self.window.output_size(shape[1], shape[2]))
+
+    def workspace(self, shape: Shape) -> int:
+        """The picture padded."""
+        return padded(self.window, shape)
 
     def operations(self, shape: Shape) -> int:
         """One comparison or addition for each place of each window."""
@@ -90,6 +95,10 @@ class Pool1d(Layer):
         if len(shape) != 2:
             raise ShapeError(f"it takes sequences (C, L), but gets {tuple(shape)}")
         return (shape[0], self.window.output_size(1, shape[1])[1])
+
+    def workspace(self, shape: Shape) -> int:
+        """The sequence padded."""
+        return padded(self.window, (shape[0], 1, shape[1]))
 
     def operations(self, shape: Shape) -> int:
         """One comparison or addition for each place of each window."""
