@@ -57,13 +57,24 @@ def check_pool(
         raise ShapeError(f"{name} got an array of shape {shape}, but it must be (N, C, H, W)")
     where = window(kernel_size, kernel_size if stride is None else stride, padding)
     output = where.output_size(shape[2], shape[3])
-    too_far = any(max(p) > k // 2 for p, k in zip(where.padding, where.kernel, strict=True))
-    if name == "max_pool2d" and too_far:
-        raise InputError(
-            f"max pooling with a window of {kernel_size!r} is padded by {padding!r}; padding of "
-            "more than half the window would leave windows with nothing in them"
-        )
+    if name == "max_pool2d":
+        check_max_padding(where)
     return where, output
+
+
+def check_max_padding(where: Window) -> None:
+    """See that every window of a max pooling has something in it.
+
+    Raises:
+        InputError: a maximum would be taken over padding alone.
+    """
+    if any(max(p) > k // 2 for p, k in zip(where.padding, where.kernel, strict=True)):
+        (top, _), (left, _) = where.padding
+        raise InputError(
+            f"max pooling with a window of {where.kernel[0]}×{where.kernel[1]} is padded by "
+            f"{top}×{left}; padding of more than half the window would leave windows with nothing "
+            "in them"
+        )
 
 
 def _zeros_padded(like: Array, x_shape: tuple[int, int, int, int], where: Window) -> Array:

@@ -8,19 +8,11 @@ from typing import Any, Literal
 from byhand import kernels
 from byhand.checks import flag, whole
 from byhand.errors import ShapeError
-from byhand.kernels import Key, Padding, Size, Window
+from byhand.kernels import Key, Padding, Size
 from byhand.nn.initialisers import He, Initialiser, Zeros, start
 from byhand.nn.layer import Array, Layer, Shape
 from byhand.nn.param import NamedVector, Param
 from byhand.nn.registry import register
-
-
-def padded(window: Window, shape: Shape) -> int:
-    """How many numbers a picture (C, H, W) is with its padding; 0 where there is none."""
-    (top, bottom), (left, right) = window.padding
-    if not (top or bottom or left or right):
-        return 0
-    return shape[0] * (shape[1] + top + bottom) * (shape[2] + left + right)
 
 
 @register
@@ -89,8 +81,10 @@ class Conv2d(Layer):
 
     def workspace(self, shape: Shape) -> int:
         """The picture padded, and unfolded."""
+        c, h, w = shape
         places = math.prod(self.output_shape(shape)[1:])
-        return padded(self._window, shape) + math.prod(self.weight.shape[1:]) * places
+        unfolded = math.prod(self.weight.shape[1:]) * places
+        return c * math.prod(self._window.padded_size(h, w)) + unfolded
 
     def operations(self, shape: Shape) -> int:
         """2*F*C*KH*KW*OH*OW."""
@@ -154,10 +148,9 @@ class Conv1d(Layer):
 
     def workspace(self, shape: Shape) -> int:
         """The sequence padded, and unfolded."""
-        places = self.output_shape(shape)[1]
-        return padded(self._window, (shape[0], 1, shape[1])) + (
-            math.prod(self.weight.shape[1:]) * places
-        )
+        c, length = shape
+        unfolded = math.prod(self.weight.shape[1:]) * self.output_shape(shape)[1]
+        return c * math.prod(self._window.padded_size(1, length)) + unfolded
 
     def operations(self, shape: Shape) -> int:
         """2*F*C*K*OL."""

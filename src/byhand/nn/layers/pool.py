@@ -8,8 +8,8 @@ from typing import Any, Literal
 from byhand import kernels
 from byhand.errors import ShapeError
 from byhand.kernels import Key, Padding, Size
+from byhand.kernels.reference.pool import check_max_padding
 from byhand.nn.layer import Array, Layer, Shape
-from byhand.nn.layers.conv import padded
 from byhand.nn.param import NamedVector
 from byhand.nn.registry import register
 
@@ -33,7 +33,7 @@ class Pool2d(Layer):
 
     def workspace(self, shape: Shape) -> int:
         """The picture padded."""
-        return padded(self.window, shape)
+        return shape[0] * math.prod(self.window.padded_size(shape[1], shape[2]))
 
     def operations(self, shape: Shape) -> int:
         """One comparison or addition for each place of each window."""
@@ -45,6 +45,10 @@ class MaxPool2d(Pool2d):
     """The largest of each window; its gradient goes to where it was, the first of equals."""
 
     arrays = kernels.ARRAYS
+
+    def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Padding = 0) -> None:
+        super().__init__(kernel_size, stride, padding)
+        check_max_padding(self.window)
 
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """y (N, C, OH, OW)."""
@@ -98,7 +102,7 @@ class Pool1d(Layer):
 
     def workspace(self, shape: Shape) -> int:
         """The sequence padded."""
-        return padded(self.window, (shape[0], 1, shape[1]))
+        return shape[0] * math.prod(self.window.padded_size(1, shape[1]))
 
     def operations(self, shape: Shape) -> int:
         """One comparison or addition for each place of each window."""
@@ -110,6 +114,15 @@ class MaxPool1d(Pool1d):
     """The largest of each window of a sequence."""
 
     arrays = kernels.ARRAYS
+
+    def __init__(
+        self,
+        kernel_size: int,
+        stride: int | None = None,
+        padding: int | Literal["same"] = 0,
+    ) -> None:
+        super().__init__(kernel_size, stride, padding)
+        check_max_padding(self.window)
 
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """y (N, C, OL)."""
