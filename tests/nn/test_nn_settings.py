@@ -61,7 +61,8 @@ def test_a_constructor_refuses_or_what_it_makes_is_finite(case):
 
 
 @pytest.mark.parametrize("case", cases.settings(cases.LAYERS), ids=name)
-def test_a_model_file_refuses_what_the_constructor_does(case, tmp_path):
+def test_a_model_file_refuses_what_the_constructor_does(case, tmp_path, monkeypatch):
+    monkeypatch.setattr("os.fsync", lambda _: None)  # the files are many and live shortly
     kind, good, setting = case
     model = nn.Sequential(kind(**good)).init(np.random.default_rng(0))
     model.card = nn.ModelCard(image_shape=cases.PICTURE)
