@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -107,3 +108,13 @@ def test_a_value_is_quoted_on_one_short_line_of_characters_that_print():
             raise RuntimeError
 
     assert checks.said(Odd()) == "a Odd"
+
+
+def test_a_path_is_text_or_a_path_and_a_tilde_is_the_user_s_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert checks.path("--out", "~/runs") == tmp_path / "runs"
+    assert checks.path("--out", Path("a/b")) == Path("a/b")
+    for wrong in ("", " ", "a\0b", b"a", 7, None, "~nobody-of-that-name/x"):
+        with pytest.raises(InputError, match="--out is "):
+            checks.path("--out", wrong)

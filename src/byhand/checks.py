@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import math
 import operator
+import os
 from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from byhand.errors import DataError, InputError
@@ -121,6 +123,23 @@ def word(name: str, value: object) -> str:
     except UnicodeEncodeError as error:
         raise InputError(f"{name} is {said(value)}, which is no valid Unicode text") from error
     return value
+
+
+def path(name: str, value: object) -> Path:
+    """The path of a file or folder from text or a path; ~ at its start is the user's own folder.
+
+    Raises:
+        InputError: it is neither, is empty, or names a user whom nobody knows.
+    """
+    if not isinstance(value, str | os.PathLike) or isinstance(os.fspath(value), bytes):
+        raise InputError(f"{name} is {said(value)}, but it must be the path of a file or folder")
+    text = os.fspath(value)
+    if not text.strip() or "\0" in text:
+        raise InputError(f"{name} is {said(text)}, which names no file or folder; give its path")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"{name} is {said(text)}, but there is no such user's folder") from error
 
 
 def one_of(name: str, value: T, choices: Collection[T]) -> T:

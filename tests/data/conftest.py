@@ -150,7 +150,7 @@ def sentence():
         assert "\n" not in text
         assert not text.endswith(".")
         assert ". " not in text
-        assert ": " in text or "; " in text, "no remedy"
+        assert ": " in text or "; " in text or ", but it must be " in text, "no remedy"
         for name in names:
             assert str(name) in text
         assert "Traceback" not in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from byhand.data import open_folder
+from byhand.data import open_data, open_folder
 from byhand.errors import DataError
 
 
@@ -75,6 +76,14 @@ def test_dark_ink_on_light_is_turned_unless_told_otherwise(tmp_path, invert, tur
     assert any("turned" in note for note in splits.notes) == (invert is None)
 
 
+def test_a_ramp_of_which_as_much_is_light_as_is_dark_stays(tmp_path):
+    for number in range(5):
+        path = tmp_path / "a" / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(np.tile(np.linspace(0, 255, 28).astype(np.uint8), (28, 1))).save(path)
+    assert open_folder(tmp_path).train.images[0, 0, 0, 0] == 0
+
+
 def test_white_on_black_stays_unless_told_otherwise(tmp_path):
     fill(tmp_path)
     assert open_folder(tmp_path).train.images[0, 0, 0, 0] == 0
@@ -126,9 +135,9 @@ def cut(path):
 
 FAULTS = {
     "no picture": (lambda p: p.write_text("hello"), "no picture"),
-    "an empty file": (lambda p: p.write_bytes(b""), "no picture"),
-    "a truncated picture": (cut, "no picture"),
-    "a bomb": (small_bomb, "too large"),
+    "an empty file": (lambda p: p.write_bytes(b""), "is empty"),
+    "a truncated picture": (cut, "damaged or cut short"),
+    "a bomb": (small_bomb, "more than 100 megapixels"),
     "a smaller bomb": (lambda p: small_bomb(p, 10_001, 10_000), "100 megapixels"),
     "a long bomb": (lambda p: small_bomb(p, 1, 100_000_000), "a side of 65,535"),
     "another size": (lambda p: draw(p, size=(9, 7)), "7 × 9 pixels"),
@@ -166,10 +175,6 @@ def test_folders_without_pictures_are_named(tmp_path, sentence):
     with pytest.raises(DataError) as caught:
         open_folder(tmp_path)
     sentence(caught.value, tmp_path / "0", "class without pictures")
-    (tmp_path / "0" / "deeper").mkdir()
-    with pytest.raises(DataError) as caught:
-        open_folder(tmp_path)
-    sentence(caught.value, tmp_path / "0" / "deeper", "is a folder")
 
 
 def test_a_test_class_that_training_lacks_is_named(tmp_path, sentence):
@@ -191,3 +196,256 @@ def test_too_few_pictures_to_split_are_refused(tmp_path, sentence):
     with pytest.raises(DataError) as caught:
         open_folder(tmp_path)
     sentence(caught.value, tmp_path, "too few")
+
+
+# Layouts.
+
+
+@pytest.mark.parametrize("names", [("train", "val", "test"), ("Training", "DEV", "testing_set")])
+def test_a_validation_part_of_its_own_is_taken_as_such(tmp_path, names):
+    for name, n in zip(names, (4, 2, 3), strict=True):
+        fill(tmp_path / name, n=n)
+    splits = open_folder(tmp_path)
+    counts = len(splits.train), len(splits.validation), len(splits.test)
+    assert counts == (8, 4, 6)
+    assert splits.notes == (f"{names[1]}/ is the validation part, to choose by",)
+
+
+@pytest.mark.parametrize("name", ["valid", "validation", None])
+def test_without_a_test_part_a_fifth_of_the_training_pictures_is_set_apart(tmp_path, name):
+    fill(tmp_path / "Train")
+    if name is not None:
+        fill(tmp_path / name, n=3)
+    splits = open_folder(tmp_path)
+    assert (len(splits.train), len(splits.test)) == (8, 2)
+    assert (splits.validation is None) == (name is None)
+    assert "set apart for testing" in splits.notes[0]
+
+
+def test_the_folder_of_an_archive_is_passed_through_and_said(tmp_path):
+    fill(tmp_path / "digits-1.2" / "data" / "train")
+    fill(tmp_path / "digits-1.2" / "data" / "test", n=1)
+    for litter in ("__MACOSX/digits-1.2", ".git"):
+        (tmp_path / litter).mkdir(parents=True)
+    splits = open_data(tmp_path)
+    assert (len(splits.train), len(splits.test)) == (10, 2)
+    assert splits.notes == ("the pictures are in digits-1.2/data/",)
+
+
+def test_what_is_left_alone_is_said(tmp_path):
+    fill(tmp_path / "train")
+    fill(tmp_path / "test")
+    draw(tmp_path / "extra" / "0.png")
+    (tmp_path / "labels.csv").write_text("0")
+    (note,) = open_folder(tmp_path).notes
+    assert note.endswith("labels.csv, extra/")
+
+
+@pytest.mark.parametrize(
+    ("layout", "named"),
+    [
+        (("train", "training"), "both train/ and training/"),
+        (("test", "val"), "nothing to train on"),
+        (("0/train", "1/train"), "a part inside a class"),
+    ],
+)
+def test_parts_that_make_no_set_are_named(tmp_path, sentence, layout, named):
+    for place in layout:
+        fill(tmp_path / place)
+    with pytest.raises(DataError) as caught:
+        open_folder(tmp_path)
+    sentence(caught.value, tmp_path, named)
+
+
+def test_folders_in_a_class_s_folder_count_to_it_and_are_said(tmp_path):
+    fill(tmp_path, n=4)
+    draw(tmp_path / "1" / "writer 7" / "a.png", 250)
+    splits = open_folder(tmp_path)
+    assert len(splits.train) + len(splits.test) == 9
+    assert "1 picture lies deeper in its class's folder" in splits.notes
+
+
+@pytest.mark.parametrize(
+    ("names", "named"),
+    [
+        (("1", "01", "2"), "01 and 1"),
+        (("caf\u00e9", "cafe\u0301"), "two folders for one class"),
+        ((os.fsdecode(b"a\xff"), "b"), "no valid Unicode"),
+    ],
+)
+def test_class_folders_that_cannot_be_told_apart_are_refused(tmp_path, sentence, names, named):
+    try:
+        fill(tmp_path, names)
+    except OSError:
+        pytest.skip("this file system has no such names")
+    with pytest.raises(DataError) as caught:
+        open_folder(tmp_path)
+    sentence(caught.value, named)
+    str(caught.value).encode()
+
+
+def test_class_folders_that_differ_in_case_alone_are_kept_apart_and_said(tmp_path):
+    fill(tmp_path, ("A", "a"))
+    if len(list(tmp_path.iterdir())) < 2:
+        pytest.skip("this file system does not tell case apart")
+    splits = open_folder(tmp_path)
+    assert splits.train.classes == ("A", "a")
+    assert any("differ in case alone" in note for note in splits.notes)
+
+
+def test_a_class_of_one_picture_is_learned_and_said(tmp_path):
+    fill(tmp_path, ("0", "1"))
+    draw(tmp_path / "2" / "only.png")
+    splits = open_folder(tmp_path)
+    assert (splits.train.labels == 2).sum() == 1
+    assert "too few pictures to test on: 2" in splits.notes
+
+
+def test_a_single_class_is_said(tmp_path):
+    splits = open_folder(fill(tmp_path, ("cat",)))
+    assert any("one class to train on, cat" in note for note in splits.notes)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["jpg", "tif"])
+def test_pictures_are_turned_upright_as_exif_says(tmp_path, orientation, kind):
+    upright = np.zeros((16, 24), np.uint8)
+    upright[:8, :6] = 255
+    back = {1: None, 2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}[orientation]
+    held = Image.fromarray(upright)
+    if back is not None:
+        held = held.transpose(Image.Transpose(back))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    (tmp_path / "a").mkdir()
+    for number in range(5):
+        held.save(tmp_path / "a" / f"{number}.{kind}", exif=exif)
+    splits = open_folder(tmp_path, invert=False)
+    images = splits.train.images
+    assert images.shape[1:] == (1, 16, 24)
+    assert np.abs(images[0, 0].astype(int) - upright).max() < 60
+    said = "5 pictures were turned upright as their EXIF says" in splits.notes
+    assert said == (orientation > 1)
+
+
+def test_colour_becomes_grey_and_is_said(tmp_path):
+    fill(tmp_path)
+    Image.new("RGB", (8, 8), (200, 0, 0)).save(tmp_path / "0" / "9.png")
+    splits = open_folder(tmp_path)
+    assert "1 picture is in colour and was made grey" in splits.notes
+
+
+def test_of_an_animation_the_first_frame_is_read_and_that_is_said(tmp_path):
+    fill(tmp_path)
+    frames = [Image.new("L", (8, 8), value) for value in (10, 200)]
+    frames[0].save(tmp_path / "0" / "9.gif", save_all=True, append_images=frames[1:])
+    assert "1 picture has several frames: its first was read" in open_folder(tmp_path).notes
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_and_links_that_lead_nowhere_are_named_and_nothing_waits(tmp_path, sentence):
+    fill(tmp_path)
+    path = tmp_path / "1" / "9.png"
+    for make in (
+        lambda: os.mkfifo(path),
+        lambda: path.symlink_to(path),
+        lambda: path.symlink_to(tmp_path / "nowhere"),
+        lambda: path.symlink_to(tmp_path),
+    ):
+        make()
+        with pytest.raises(DataError) as caught:
+            open_folder(tmp_path)
+        sentence(caught.value, path)
+        path.unlink()
+
+
+# What the numbers in the files mean.
+
+RAMP = np.linspace(0, 1, 28)[np.newaxis].repeat(28, 0)
+KINDS = {
+    "16 bits that hold 8": ((RAMP * 255).astype(np.uint16), "png", "0 to 255"),
+    "12 bits in 16": ((RAMP * 4095).astype(np.uint16), "png", "0 to 4095"),
+    "16 bits": ((RAMP * 65535).astype(np.uint16), "png", "0 to 65535"),
+    "16 bits that hold a mask": ((RAMP > 0.5).astype(np.uint16), "png", "0 to 1"),
+    "8 bits that hold a mask": ((RAMP > 0.5).astype(np.uint8), "png", "0 to 1"),
+    "floats to 1": (RAMP.astype(np.float32), "tif", "0 to 1"),
+    "floats to 255": ((RAMP * 255).astype(np.float32), "tif", "0 to 255"),
+    "floats to 65535": ((RAMP * 65535).astype(np.float32), "tif", "0 to 65535"),
+    "32 bits": ((RAMP * 65535).astype(np.int32), "tif", "0 to 65535"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pixels_are_scaled_by_what_they_hold_and_that_is_said(tmp_path, kind):
+    values, ending, said = KINDS[kind]
+    for name in "01":
+        (tmp_path / name).mkdir()
+        for number in range(5):
+            Image.fromarray(values).save(tmp_path / name / f"{number}.{ending}")
+    splits = open_folder(tmp_path)
+    expected = 255 * (values / values.max())
+    assert np.abs(splits.train.images[0, 0] - expected).max() <= 1
+    (note,) = [note for note in splits.notes if "black to white" in note]
+    assert f"read as {said}," in note
+    assert "--range" in note
+
+
+def test_the_set_decides_how_all_its_pictures_are_scaled(tmp_path):
+    for part, most in (("train", 4095), ("test", 200)):
+        for name in "01":
+            (tmp_path / part / name).mkdir(parents=True)
+            picture = np.zeros((8, 8), np.uint16)
+            picture[4, 4] = most
+            Image.fromarray(picture).save(tmp_path / part / name / "0.png")
+    splits = open_folder(tmp_path)
+    assert (splits.train.images.max(), splits.test.images.max()) == (255, 12)
+
+
+def test_the_range_that_is_asked_for_is_taken_and_what_is_cut_off_is_counted(tmp_path):
+    fill(tmp_path)  # 8 × 8, of which 16 have values of 100 to 104, and of 110 to 114
+    splits = open_data(tmp_path, range="0-110")
+    assert splits.train.images.max() == 255
+    assert sorted(set(splits.train.images[0].ravel())) == [0, round(100 / 110 * 255)]
+    assert any("64 pixels (10.0%) of the pixels are outside 0 to 110" in n for n in splits.notes)
+    assert open_data(tmp_path, range=(0, 255)).sha256 == open_data(tmp_path).sha256
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [(-1.0, "below zero"), (np.nan, "no numbers"), (np.inf, "infinite"), (16.0, "--range A-B")],
+)
+def test_numbers_of_which_nobody_can_tell_white_are_refused(tmp_path, sentence, value, named):
+    fill(tmp_path)
+    floats = np.zeros((8, 8), np.float32)
+    floats[3, 3] = value
+    Image.fromarray(floats).save(tmp_path / "1" / "9.tif")
+    with pytest.raises(DataError) as caught:
+        open_folder(tmp_path)
+    sentence(caught.value, "1 picture" if value == 16 else tmp_path / "1" / "9.tif", named)
+    if np.isfinite(value):
+        assert open_folder(tmp_path, range=(-1, 16)).train.images.max() > 0
+
+
+def test_a_dark_set_is_said_to_be_so(tmp_path):
+    for name in "01":
+        for number in range(5):
+            draw(tmp_path / name / f"{number}.png", 16)
+    splits = open_folder(tmp_path)
+    assert splits.train.images.max() == 16
+    assert any("--range 0-16 makes 16 white" in note for note in splits.notes)
+
+
+def test_colours_of_16_bits_that_hold_fewer_are_named(tmp_path, sentence):
+    fill(tmp_path)
+    header = struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)
+
+    def chunk(kind, data):
+        check = zlib.crc32(kind + data)
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)
+
+    rows = zlib.compress((b"\0" + struct.pack(">24H", *[200] * 24)) * 8)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    (tmp_path / "0" / "9.png").write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+    with pytest.raises(DataError) as caught:
+        open_folder(tmp_path)
+    sentence(caught.value, tmp_path / "0" / "9.png", "16 bits a colour")

@@ -87,7 +87,7 @@ BROKEN = {
     "empty": (IMAGES, b"", "is empty"),
     "wrong magic": (IMAGES, packed(GOOD_LABELS), "starts with 0x00000801"),
     "pictures for labels": (LABELS, packed(GOOD_IMAGES), "starts with 0x00000803"),
-    "another type": (IMAGES, packed(b"\0\0\x0d\x03" + GOOD_IMAGES[4:]), "0x00000d03"),
+    "another type": (IMAGES, packed(b"\0\0\x0a\x03" + GOOD_IMAGES[4:]), "0x00000a03"),
     "no idx at all": (IMAGES, b"<html>not found</html>", "0x3c68746d"),
     "truncated header": (IMAGES, packed(GOOD_IMAGES[:9]), "truncated"),
     "truncated": (IMAGES, packed(GOOD_IMAGES[:-1]), "truncated"),

@@ -24,11 +24,12 @@ def test_a_set_is_read_and_is_the_same_as_in_idx_files(tmp_path, sets):
 
 FAULTS = {
     "an array missing": (lambda a: a.pop("y_test"), "no array y_test"),
-    "floats": (lambda a: a.update(x_train=a["x_train"] / 255), "float64"),
+    "two types": (lambda a: a.update(x_train=a["x_train"] / 255), "float64 and uint8"),
+    "signed": (lambda a: a.update(x_train=a["x_train"] / -1, x_test=a["x_test"] / 1), "below zero"),
     "flat pictures": (lambda a: a.update(x_test=a["x_test"].reshape(10, -1)), "(10, 36)"),
-    "fewer labels": (lambda a: a.update(y_train=a["y_train"][:-1]), "(29,)"),
+    "fewer labels": (lambda a: a.update(y_train=a["y_train"][:-1]), "29 labels"),
     "labels out of range": (lambda a: a.update(y_test=a["y_test"] + 1), "label 10"),
-    "labels as floats": (lambda a: a.update(y_test=a["y_test"] / 1), "float64"),
+    "labels as floats": (lambda a: a.update(y_test=a["y_test"] / 2), "label 0.5 at position 1"),
     "objects": (lambda a: a.update(y_test=np.array([{}] * 10)), "allow_pickle"),
 }
 

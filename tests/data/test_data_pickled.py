@@ -189,11 +189,11 @@ SETS = {
     "no pairs": ([a for pair in pairs() for a in pair], "three pairs"),
     "labels out of range": (changed(1, 1, np.full(10, 11)), "label 11"),
     "labels below zero": (changed(1, 1, np.full(10, -1)), "label -1"),
-    "fewer labels": (changed(2, 1, np.zeros(9, np.int64)), "(9,)"),
-    "labels that are no integers": (changed(0, 1, np.zeros(30)), "float64"),
+    "fewer labels": (changed(2, 1, np.zeros(9, np.int64)), "9 labels"),
+    "labels that are no integers": (changed(0, 1, np.full(30, 0.5)), "label 0.5 at position 0"),
     "no square": (changed(0, 0, np.zeros((30, 35), np.float32)), "(30, 35)"),
-    "standardised": (changed(0, 0, np.full((30, 36), -0.42, np.float32)), "k/256"),
-    "not a number": (changed(0, 0, np.full((30, 36), np.nan, np.float32)), "k/256"),
+    "standardised": (changed(0, 0, np.full((30, 36), -0.42, np.float32)), "below zero"),
+    "not a number": (changed(0, 0, np.full((30, 36), np.nan, np.float32)), "no numbers"),
 }
 
 

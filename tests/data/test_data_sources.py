@@ -17,7 +17,7 @@ from byhand.data import (
     open_data,
     open_digits,
 )
-from byhand.errors import DataError, DownloadError, FileWriteError
+from byhand.errors import DataError, DownloadError, FileWriteError, InputError
 
 NOWHERE = "http://127.0.0.1:9/"  # the discard port: nothing answers
 
@@ -195,6 +195,36 @@ def test_the_environment_may_name_mirrors_and_the_cache(tmp_path, monkeypatch, s
     with pytest.raises(DownloadError) as caught:
         open_data()
     sentence(caught.value, f"{NOWHERE}a/", f"{NOWHERE}b/")
+
+
+def test_a_tilde_is_the_user_s_folder_in_arguments_and_variables(tmp_path, sets, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    sets.idx(tmp_path / "sets" / "mnist")
+    assert open_data("~/sets").source == str(tmp_path / "sets" / "mnist")
+    assert find_data("~/sets") == tmp_path / "sets" / "mnist"
+    monkeypatch.setenv("BYHAND_CACHE", "~/kept")
+    assert cache_folder() == tmp_path / "kept"
+    assert find_data(cache="~/sets") == tmp_path / "sets" / "mnist"
+    monkeypatch.setenv("BYHAND_DATA", "~/sets")
+    assert open_data().source == str(tmp_path / "sets" / "mnist")
+
+
+@pytest.mark.parametrize("given", ["", "  ", b"data", 7, "a\0b", "~nobody-of-that-name/x"])
+def test_what_is_no_path_is_refused(given):
+    for door in (open_data, find_data, lambda path: open_data(cache=path, download=False)):
+        with pytest.raises(InputError) as caught:
+            door(given)
+        assert str(caught.value).startswith(("the data folder is ", "the cache folder is "))
+
+
+def test_an_empty_variable_is_as_one_that_is_not_set(tmp_path, monkeypatch):
+    unset = cache_folder() if monkeypatch.delenv("BYHAND_CACHE", raising=False) is None else None
+    for name in ("BYHAND_DATA", "BYHAND_CACHE", "BYHAND_MIRRORS"):
+        monkeypatch.setenv(name, " ")
+    assert (cache_folder(), mirrors_in_use()) == (unset, MIRRORS)
+    with pytest.raises(DataError, match="downloading is off"):
+        open_data(download=False, cache=tmp_path)
 
 
 def test_the_cache_is_the_platform_s_where_nothing_is_said(monkeypatch):

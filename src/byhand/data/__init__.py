@@ -13,6 +13,7 @@ from byhand.data.idx_set import open_idx
 from byhand.data.npz import open_npz
 from byhand.data.pickled import open_pickled
 from byhand.data.picture_file import check_picture_size
+from byhand.data.pixel_range import PixelRange, range_asked
 from byhand.data.sources import cache_folder, find_data, mirrors_in_use, open_data
 from byhand.data.split import stratified_split
 from byhand.data.standardise import Standardisation
@@ -28,6 +29,7 @@ __all__ = [
     "Augmentation",
     "Batch",
     "Dataset",
+    "PixelRange",
     "Splits",
     "Standardisation",
     "augmentation_examples",
@@ -48,6 +50,7 @@ __all__ = [
     "open_npz",
     "open_pickled",
     "parse_idx",
+    "range_asked",
     "read_idx",
     "standardised",
     "stratified_split",

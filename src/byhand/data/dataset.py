@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from byhand.errors import DataError, ShapeError
+from byhand import checks
+from byhand.data.arrays import as_classes, as_images, as_labels
+from byhand.errors import DataError
 
 DIGITS = tuple("0123456789")
 
@@ -17,13 +19,17 @@ class Dataset:
     """Labelled pictures.
 
     Args:
-        images: (N, C, H, W) uint8, 0 to 255, white ink on black.
-        labels: (N,) int64; label k means `classes[k]`.
-        classes: the names of the classes.
+        images: (N, C, H, W) uint8, 0 to 255, white ink on black; or what `arrays.as_images` makes
+            so: (N, H, W), channels last, booleans, numbers from 0 to 1 or from 0 to 255.
+        labels: (N,) int64; label k means `classes[k]`. Or what `arrays.as_labels` makes so: other
+            whole numbers, one-hot rows, the classes' names.
+        classes: the names of the classes, each another.
 
     Raises:
-        ShapeError: an array has another type or number of axes than these.
-        DataError: the counts differ, or a label is outside the classes.
+        ShapeError: an array is none of these.
+        DataError: the counts differ, a label is outside the classes, or the pixels' range is
+            another.
+        InputError: the classes are no list of names.
     """
 
     images: NDArray[np.uint8]
@@ -31,26 +37,15 @@ class Dataset:
     classes: tuple[str, ...] = field(default=DIGITS)
 
     def __post_init__(self) -> None:
-        images, labels = np.asarray(self.images), np.asarray(self.labels)
-        if images.dtype != np.uint8 or images.ndim != 4:
-            raise ShapeError(
-                f"pictures of shape {images.shape} and type {images.dtype} are no data set: "
-                "give them as uint8 of shape (N, C, H, W)"
-            )
-        if labels.ndim != 1 or labels.dtype.kind not in "iu":
-            raise ShapeError(
-                f"labels of shape {labels.shape} and type {labels.dtype} are no data set's: "
-                "give one integer for each picture, as an array of shape (N,)"
-            )
+        classes = as_classes(self.classes)
+        images, labels = as_images(self.images), as_labels(self.labels, classes)
         if len(images) != len(labels):
             raise DataError(
                 f"there are {len(images)} pictures and {len(labels)} labels: "
                 "give one label for each picture"
             )
-        classes = tuple(str(name) for name in self.classes)
-        check_labels(labels, len(classes), "the labels")
         object.__setattr__(self, "images", images)
-        object.__setattr__(self, "labels", labels.astype(np.int64, copy=False))
+        object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "classes", classes)
 
     def __len__(self) -> int:
@@ -71,8 +66,7 @@ class Dataset:
 
     def first(self, n: int) -> Dataset:
         """The first `n` pictures, or all where there are fewer; a view, nothing is copied."""
-        if n < 0:
-            raise DataError(f"cannot take the first {n} pictures: give 0 or more")
+        n = checks.whole("the number of pictures", n)
         return Dataset(self.images[:n], self.labels[:n], self.classes)
 
 
@@ -116,14 +110,8 @@ class Splits:
                     f"{self.source} has {len(self.train.classes)} classes for training and "
                     f"{len(other.classes)} for {part}: give both the same classes"
                 )
-
-
-def check_labels(labels: NDArray[np.integer], classes: int, what: str) -> None:
-    """Raise a DataError that names `what` and the first label outside 0 .. classes - 1."""
-    outside = (labels < 0) | (labels >= classes)
-    if outside.any():
-        where = int(np.argmax(outside))
-        raise DataError(
-            f"{what}: label {labels[where]} at position {where} is none of the {classes} classes; "
-            f"labels go from 0 to {classes - 1}"
-        )
+        seen = np.unique(self.train.labels)
+        said = "there is one class to train on"
+        if len(seen) == 1 and not any(note.startswith(said) for note in self.notes):
+            note = f"{said}, {self.train.classes[seen[0]]}, so there is nothing to tell apart"
+            object.__setattr__(self, "notes", (*self.notes, note))

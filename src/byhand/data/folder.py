@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
-import warnings
+import stat
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from byhand import checks
 from byhand.data.compressed import LARGEST
 from byhand.data.dataset import Dataset, Splits
 from byhand.data.fingerprint import fingerprint, name_of
-from byhand.data.picture_file import check_picture_size
+from byhand.data.folder_layout import class_files, class_names, find_layout
+from byhand.data.picture_file import (
+    check_picture_size,
+    check_upper_bits,
+    decoding,
+    is_animated,
+    is_cut_to_8_bits,
+    load,
+    open_image,
+    orientation,
+    to_rgb,
+    turn_upright,
+)
+from byhand.data.pixel_range import (
+    PixelRange,
+    RangeGiven,
+    find_range,
+    range_asked,
+    set_to_bytes,
+)
 from byhand.data.split import stratified_split
 from byhand.errors import DataError
 
@@ -20,178 +41,239 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 TEST_FRACTION = 0.2
-# What file managers leave behind without a dot before it.
-_LITTER = ("thumbs.db", "desktop.ini")
+# What may be said of pictures: of one, of several.
+_COLOUR = ("is in colour and was made grey", "are in colour and were made grey")
+_TURNED = ("was turned upright as its EXIF says", "were turned upright as their EXIF says")
+_FRAMES = ("has several frames: its first was read", "have several frames: the first was read")
+_DEEPER = ("lies deeper in its class's folder", "lie deeper in their class's folder")
 
 
-def open_folder(folder: str | Path, *, invert: bool | None = None, seed: int = 0) -> Splits:
-    """Read the pictures in `folder`, in any format that Pillow knows.
+def open_folder(
+    folder: str | Path,
+    *,
+    invert: bool | None = None,
+    seed: int = 0,
+    range: RangeGiven = None,
+) -> Splits:
+    """Read the pictures in `folder`: PNG, JPEG, WebP, BMP, TIFF, GIF, PPM, AVIF, JPEG 2000.
 
-    Either `folder/train/CLASS/*` and `folder/test/CLASS/*`, or `folder/CLASS/*`, of which 20 % of
-    every class are then split off for testing. The classes are the folders' names, in order: by
-    value where all are numbers, else by name. Pictures become grey (colours by ITU-R 601 luma,
-    what is transparent is filled with the contrary of the ink, 16 bits are cut to 8) and must all
-    be of one size. Hidden files, and files beside the class folders, are left alone.
+    Either `folder/train/CLASS/*`, beside it `folder/test/CLASS/*` and `folder/val/CLASS/*` (or
+    training, testing, valid, validation, dev, in any case), or `folder/CLASS/*`. Where no test part
+    is there, 20 % of every class are split off for testing. One folder around it all, as archives
+    have, is passed through; hidden files, and files beside the class folders, are left alone;
+    folders inside a class's count to it. The classes are the folders' names, in order: by value
+    where all are numbers, else by name.
+
+    Pictures are turned upright as EXIF says and become grey (colours by ITU-R 601 luma, what is
+    transparent is filled with the contrary of the ink). Those of more than 8 bits and of floats
+    become bytes by one range for the whole set (`byhand.data.pixel_range`). All must be of one
+    size.
 
     Args:
         folder: where the pictures are.
         invert: True turns dark ink on light to white on black, False leaves the pictures as they
-            are; None looks: where the median of all pixels on the pictures' borders is above 127
+            are; None looks: where the median of all pixels on the pictures' borders is above 127.5
             the set is turned.
         seed: which pictures are for testing, where the folder does not say.
+        range: the values of black and white, as "0-4095" or (0, 4095); None finds them.
+
+    Returns:
+        The set; its notes say what was done.
 
     Raises:
-        DataError: there are no pictures, a class has none, a file is no picture, or the sizes
-            differ; the message names the file.
+        DataError: there are no pictures, a class has none, a file is no picture, the sizes
+            differ, or nobody can tell the range; the message names the file.
+        InputError: the range is none.
     """
-    folder = Path(folder)
-    if is_split(folder):
-        names = class_names(folder / "train")
-        if unknown := [name for name in class_names(folder / "test") if name not in names]:
+    folder = checks.path("the folder", folder)
+    asked = range_asked(range)
+    layout = find_layout(folder)
+    names = class_names(layout.train)
+    places = {"train": layout.train, "test": layout.test, "validation": layout.validation}
+    for place in (layout.test, layout.validation):
+        if place is None:
+            continue
+        if unknown := [name for name in class_names(place) if name not in names]:
             raise DataError(
-                f"{folder / 'test' / unknown[0]} is a class without pictures to train on: "
-                f"put some into {folder / 'train' / unknown[0]}"
+                f"{place / unknown[0]} is a class without pictures to train on: "
+                f"put some into {layout.train / unknown[0]}"
             )
-        train = _read(folder / "train", names, None)
-        test = _read(folder / "test", names, train.image_shape[1:])
-        notes: tuple[str, ...] = ()
-    else:
-        names = class_names(folder)
-        both = _read(folder, names, None)
-        train, test = stratified_split(both, TEST_FRACTION, np.random.default_rng(seed))
+    pictures = _Pictures(asked)
+    for part, place in places.items():
+        if place is not None:
+            pictures.read(part, place, names)
+    sets, said = pictures.as_sets(names)
+    notes = [*layout.notes, *_remarks(names), *said]
+    if (test := sets.get("test")) is None:
+        train, test = stratified_split(sets["train"], TEST_FRACTION, np.random.default_rng(seed))
         if not len(test):
             raise DataError(
-                f"{folder} has too few pictures to keep some for testing, {len(both)}: add more, "
-                "or put them into train/ and test/"
+                f"{folder} has too few pictures to keep some for testing, {len(train)}: add more, "
+                "or put some into train/ and some into test/"
             )
-        notes = (f"a fifth of the pictures was set apart for testing (seed {seed})",)
-    if invert is None and (invert := _is_dark_on_light(train, test)):
-        notes += ("the pictures are dark on light and were turned to light on dark",)
+        sets["train"], sets["test"] = train, test
+        notes.insert(0, f"a fifth of the pictures was set apart for testing (seed {seed})")
+        if untested := [name for label, name in enumerate(names) if label not in test.labels]:
+            notes.append(
+                f"too few pictures to test on: {', '.join(untested[:5])}"
+                f"{', …' if len(untested) > 5 else ''}"
+            )
+    if invert is None and (invert := _is_dark_on_light(sets.values())):
+        notes.append("the pictures are dark on light and were turned to light on dark")
     if invert:
-        train = Dataset(255 - train.images, train.labels, names)
-        test = Dataset(255 - test.images, test.labels, names)
-    sha256 = fingerprint(train, test)
-    return Splits(name_of(sha256, "folder"), train, test, None, str(folder), sha256, notes)
+        sets = {part: Dataset(255 - s.images, s.labels, names) for part, s in sets.items()}
+    train, test, validation = sets["train"], sets["test"], sets.get("validation")
+    sha256 = fingerprint(train, test, validation)
+    name = name_of(sha256, "folder")
+    return Splits(name, train, test, validation, str(folder), sha256, tuple(notes))
 
 
-def is_split(folder: Path) -> bool:
-    """Whether `folder` has train/ and test/ with a folder for each class in both."""
-    return all(_folders(folder / part) for part in ("train", "test"))
+class _Pictures:
+    """The pictures of all parts, in the type that each was in, and what there is to say of them."""
 
+    def __init__(self, asked: PixelRange | None) -> None:
+        self.asked = asked
+        self.pixels: dict[str, list[NDArray[Any]]] = {}  # (H, W) each, by part
+        self.labels: dict[str, list[int]] = {}
+        self.first: Path | None = None
+        self.size: tuple[int, int] | None = None  # (H, W) that each must have
+        self.bytes = 0
+        self.said: Counter[tuple[str, str]] = Counter()
 
-def class_names(folder: Path) -> tuple[str, ...]:
-    """The names of the class folders in `folder`, in the order of their labels."""
-    names = [path.name for path in _folders(folder)]
-    if not names:
-        raise DataError(
-            f"{folder} has no folders of pictures: make one for each class and put its pictures in"
-        )
-    if all(name.isascii() and name.isdigit() for name in names):
-        return tuple(sorted(names, key=lambda name: (int(name), name)))
-    return tuple(sorted(names))
-
-
-def _folders(folder: Path) -> list[Path]:
-    try:
-        return [path for path in folder.iterdir() if path.is_dir() and not _hidden(path)]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except OSError as error:
-        raise DataError(
-            f"cannot read {folder}: {error.strerror or error}; check its permissions"
-        ) from error
-
-
-def _hidden(path: Path) -> bool:
-    return path.name.startswith(".") or path.name.lower() in _LITTER
-
-
-def _read(folder: Path, names: tuple[str, ...], size: tuple[int, int] | None) -> Dataset:
-    """All pictures of the classes `names` in `folder`; `size` is (H, W) that each must have."""
-    pictures: list[NDArray[np.uint8]] = []
-    labels: list[int] = []
-    first = "the training pictures"
-    for label, name in enumerate(names):
-        if not (folder / name).is_dir():
-            continue  # a class that has no test pictures
-        paths = sorted(path for path in (folder / name).iterdir() if not _hidden(path))
-        if not paths:
-            raise DataError(
-                f"{folder / name} is a class without pictures: put some in, or remove the folder"
-            )
-        for path in paths:
-            pixels = read_grey(path, size, first)
-            if size is None:
-                size, first = (pixels.shape[0], pixels.shape[1]), str(path)
-            pictures.append(pixels)
-            labels.append(label)
-            if len(pictures) * pixels.size > LARGEST:
+    def read(self, part: str, folder: Path, names: tuple[str, ...]) -> None:
+        """All pictures of the classes `names` in `folder`."""
+        pixels, labels = self.pixels.setdefault(part, []), self.labels.setdefault(part, [])
+        for label, name in enumerate(names):
+            if not (folder / name).is_dir():
+                continue  # a class that this part has no pictures of
+            paths, nested = class_files(folder / name)
+            if not paths:
                 raise DataError(
-                    f"{folder} holds more than {LARGEST:,} pixels: byhand reads a set into "
-                    "memory; give fewer or smaller pictures"
+                    f"{folder / name} is a class without pictures: put some in, or remove the "
+                    "folder"
                 )
-    images = np.stack(pictures)[:, np.newaxis]  # (N, H, W) -> (N, 1, H, W)
-    return Dataset(images, np.array(labels, np.int64), names)
+            if nested:
+                self.said[_DEEPER] += sum(path.parent != folder / name for path in paths)
+            for path in paths:
+                picture = read_grey(path, self.said, self.size, str(self.first))
+                if self.first is None:
+                    self.first, self.size = path, (picture.shape[0], picture.shape[1])
+                self._check(picture, path)
+                self.bytes += picture.nbytes
+                if self.bytes > LARGEST:
+                    raise DataError(
+                        f"{folder} holds more than {LARGEST:,} bytes of pixels: byhand reads a "
+                        "set into memory; give fewer or smaller pictures"
+                    )
+                pixels.append(picture)
+                labels.append(label)
+
+    def _check(self, picture: NDArray[Any], path: Path) -> None:
+        """Refuse here, with its name, the one picture that spoils the range of all."""
+        if picture.dtype == np.uint8:
+            return
+        low, high = float(picture.min()), float(picture.max())
+        if not np.isfinite(high - low) or (low < 0 and self.asked is None):
+            find_range(low, high, picture.dtype, f"the pixels of {path}")
+
+    def as_sets(self, names: tuple[str, ...]) -> tuple[dict[str, Dataset], list[str]]:
+        """Every part as bytes, all by the same range; the pictures are let go."""
+        notes = [
+            f"{n:,} picture{'' if n == 1 else 's'} {words[n > 1]}"
+            for words, n in self.said.items()
+            if n
+        ]
+        kinds = sorted({p.dtype for part in self.pixels.values() for p in part}, key=str)
+        for kind in kinds:
+            places = [
+                (part, i)
+                for part, pixels in self.pixels.items()
+                for i, p in enumerate(pixels)
+                if p.dtype == kind
+            ]
+            what = "the pixels"
+            if len(kinds) > 1:
+                what += f" of {len(places):,} picture{'' if len(places) == 1 else 's'} of {kind}"
+            scaled, said = set_to_bytes([self.pixels[p][i] for p, i in places], self.asked, what)
+            for (part, i), one in zip(places, scaled, strict=True):
+                self.pixels[part][i] = one
+            notes += said
+        sets = {}
+        for part, pixels in self.pixels.items():
+            images = np.stack(pixels)[:, np.newaxis]  # (N, H, W) -> (N, 1, H, W)
+            pixels.clear()
+            sets[part] = Dataset(images, np.array(self.labels[part], np.int64), names)
+        return sets, notes
 
 
 def read_grey(
-    path: Path, size: tuple[int, int] | None = None, like: str = "the others"
-) -> NDArray[np.uint8]:
-    """One picture as (H, W) uint8, as `open_folder` says; `size` is what it must be, as `like` is.
+    path: Path,
+    said: Counter[tuple[str, str]],
+    size: tuple[int, int] | None = None,
+    like: str = "the others",
+) -> NDArray[Any]:
+    """One picture as (H, W), upright, of the type that it has; `said` counts what was done to it.
 
     Raises:
-        DataError: the file is no picture, is broken, is too large to be decoded safely, or has
-            another size.
+        DataError: the file is no picture, is broken, is too large, or is not of `size` as `like`
+            is.
     """
-    from PIL import Image
-
-    if path.is_dir():
-        raise DataError(
-            f"{path} is a folder where a picture was expected: "
-            "put pictures straight into the folder of their class"
-        )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata
-            with Image.open(path) as picture:
-                width, height = picture.size
-                check_picture_size(str(path), picture.size, picture.format)
-                if size is None or (height, width) == size:
-                    return _grey(picture)
-    except DataError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise DataError(
-            f"{path} is too large a picture to be read safely: make it smaller first"
-        ) from error
-    except Exception as error:  # a broken picture raises anything
-        reason = "no such file" if isinstance(error, FileNotFoundError) else "it cannot be decoded"
-        raise DataError(
-            f"{path} is no picture that can be read ({reason}): replace or remove it"
-        ) from error
-    raise DataError(
-        f"{path} is {width} × {height} pixels where {like} is {size[1]} × {size[0]}: "
-        "make all pictures one size"
-    )
+    name = str(path)
+    with decoding(name):
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise DataError(f"{name} is no regular file: replace or remove it")
+        with path.open("rb") as file, open_image(file, name) as picture:
+            check_picture_size(name, picture.size, picture.format)
+            cut, turn = is_cut_to_8_bits(picture), orientation(picture)  # which may load it
+            # A TIFF's size is told upright; loading turns it, and forgets the tag.
+            sideways = turn >= 5 and picture.format != "TIFF"
+            width, height = picture.size[::-1] if sideways else picture.size
+            if size is not None and (height, width) != size:
+                raise DataError(
+                    f"{name} is {width} × {height} pixels where {like} is {size[1]} × {size[0]}: "
+                    "make all pictures one size"
+                )
+            load(picture)
+            said[_FRAMES] += is_animated(picture)
+            if cut:
+                check_upper_bits(name, picture)
+            upright = turn_upright(_grey(picture, said), orientation(picture))
+            said[_TURNED] += turn > 1
+    return upright
 
 
-def _grey(picture: Image) -> NDArray[np.uint8]:
-    if picture.mode.startswith("I;16"):
-        return (np.asarray(picture) >> 8).astype(np.uint8)
-    if picture.has_transparency_data:
-        layers = np.asarray(picture.convert("LA"), np.float32)
+def _grey(picture: Image, said: Counter[tuple[str, str]]) -> NDArray[Any]:
+    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+        values = np.asarray(picture)
+        return values.astype(values.dtype.newbyteorder("="))
+    if picture.mode in ("1", "L") and not picture.has_transparency_data:
+        return np.array(picture.convert("L"), np.uint8)
+    rgb = to_rgb(picture)
+    shades = np.asarray(rgb)[..., :3]
+    said[_COLOUR] += bool((shades != shades[..., :1]).any())
+    if rgb.mode == "RGBA":
+        layers = np.asarray(rgb.convert("LA"), np.float32)
         grey, alpha = layers[..., 0], layers[..., 1] / 255
         # Dark ink without paper gets white paper, white ink black paper.
         ink = (grey * alpha).sum() / max(float(alpha.sum()), 1e-6)
         paper = 255 if ink < 128 else 0
         return np.rint(grey * alpha + paper * (1 - alpha)).astype(np.uint8)
-    return np.array(picture.convert("L"), np.uint8)
+    return np.array(rgb.convert("L"), np.uint8)
 
 
-def _is_dark_on_light(*parts: Dataset) -> bool:
+def _remarks(names: tuple[str, ...]) -> list[str]:
+    """Of classes that look like mistakes."""
+    folded: dict[str, str] = {}
+    for name in names:
+        if (other := folded.setdefault(name.casefold(), name)) != name:
+            return [f"the classes {other} and {name} differ in case alone and were kept apart"]
+    return []
+
+
+def _is_dark_on_light(parts: Any) -> bool:
     borders = []
     for part in parts:
         rows = part.images[:, :, [0, -1], :]  # (N, 1, 2, W)
         columns = part.images[:, :, :, [0, -1]]  # (N, 1, H, 2)
         borders += [rows.ravel(), columns.ravel()]
-    return bool(np.median(np.concatenate(borders)) > 127)
+    return bool(np.median(np.concatenate(borders)) > 127.5)

@@ -1,6 +1,6 @@
 """IDX, MNIST's own format: two zero bytes, a type, the number of axes, the sizes, the numbers.
 
-All integers are big-endian; byhand reads and writes type 0x08, unsigned bytes.
+All numbers are big-endian; byhand writes type 0x08, unsigned bytes, and reads them all.
 (http://yann.lecun.com/exdb/mnist, "The IDX file format".)
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from byhand.errors import DataError, ShapeError
 
 UNSIGNED_BYTE = 0x08
 INTEGER = 0x0C  # of four bytes
+_TYPES = {UNSIGNED_BYTE: "u1", 0x09: "i1", 0x0B: ">i2", INTEGER: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
 def idx_header(shape: tuple[int, ...], kind: int = UNSIGNED_BYTE) -> bytes:
@@ -35,8 +37,8 @@ def encode_idx(array: NDArray[np.uint8]) -> bytes:
     return idx_header(array.shape) + array.tobytes()
 
 
-def parse_idx(data: bytes, axes: int, name: str) -> NDArray[np.uint8]:
-    """The array in the bytes of a decompressed IDX file, as a read-only view of them.
+def parse_idx(data: bytes, axes: int, name: str) -> NDArray[Any]:
+    """The array in the bytes of a decompressed IDX file, as a read-only view of them, of any type.
 
     Args:
         data: the whole file.
@@ -49,7 +51,7 @@ def parse_idx(data: bytes, axes: int, name: str) -> NDArray[np.uint8]:
     """
     expected = bytes((0, 0, UNSIGNED_BYTE, axes))
     kind = "pictures" if axes == 3 else "labels"
-    if data[:4] != expected:
+    if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in _TYPES or data[3] != axes:
         found = f"starts with 0x{data[:4].hex()}" if data else "is empty"
         raise DataError(
             f"{name} is no IDX file of {kind}: it {found} where 0x{expected.hex()} was expected; "
@@ -62,7 +64,8 @@ def parse_idx(data: bytes, axes: int, name: str) -> NDArray[np.uint8]:
             "copy or download it again"
         )
     shape = struct.unpack(f">{axes}I", data[4:start])
-    size = start + math.prod(shape)
+    type_of = np.dtype(_TYPES[data[2]])
+    size = start + math.prod(shape) * type_of.itemsize
     if len(data) != size:
         fault = "is truncated" if len(data) < size else "has bytes too many"
         raise DataError(
@@ -74,10 +77,10 @@ def parse_idx(data: bytes, axes: int, name: str) -> NDArray[np.uint8]:
             f"{name} is empty: its header says {' × '.join(map(str, shape))}; "
             f"give a file with {kind} in it"
         )
-    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
+    return np.frombuffer(data, type_of, offset=start).reshape(shape)
 
 
-def read_idx(path: str | Path, axes: int) -> NDArray[np.uint8]:
+def read_idx(path: str | Path, axes: int) -> NDArray[Any]:
     """The array in the IDX file at `path`, gzip'd or not; see `parse_idx`."""
     path = Path(path)
     return parse_idx(read_bytes(path), axes, str(path))

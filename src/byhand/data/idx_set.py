@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from byhand import checks
+from byhand.data.arrays import as_labels
 from byhand.data.compressed import read_bytes
-from byhand.data.dataset import DIGITS, Dataset, Splits, check_labels
+from byhand.data.dataset import DIGITS, Dataset, Splits
 from byhand.data.fingerprint import (
     IDX_FILES,
     TEST_IMAGES,
@@ -20,7 +24,8 @@ from byhand.data.fingerprint import (
     name_of,
 )
 from byhand.data.idx import parse_idx
-from byhand.errors import DataError
+from byhand.data.pixel_range import RangeGiven, range_asked, set_to_bytes
+from byhand.errors import DataError, InputError
 
 
 def find_idx(folder: Path) -> dict[str, Path]:
@@ -41,29 +46,40 @@ def idx_paths(folder: Path, name: str) -> list[Path]:
     return [folder / f"{variant}{end}" for variant in variants for end in ("", ".gz")]
 
 
-def open_idx(folder: str | Path, hashes: Mapping[str, str] | None = None) -> Splits:
+def open_idx(
+    folder: str | Path, hashes: Mapping[str, str] | None = None, *, range: RangeGiven = None
+) -> Splits:
     """Read the set in `folder`.
 
     Args:
         folder: holds train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and
             t10k-labels-idx1-ubyte, each gzip'd or not.
         hashes: the SHA-256 that each decompressed file must have, by name; none: any is right.
+        range: the values of black and white; None finds them, for both parts alike.
 
     Raises:
         DataError: a file is missing, broken or another than `hashes` says, a label is none of the
             ten digits, or pictures and labels differ in number.
+        InputError: the range is none.
     """
-    folder = Path(folder)
+    folder, asked = checks.path("the folder", folder), range_asked(range)
     found = find_idx(folder)
     if missing := [name for name in IDX_FILES if name not in found]:
         raise DataError(
             f"{folder} has no {' and no '.join(missing)} (gzip'd or not): "
             f"put the four files of the set there, {', '.join(IDX_FILES)}"
         )
-    train = _part(found[TRAIN_IMAGES], found[TRAIN_LABELS], TRAIN_IMAGES, TRAIN_LABELS, hashes)
-    test = _part(found[TEST_IMAGES], found[TEST_LABELS], TEST_IMAGES, TEST_LABELS, hashes)
+    parts = [
+        _part(found[TRAIN_IMAGES], found[TRAIN_LABELS], TRAIN_IMAGES, TRAIN_LABELS, hashes),
+        _part(found[TEST_IMAGES], found[TEST_LABELS], TEST_IMAGES, TEST_LABELS, hashes),
+    ]
+    pixels, notes = set_to_bytes([images for images, _ in parts], asked, f"the pixels of {folder}")
+    train, test = (
+        Dataset(images[:, np.newaxis], labels, DIGITS)  # (N, 1, H, W)
+        for images, (_, labels) in zip(pixels, parts, strict=True)
+    )
     sha256 = fingerprint(train, test)
-    return Splits(name_of(sha256, "mnist-like"), train, test, None, str(folder), sha256)
+    return Splits(name_of(sha256, "mnist-like"), train, test, None, str(folder), sha256, notes)
 
 
 def _part(
@@ -72,7 +88,7 @@ def _part(
     images_name: str,
     labels_name: str,
     hashes: Mapping[str, str] | None,
-) -> Dataset:
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
     images = parse_idx(_checked(images_path, images_name, hashes), 3, str(images_path))
     labels = parse_idx(_checked(labels_path, labels_name, hashes), 1, str(labels_path))
     if len(images) != len(labels):
@@ -80,8 +96,10 @@ def _part(
             f"{images_path} holds {len(images)} pictures and {labels_path} {len(labels)} labels: "
             "give two files that belong together"
         )
-    check_labels(labels, len(DIGITS), str(labels_path))
-    return Dataset(images[:, np.newaxis], labels.astype(np.int64), DIGITS)  # (N, 1, H, W)
+    try:
+        return images, as_labels(labels, DIGITS)
+    except InputError as error:
+        raise DataError(f"{labels_path}: {error}") from error
 
 
 def _checked(path: Path, name: str, hashes: Mapping[str, str] | None) -> bytes:

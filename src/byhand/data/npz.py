@@ -4,26 +4,37 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from byhand import checks
 from byhand.data.compressed import LARGEST
-from byhand.data.dataset import DIGITS, Dataset, Splits, check_labels
+from byhand.data.dataset import DIGITS, Dataset, Splits
 from byhand.data.fingerprint import fingerprint, name_of
-from byhand.errors import DataError
+from byhand.data.pixel_range import PixelRange, RangeGiven, range_asked, set_to_bytes
+from byhand.errors import DataError, InputError
 
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
 
 
-def open_npz(path: str | Path) -> Splits:
+def open_npz(path: str | Path, *, range: RangeGiven = None) -> Splits:
     """Read the set in an npz file: x_train, x_test (N, H, W) uint8; y_train, y_test (N,) integers.
+
+    Pixels of other types become bytes, by one range for both parts (`byhand.data.pixel_range`);
+    labels may be whatever `Dataset` takes.
+
+    Args:
+        path: the file.
+        range: the values of black and white; None finds them.
 
     Raises:
         DataError: the file cannot be read, an array is missing or is not as above, or would have
             to be unpickled.
+        InputError: the range is none.
     """
-    path = Path(path)
+    path, asked = checks.path("the npz file", path), range_asked(range)
     expected = f"give an npz file with the arrays {', '.join(_KEYS)}"
     try:
         with zipfile.ZipFile(path) as archive:
@@ -46,22 +57,32 @@ def open_npz(path: str | Path) -> Splits:
     except Exception as error:  # a broken zip file raises anything
         reason = " ".join(str(error).split()).rstrip(".")[:120]
         raise DataError(f"{path} cannot be read as an npz file ({reason}): {expected}") from error
+    (x_train, x_test), notes = _pixels((x_train, x_test), asked, path)
     train = _dataset(x_train, y_train, "train", path)
     test = _dataset(x_test, y_test, "test", path)
     sha256 = fingerprint(train, test)
-    return Splits(name_of(sha256, "mnist-like"), train, test, None, str(path), sha256)
+    return Splits(name_of(sha256, "mnist-like"), train, test, None, str(path), sha256, notes)
 
 
-def _dataset(x: NDArray[np.uint8], y: NDArray[np.integer], part: str, path: Path) -> Dataset:
-    if x.dtype != np.uint8 or x.ndim != 3 or 0 in x.shape:
-        raise DataError(
-            f"{path} has x_{part} of shape {x.shape} and type {x.dtype}: "
-            "give it as uint8 of shape (N, H, W)"
-        )
-    if y.shape != (len(x),) or y.dtype.kind not in "iu":
-        raise DataError(
-            f"{path} has {len(x)} pictures in x_{part} and y_{part} of shape {y.shape} and type "
-            f"{y.dtype}: give one integer for each picture"
-        )
-    check_labels(y, len(DIGITS), f"y_{part} of {path}")
-    return Dataset(x[:, np.newaxis], y.astype(np.int64), DIGITS)
+def _pixels(
+    parts: tuple[NDArray[Any], NDArray[Any]], asked: PixelRange | None, path: Path
+) -> tuple[list[NDArray[np.uint8]], tuple[str, ...]]:
+    """The pictures of both parts as grey bytes (N, H, W), and what is to be said of them."""
+    grey = []
+    for x, part in zip(parts, ("train", "test"), strict=True):
+        if x.ndim == 4 and 1 in (x.shape[1], x.shape[3]):
+            x = x[:, 0] if x.shape[1] == 1 else x[..., 0]  # (N, 1, H, W), (N, H, W, 1)
+        if x.ndim != 3 or 0 in x.shape:
+            raise DataError(
+                f"{path} has x_{part} of shape {x.shape} and type {x.dtype}: "
+                "give it as uint8 of shape (N, H, W)"
+            )
+        grey.append(x)
+    return set_to_bytes(grey, asked, f"the pixels of {path}")
+
+
+def _dataset(x: NDArray[np.uint8], y: NDArray[Any], part: str, path: Path) -> Dataset:
+    try:
+        return Dataset(x, y, DIGITS)
+    except InputError as error:
+        raise DataError(f"{path}, x_{part} and y_{part}: {error}") from error

@@ -19,10 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from byhand import checks
 from byhand.data.compressed import read_bytes
-from byhand.data.dataset import DIGITS, Dataset, Splits, check_labels
+from byhand.data.dataset import DIGITS, Dataset, Splits
 from byhand.data.fingerprint import fingerprint, name_of
-from byhand.errors import DataError
+from byhand.data.pixel_range import PixelRange, RangeGiven, range_asked, set_to_bytes
+from byhand.errors import DataError, InputError
 
 _ADMITTED = {
     ("numpy.core.multiarray", "_reconstruct"): "reconstruct",
@@ -86,18 +88,23 @@ class _Unpickler(_Machine):  # type: ignore[misc]
         return _Name(kind)
 
 
-def open_pickled(path: str | Path) -> Splits:
+def open_pickled(path: str | Path, *, range: RangeGiven = None) -> Splits:
     """Read `mnist.pkl.gz`; its second part becomes `Splits.validation`.
 
     The pictures may be (N, 784) or (N, H, W), of uint8, or of floats that are k/256 (as the
-    historical file has them) or k/255; they become the k of 0 to 255 again. The labels may be of
-    any integer type.
+    historical file has them) or k/255; they become the k of 0 to 255 again. Others become bytes by
+    one range for all parts (`byhand.data.pixel_range`). The labels may be whatever `Dataset` takes.
+
+    Args:
+        path: the file.
+        range: the values of black and white; None finds them.
 
     Raises:
+        InputError: the range is none.
         DataError: the file cannot be read, names anything but what arrays need (nothing of it has
             run then), or holds something else than three pairs of pictures and labels.
     """
-    path = Path(path)
+    path, asked = checks.path("the file", path), range_asked(range)
     try:
         parts = load_arrays(read_bytes(path))
     except _Forbidden as error:
@@ -123,12 +130,16 @@ def open_pickled(path: str | Path) -> Splits:
             f"{path} holds something else than three pairs of pictures and labels "
             "(training, validation, test): give mnist.pkl.gz as it was published"
         )
+    named = list(zip(parts, ("training", "validation", "test"), strict=True))
+    images = [_images(pair[0], f"the {part} part of {path}") for pair, part in named]
+    pixels, notes = _pixels(images, asked, str(path))
     train, validation, test = (
-        _dataset(images, labels, f"the {part} part of {path}")
-        for (images, labels), part in zip(parts, ("training", "validation", "test"), strict=True)
+        _dataset(grey, pair[1], f"the {part} part of {path}")
+        for grey, (pair, part) in zip(pixels, named, strict=True)
     )
     sha256 = fingerprint(train, test, validation)
-    return Splits(name_of(sha256, "mnist-like"), train, test, validation, str(path), sha256)
+    name = name_of(sha256, "mnist-like")
+    return Splits(name, train, test, validation, str(path), sha256, notes)
 
 
 def load_arrays(data: bytes) -> Any:
@@ -181,7 +192,7 @@ def _dtype(stored: Any) -> np.dtype[Any]:
     return np.dtype(order + code)
 
 
-def _dataset(images: NDArray[Any], labels: NDArray[Any], what: str) -> Dataset:
+def _images(images: NDArray[Any], what: str) -> NDArray[Any]:
     if images.ndim == 2 and (side := math.isqrt(images.shape[1])) ** 2 == images.shape[1]:
         images = images.reshape(len(images), side, side)  # (N, H W) -> (N, H, W)
     if images.ndim != 3 or 0 in images.shape:
@@ -189,18 +200,28 @@ def _dataset(images: NDArray[Any], labels: NDArray[Any], what: str) -> Dataset:
             f"{what} has pictures of shape {images.shape}: (N, 784) or (N, H, W) was expected; "
             "give mnist.pkl.gz as it was published"
         )
-    if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
-        raise DataError(
-            f"{what} has {len(images)} pictures and labels of shape {labels.shape} and type "
-            f"{labels.dtype}: one integer for each picture was expected; "
-            "give mnist.pkl.gz as it was published"
-        )
-    check_labels(labels, len(DIGITS), what)
-    pixels = images if images.dtype == np.uint8 else _pixels(images, what)
-    return Dataset(pixels[:, np.newaxis], labels.astype(np.int64), DIGITS)
+    return images
 
 
-def _pixels(images: NDArray[Any], what: str) -> NDArray[np.uint8]:
+def _dataset(pixels: NDArray[np.uint8], labels: NDArray[Any], what: str) -> Dataset:
+    try:
+        return Dataset(pixels[:, np.newaxis], labels, DIGITS)
+    except InputError as error:
+        raise DataError(f"{what}: {error}") from error
+
+
+def _pixels(
+    parts: list[NDArray[Any]], asked: PixelRange | None, path: str
+) -> tuple[list[NDArray[np.uint8]], tuple[str, ...]]:
+    if asked is None:
+        whole = [p if p.dtype == np.uint8 else _of_fractions(p) for p in parts]
+        if (known := [p for p in whole if p is not None]) and len(known) == len(parts):
+            return known, ()
+    return set_to_bytes(parts, asked, f"the pixels of {path}")
+
+
+def _of_fractions(images: NDArray[Any]) -> NDArray[np.uint8] | None:
+    """The k of 0 to 255 in pixels that are all k/256, or all k/255; None where they are neither."""
     # The historical file is k/256; most that were written since are k/255. Only the right one
     # gives whole numbers.
     for scale in (256, 255):
@@ -214,10 +235,7 @@ def _pixels(images: NDArray[Any], what: str) -> NDArray[np.uint8]:
             pixels[start : start + 4096] = whole
         else:
             return pixels
-    raise DataError(
-        f"{what} has pixels of type {images.dtype} that are neither k/256 nor k/255 for whole k "
-        "from 0 to 255: give the pictures as they were published, not standardised"
-    )
+    return None
 
 
 def _reason(error: Exception) -> str:

@@ -111,6 +111,38 @@ def turn_upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     return np.ascontiguousarray(pixels)
 
 
+def is_cut_to_8_bits(image: Image.Image) -> bool:
+    """Whether Pillow will keep the upper 8 of 16 bits a colour; to be asked before `load`."""
+    tiles = getattr(image, "tile", [])
+    return image.mode[0] not in "IF" and any(";16" in str(tile[-1]) for tile in tiles)
+
+
+def check_upper_bits(name: str, image: Image.Image) -> None:
+    """Refuse a picture, cut to 8 bits, whose colours use 12 of 16 bits or fewer.
+
+    Raises:
+        DataError: it is such; names it.
+    """
+    extrema: Any = image.convert("RGB").getextrema()
+    if max(high for _, high in extrema) < 16:
+        raise DataError(
+            f"{name} uses the lower of 16 bits a colour, of which the upper 8 are read: save it "
+            "with 8 bits a colour, or in grey"
+        )
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """A loaded picture in mode RGB, or RGBA where it has transparency."""
+    if image.mode == "LAB":
+        from PIL import ImageCms
+
+        lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        transform = ImageCms.buildTransform(lab, rgb, "LAB", "RGB")
+        return ImageCms.applyTransform(image, transform) or image
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    return image if image.mode == mode else image.convert(mode)
+
+
 def is_animated(image: Image.Image) -> bool:
     """Whether there are more frames than the first."""
     try:

@@ -7,14 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from byhand import checks
 from byhand.data.bundled import open_digits
 from byhand.data.dataset import Splits
 from byhand.data.download import MIRRORS, fetch_mnist
 from byhand.data.fingerprint import IDX_FILES, MNIST_HASHES
 from byhand.data.folder import open_folder
+from byhand.data.folder_layout import folders
 from byhand.data.idx_set import find_idx, open_idx
 from byhand.data.npz import open_npz
 from byhand.data.pickled import open_pickled
+from byhand.data.pixel_range import PixelRange, RangeGiven, range_asked
 from byhand.data.progress import Progress
 from byhand.errors import ByhandError, DataError, DownloadError, FileWriteError
 
@@ -27,8 +30,8 @@ _EXPECTED = (
 
 def cache_folder() -> Path:
     """The user's cache folder for byhand, or BYHAND_CACHE where that is set."""
-    if named := os.environ.get("BYHAND_CACHE"):
-        return Path(named)
+    if named := _variable("BYHAND_CACHE"):
+        return checks.path("BYHAND_CACHE", named)
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("byhand"))
@@ -36,20 +39,19 @@ def cache_folder() -> Path:
 
 def mirrors_in_use() -> tuple[str, ...]:
     """MNIST's mirrors, or those in BYHAND_MIRRORS (addresses with commas between) where set."""
-    named = os.environ.get("BYHAND_MIRRORS", "").split(",")
+    named = (_variable("BYHAND_MIRRORS") or "").split(",")
     return tuple(mirror.strip() for mirror in named if mirror.strip()) or MIRRORS
 
 
 def find_data(directory: str | Path | None = None, cache: str | Path | None = None) -> Path | None:
     """Where `open_data` would read from without downloading, or None; nothing is read."""
-    named = directory if directory is not None else os.environ.get("BYHAND_DATA") or None
-    if named is None:
+    folder = _named(directory)
+    if folder is None:
         folder = _cached(cache)
         return folder if len(find_idx(folder)) == len(IDX_FILES) else None
-    folder = Path(named)
     if (found := _find_set(folder)) is not None:
         return found
-    return folder if directory is not None and _has_folders(folder) else None
+    return folder if directory is not None and folders(folder) else None
 
 
 def open_data(
@@ -61,6 +63,7 @@ def open_data(
     mirrors: Sequence[str] | None = None,
     cache: str | Path | None = None,
     hashes: Mapping[str, str] = MNIST_HASHES,
+    range: RangeGiven = None,
 ) -> Splits:
     """Open a set of pictures: the one that was named, or MNIST from wherever it is.
 
@@ -79,29 +82,46 @@ def open_data(
         mirrors: where to download from; None: BYHAND_MIRRORS, or MNIST's public mirrors.
         cache: the folder that holds the downloaded `mnist/`; None: `cache_folder()`.
         hashes: SHA-256 of each decompressed file that is downloaded or in the cache.
+        range: the values of black and white in the pixels, as "0-4095" or (0, 4095); None finds
+            them (`byhand.data.pixel_range`), and says in the notes what it found.
 
     Raises:
         DataError: what was named is not there or is broken; or nothing was named, MNIST is not in
             the cache and `download` is False.
+        InputError: `directory` or a variable is no path, or the range is none.
         DownloadError: no mirror gave what is needed.
         FileWriteError: the cache cannot be written to.
     """
-    if directory is not None:
-        return _open_named(Path(directory), "", pictures=True)
-    if named := os.environ.get("BYHAND_DATA"):
-        return _open_named(Path(named), " (BYHAND_DATA)", pictures=False)
+    asked = range_asked(range)
+    if (named := _named(directory)) is not None:
+        how = "" if directory is not None else " (BYHAND_DATA)"
+        return _open_named(named, how, asked, pictures=directory is not None)
     if mirrors is None:
         mirrors = mirrors_in_use()
     try:
-        return _open_cached(_cached(cache), download, progress, mirrors, hashes)
+        return _open_cached(_cached(cache), download, progress, mirrors, hashes, asked)
     except (DataError, DownloadError, FileWriteError) as error:
         if not allow_bundled:
             raise
         return _bundled(error)
 
 
+def _variable(name: str) -> str | None:
+    """What stands in a variable of the environment; None where it is empty or unset."""
+    return os.environ.get(name, "").strip() or None
+
+
+def _named(directory: str | Path | None) -> Path | None:
+    """The path that the user named, by argument or by BYHAND_DATA."""
+    if directory is not None:
+        return checks.path("the data folder", directory)
+    variable = _variable("BYHAND_DATA")
+    return None if variable is None else checks.path("BYHAND_DATA", variable)
+
+
 def _cached(cache: str | Path | None) -> Path:
-    return (cache_folder() if cache is None else Path(cache)) / "mnist"
+    folder = cache_folder() if cache is None else checks.path("the cache folder", cache)
+    return folder / "mnist"
 
 
 def _open_cached(
@@ -110,10 +130,11 @@ def _open_cached(
     progress: Progress | bool | None,
     mirrors: Sequence[str],
     hashes: Mapping[str, str],
+    asked: PixelRange | None,
 ) -> Splits:
     if len(find_idx(folder)) == len(IDX_FILES):
         try:
-            return open_idx(folder, hashes)
+            return open_idx(folder, hashes, range=asked)
         except DataError:  # a broken disk, or somebody's hand
             if not download:
                 raise
@@ -123,7 +144,8 @@ def _open_cached(
             "or put MNIST's files into a folder and name it with --data or BYHAND_DATA"
         )
     notes = fetch_mnist(folder, mirrors=mirrors, hashes=hashes, progress=progress)
-    return replace(open_idx(folder, hashes), notes=notes)
+    splits = open_idx(folder, hashes, range=asked)
+    return replace(splits, notes=(*notes, *splits.notes))
 
 
 def _bundled(error: ByhandError) -> Splits:
@@ -131,7 +153,7 @@ def _bundled(error: ByhandError) -> Splits:
     return replace(open_digits(), notes=(note, str(error)))
 
 
-def _open_named(path: Path, how: str, *, pictures: bool) -> Splits:
+def _open_named(path: Path, how: str, asked: PixelRange | None, *, pictures: bool) -> Splits:
     """Open what the user named, by `how`; `pictures`: folders of pictures do as well."""
     try:
         if not path.exists():
@@ -139,10 +161,11 @@ def _open_named(path: Path, how: str, *, pictures: bool) -> Splits:
         found = _find_set(path)
         if found is not None:
             if found.is_dir():
-                return open_idx(found)
-            return open_npz(found) if found.suffix == ".npz" else open_pickled(found)
-        if pictures and _has_folders(path):
-            return open_folder(path)
+                return open_idx(found, range=asked)
+            opened = open_npz if found.suffix == ".npz" else open_pickled
+            return opened(found, range=asked)
+        if pictures and folders(path):
+            return open_folder(path, range=asked)
     except OSError as error:
         raise DataError(
             f"cannot read {path}{how}: {error.strerror or error}; check its permissions"
@@ -165,9 +188,3 @@ def _find_set(path: Path) -> Path | None:
             if (place / name).is_file():
                 return place / name
     return None
-
-
-def _has_folders(path: Path) -> bool:
-    return path.is_dir() and any(
-        entry.is_dir() and not entry.name.startswith(".") for entry in path.iterdir()
-    )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from byhand import checks
 from byhand.data.dataset import Dataset
-from byhand.errors import InputError
 
 
 def stratified_split(
@@ -17,8 +17,8 @@ def stratified_split(
     The second part gets round(N · fraction) pictures. Class c, with n_c of the N, gives its share
     n_c · round(N · fraction) / N, rounded down, and the classes with the largest remainders one
     more each, the lower label first among equals. Which ones, `rng` says (one permutation). Both
-    parts keep the order of the set. A class of two or more always keeps one picture in the first
-    part, even where the second part then ends smaller.
+    parts keep the order of the set. Every class keeps one picture in the first part, even where
+    the second part then ends smaller.
 
     Args:
         dataset: what to split.
@@ -32,11 +32,7 @@ def stratified_split(
     Raises:
         InputError: the fraction is none.
     """
-    if not 0 <= fraction < 1:
-        raise InputError(
-            f"a validation fraction of {fraction} cannot be split off: "
-            "give at least 0 and less than 1"
-        )
+    fraction = checks.number("the fraction to split off", fraction, 0, below=1)
     order = rng.permutation(len(dataset))
     if fraction == 0:
         return dataset, dataset.take([])
@@ -52,7 +48,7 @@ def _shares(counts: NDArray[np.intp], fraction: float) -> list[int]:
     """How many of each class go to the second part."""
     n = int(counts.sum())
     total = round(n * fraction)
-    most = [int(count) - (count >= 2) for count in counts]
+    most = [max(0, int(count) - 1) for count in counts]
     # In whole numbers: count · total = share · n + remainder, so ties are ties.
     shares = [min(int(count) * total // n, cap) for count, cap in zip(counts, most, strict=True)]
     remainders = [int(count) * total % n for count in counts]
