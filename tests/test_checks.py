@@ -75,6 +75,7 @@ def test_flags_words_and_choices():
     ("text", "why"),
     [("{", "no valid JSON"), ("[NaN]", "NaN"), ("[1e999]", "no valid JSON"),
      ('"\\ud800"', "no valid JSON"), (b"\xff", "no valid JSON"),
+     ('{"a": 1, "a": 2}', "'a' stands twice"),
      ('{"a":' * 20_000 + "1" + "}" * 20_000, "nested"), ("[" * 65 + "]" * 65, "more than 64 deep")],
 )  # fmt: skip
 def test_json_that_others_wrote_is_read_or_refused(text, why):

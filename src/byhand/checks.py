@@ -160,12 +160,13 @@ def parse_json(text: str | bytes, what: str) -> Any:
     """Read JSON that somebody else may have written.
 
     Raises:
-        DataError: it is none, holds NaN or half characters, or is nested too deep; names `what`.
+        DataError: it is none, holds NaN, half characters or a name twice in one object (readers
+            differ on which counts), or is nested too deep; names `what`.
     """
     try:
         if isinstance(text, bytes):
             text = text.decode()
-        value = json.loads(text, parse_constant=_no_constant)
+        value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_each_once)
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()  # half a character, 1e999
     except RecursionError as error:
         raise DataError(f"{what} is nested too deep to be read") from error
@@ -208,6 +209,15 @@ def _is_bool(value: object) -> bool:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no number of JSON")
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"{said(name)} stands twice in one object")
+        found[name] = value
+    return found
 
 
 def _depth(value: Any) -> int:

@@ -273,7 +273,7 @@ def every_route(routes, before=""):
 def test_the_description_names_every_address(client):
     described = client.get("/api/openapi.json").json()["paths"]
     ours = {
-        (f"{before}{route.path}".replace(":path", ""), method.lower())
+        (f"{before}{route.path}".replace(":any", ""), method.lower())
         for before, route in every_route(ROUTES)
         for method in route.methods - {"HEAD"}
     } - {("/api/openapi.json", "get")}

@@ -14,7 +14,9 @@ from byhand.data import Standardisation
 from byhand.nn.registry import arguments
 
 MOST_STEPS = 50
+MOST_VALUES = 2**23  # of all layers' outputs together: 32 MB, as many as a page can show
 _SQUARE, _APART = 7, 2  # pixels: what is hidden at a time, and how far apart
+_AT_ONCE = 16  # pictures that go through a network together, which bounds the memory
 
 
 def traced(model: nn.Layer, seen: NDArray[np.uint8], label: int | None) -> dict[str, Any]:
@@ -24,9 +26,19 @@ def traced(model: nn.Layer, seen: NDArray[np.uint8], label: int | None) -> dict[
         model: reads (1, 28, 28).
         seen: (28, 28).
         label: the number of the class that it should have been; None: forward only.
+
+    Raises:
+        Problem: its layers have more than `MOST_VALUES`.
     """
     x = _input(model, seen)
     trace = nn.trace(model, x, None if label is None else np.array([label]))
+    values = sum(layer.output.size for layer in trace)
+    if values > MOST_VALUES:
+        raise Problem(
+            400,
+            f"this network's layers have {values:,} values, too many to be shown: "
+            f"at most {MOST_VALUES:,}",
+        )
     probabilities, _ = kernels.softmax(trace.output)
     loss = trace.loss
     return {
@@ -116,7 +128,8 @@ def attention(model: nn.Layer, seen: NDArray[np.uint8], label: int | None) -> di
             hidden.append(picture)
             places.append((rows, columns))
     views = np.concatenate([x, *(_input(model, picture) for picture in hidden)])
-    probabilities, _ = kernels.softmax(model.forward(views)[0])
+    parts = (views[start : start + _AT_ONCE] for start in range(0, len(views), _AT_ONCE))
+    probabilities, _ = kernels.softmax(np.concatenate([model.forward(part)[0] for part in parts]))
     lost = probabilities[0, chosen] - probabilities[1:, chosen]
     total, times = np.zeros(seen.shape), np.zeros(seen.shape)
     for (rows, columns), loss in zip(places, lost, strict=True):

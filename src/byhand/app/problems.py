@@ -10,6 +10,8 @@ from starlette.responses import JSONResponse, Response
 
 from byhand.errors import ByhandError
 
+MOST = 800  # characters of a sentence
+
 
 class Problem(Exception):
     """What is wrong with a request.
@@ -21,8 +23,9 @@ class Problem(Exception):
     """
 
     def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
-        # It may quote what somebody sent: one line, of whole characters.
+        # It may quote what somebody sent: one line, of whole characters, not without end.
         detail = " ".join(detail.encode("utf-8", "backslashreplace").decode().split())
+        detail = detail if len(detail) <= MOST else f"{detail[: MOST - 1]}…"
         super().__init__(detail)
         self.status, self.detail, self.headers = status, detail, headers or {}
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from python_multipart.multipart import parse_options_header
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route
@@ -192,6 +193,13 @@ async def openapi(request: Request) -> Response:
     return JSONResponse(json.loads((STATIC / "openapi.json").read_text(encoding="utf-8")))
 
 
+class _Any(StringConvertor):
+    """The rest of an address, whatever a file is called: Starlette's paths have no line ends."""
+
+    regex = r"(?s:.*)"
+
+
+register_url_convertor("any", _Any())
 API = [
     Route("/openapi.json", openapi),
     Route("/models", list_models),
@@ -210,7 +218,7 @@ API = [
 ROUTES: list[BaseRoute] = [
     Route("/healthz", healthz),
     Mount("/api", routes=API),
-    Mount("/runs", routes=[Route("/{run}/{file:path}", run_file)]),
+    Route("/runs/{run}/{file:any}", run_file),
     Mount("/", StaticFiles(directory=STATIC, html=True)),
 ]
 
@@ -267,10 +275,12 @@ async def _form(request: Request) -> tuple[bytes, str, dict[str, str]]:
             found = form.multi_items()
             file = form.get("file")
             if not isinstance(file, UploadFile):
-                raise Problem(400, "send the picture as the form's field file, with a file name")
+                raise Problem(
+                    400, "send the picture, whole, as the form's field file, with a file name"
+                )
             content = await file.read()
-    except MultiPartException as error:
-        raise Problem(400, f"the form cannot be read: {error.message}") from None
+    except HTTPException as error:
+        raise Problem(400, f"the form cannot be read: {error.detail}") from None
     if len(found) != len(form):
         raise Problem(400, "the form has a field twice")
     _see_names(form, ("file", *PAGE_FIELDS))
@@ -297,7 +307,7 @@ def _number(
     if not text:
         return None
     try:
-        value = kind(text)
+        value = kind(text) if text.isascii() and "_" not in text else None
     except ValueError:
         value = None
     if value is None or not low <= value <= high:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import secrets
 import socket
@@ -97,6 +98,8 @@ def serve(settings: Settings, port: int, say: Callable[[str], None], browser: bo
     say(f"byhand is at {address} (Ctrl-C ends it){'' if opens else '; open it in a browser'}")
     if opens:  # it may take its time; what it asks is answered as soon as the server runs
         threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+    # What is wrong with a form is told to who sent it; the log is not for others to write in.
+    logging.getLogger("python_multipart").addHandler(logging.NullHandler())
     config = uvicorn.Config(
         app,
         log_level="warning",

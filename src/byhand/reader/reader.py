@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from byhand.checks import said
 from byhand.errors import InputError
 from byhand.reader.cut import Found, read_lines
 from byhand.reader.find import find_lines
@@ -261,8 +262,8 @@ def grid_asked(text: str) -> GridShape | bool:
     rows, columns = (int(match[1]), int(match[2])) if match else (0, 0)
     if not (1 <= rows <= _MOST_CELLS and 1 <= columns <= _MOST_CELLS):
         raise InputError(
-            f"{text!r} names no grid: give rows and columns from 1 to {_MOST_CELLS}, such as 9x9, "
-            "or auto or none"
+            f"{said(text)} names no grid: give rows and columns from 1 to {_MOST_CELLS}, such as "
+            "9x9, or auto or none"
         )
     return rows, columns
 
