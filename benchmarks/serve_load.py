@@ -209,7 +209,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    command = [sys.executable, "-m", "byhand", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "byhand", "serve", "--port", "0", "--no-browser"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         line = server.stdout.readline() if server.stdout else ""
         port = int(line.rpartition(":")[2].partition("/")[0])

@@ -44,7 +44,7 @@ def address(runs):
     """The server as people start it."""
     data = blobs.write_idx(runs / "data", 400, 40, size=28)
     command = [sys.executable, "-m", "byhand", "serve", "--port", "0", "--data", str(data),
-               "--runs", str(runs / "runs")]  # fmt: skip
+               "--no-browser", "--runs", str(runs / "runs")]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         line = server.stdout.readline()
         yield re.search(r"http://127\.0\.0\.1:\d+/", line)[0]

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
@@ -18,15 +17,15 @@ from byhand.app.processes import Processes
 from byhand.errors import InputError
 
 GIB = 2**30
+posix = pytest.mark.skipif(sys.platform == "win32", reason="signals")
 
 
-@asynccontextmanager
-async def pool(count=1, waiting=4, seconds=60.0, memory=4 * GIB):
-    processes = Processes(count, waiting, seconds, memory)
-    try:
-        yield processes
-    finally:
-        processes.close()
+@pytest.fixture(scope="module")
+def processes():
+    """One process, which is begun anew where a test has ended it; of 3 GiB."""
+    own = Processes(1, 1, 60.0, 3 * GIB)
+    yield own
+    own.close()
 
 
 async def problem_of(work):
@@ -54,104 +53,105 @@ def fill(bytes_):
     return int(np.ones(bytes_, np.uint8).sum())
 
 
-def test_it_gives_what_the_function_gives_and_raises_what_it_raises(capfd):
+def test_it_gives_what_the_function_gives_and_raises_what_it_raises(processes, capfd):
     async def main():
-        async with pool() as processes:
-            assert await processes.do(sum, [1, 2]) == 3
-            refused = await problem_of(processes.do(refuse, "digit"))
-            assert (refused.status, refused.detail) == (400, "no digit here \\ud800")
-            mistake = await problem_of(processes.do(int, "the secret"))
-            assert mistake.status == 500
-            assert "secret" not in mistake.detail
+        assert await processes.do(sum, [1, 2]) == 3
+        refused = await problem_of(processes.do(refuse, "digit"))
+        assert (refused.status, refused.detail) == (400, "no digit here \\ud800")
+        mistake = await problem_of(processes.do(int, "the secret"))
+        assert mistake.status == 500
+        assert "secret" not in mistake.detail
 
     asyncio.run(main())
     assert "the secret" in capfd.readouterr().err  # the server's log says more
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_what_takes_too_long_ends_with_its_process_and_the_next_is_done(monkeypatch):
+@posix
+def test_what_takes_too_long_ends_with_its_process_and_the_next_is_done(processes, monkeypatch):
     async def main():
-        async with pool() as processes:
-            before = await processes.do(os.getpid)
-            processes._seconds = 0.2
-            late = await problem_of(processes.do(time.sleep, 600))
-            assert late.status == 504
-            await gone(before)
-            processes._seconds = 60
-            assert await processes.do(os.getpid) != before
+        before = await processes.do(os.getpid)
+        with monkeypatch.context() as short:
+            short.setattr(processes, "_seconds", 0.2)
+            assert (await problem_of(processes.do(time.sleep, 600))).status == 504
+        await gone(before)
+        assert await processes.do(os.getpid) != before
 
     asyncio.run(main())
 
 
-def test_what_waited_too_long_is_not_begun():
+def test_what_waited_too_long_is_not_begun(processes, monkeypatch, tmp_path):
     async def main():
-        async with pool() as processes:
-            await processes.do(os.getpid)
-            long = asyncio.create_task(processes.do(time.sleep, 0.5))
-            await asyncio.sleep(0.05)
-            processes._seconds = 0.1
-            assert (await problem_of(processes.do(sum, [1]))).status == 504
-            await long
+        await processes.do(os.getpid)
+        long = asyncio.create_task(processes.do(time.sleep, 0.5))
+        await asyncio.sleep(0.05)
+        monkeypatch.setattr(processes, "_seconds", 0.1)
+        late = await problem_of(processes.do(os.mkdir, str(tmp_path / "made")))
+        assert late.status == 504
+        await long
 
     asyncio.run(main())
+    assert not (tmp_path / "made").exists()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@posix
 @pytest.mark.parametrize("how", ["signal", "exit"])
-def test_a_process_that_dies_takes_one_request_with_it_and_no_more(how):
+def test_a_process_that_dies_takes_one_request_with_it_and_no_more(processes, how):
     async def main():
-        async with pool() as processes:
-            pid = await processes.do(os.getpid)
-            ending = (
-                processes.do(os.kill, pid, signal.SIGSEGV)
-                if how == "signal"
-                else processes.do(os._exit, 3)
-            )
-            died = await problem_of(ending)
-            assert died.status == 500
-            assert f"exit status {-signal.SIGSEGV if how == 'signal' else 3}" in died.detail
-            again = await processes.do(os.getpid)
-            assert again != pid
-            os.kill(again, signal.SIGKILL)  # while it waits for work
-            await asyncio.sleep(0.2)
-            assert await processes.do(os.getpid) not in (pid, again)
+        pid = await processes.do(os.getpid)
+        died = await problem_of(
+            processes.do(os.kill, pid, signal.SIGSEGV)
+            if how == "signal"
+            else processes.do(os._exit, 3)
+        )
+        assert died.status == 500
+        assert f"exit status {-signal.SIGSEGV if how == 'signal' else 3}" in died.detail
+        assert await processes.do(os.getpid) != pid
+
+    asyncio.run(main())
+
+
+@posix
+def test_a_process_that_died_while_it_waited_for_work_is_begun_anew(processes):
+    async def main():
+        pid = await processes.do(os.getpid)
+        os.kill(pid, signal.SIGKILL)
+        processes._all[0]._process.join()
+        assert await processes.do(os.getpid) != pid
 
     asyncio.run(main())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA counts all memory on Linux only")
-def test_what_takes_too_much_memory_is_refused_and_the_next_is_done():
+def test_what_takes_too_much_memory_is_refused_and_the_next_is_done(processes):
     async def main():
-        async with pool(memory=GIB) as processes:
-            assert await processes.do(fill, 10) == 10
-            full = await problem_of(processes.do(fill, 2 * GIB))
-            assert full.status == 400
-            assert "memory" in full.detail
-            assert await processes.do(fill, 10) == 10
+        full = await problem_of(processes.do(fill, 4 * GIB))
+        assert full.status == 400
+        assert "memory" in full.detail
+        assert await processes.do(fill, 10) == 10
 
     asyncio.run(main())
 
 
-def test_more_than_may_wait_is_refused():
+def test_more_than_may_wait_is_refused(processes):
     async def main():
-        async with pool(waiting=1) as processes:
-            busy = [asyncio.create_task(processes.do(time.sleep, 0.3)) for _ in range(2)]
-            await asyncio.sleep(0.05)
-            full = await problem_of(processes.do(sum, []))
-            assert (full.status, full.headers) == (503, {"retry-after": "1"})
-            await asyncio.gather(*busy)
-            await asyncio.sleep(0.05)
-            assert await processes.do(sum, [4]) == 4
+        busy = [asyncio.create_task(processes.do(time.sleep, 0.3)) for _ in range(2)]
+        await asyncio.sleep(0.05)
+        full = await problem_of(processes.do(sum, []))
+        assert (full.status, full.headers) == (503, {"retry-after": "1"})
+        await asyncio.gather(*busy)
+        await asyncio.sleep(0.05)
+        assert await processes.do(sum, [4]) == 4
 
     asyncio.run(main())
 
 
 def test_after_the_end_there_is_no_process_whatever_it_did():
     async def main():
-        async with pool() as processes:
-            pid = await processes.do(os.getpid)
-            busy = asyncio.create_task(processes.do(time.sleep, 600))
-            await asyncio.sleep(0.05)
+        processes = Processes(1, 1, 60.0, 3 * GIB)
+        pid = await processes.do(os.getpid)
+        busy = asyncio.create_task(processes.do(time.sleep, 600))
+        await asyncio.sleep(0.05)
+        processes.close()
         assert (await problem_of(busy)).status == 500
         await gone(pid)
 

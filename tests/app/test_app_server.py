@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -62,3 +64,37 @@ def test_a_connection_that_stays_open_can_ask_again(port):
                 answer += kept.recv(4000)
             assert answer.startswith(b"HTTP/1.1 200")
             time.sleep(0.7)  # longer than a head may take: uvicorn waits for the next one itself
+
+
+HERE = {"DISPLAY": ":0"}
+
+
+@pytest.mark.parametrize(
+    ("more", "host", "browser", "opens"),
+    [
+        (HERE, "127.0.0.1", True, True), ({"WAYLAND_DISPLAY": "w"}, "localhost", True, True),
+        (HERE, "127.0.0.1", False, False), ({}, "127.0.0.1", True, False),
+        ({**HERE, "SSH_CONNECTION": "1.2.3.4"}, "127.0.0.1", True, False),
+        ({**HERE, "CI": "true"}, "127.0.0.1", True, False), (HERE, "0.0.0.0", True, False),
+    ],
+)  # fmt: skip
+def test_the_page_is_opened_where_somebody_sits(monkeypatch, more, host, browser, opens):
+    for name in ("CI", "SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in more.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(server.sys, "platform", "linux")
+    opened, said = threading.Event(), []
+    monkeypatch.setattr(server.webbrowser, "open", lambda address: opened.set())
+    monkeypatch.setattr(server.Server, "run", lambda self, sockets: None)
+    server.serve(Settings(host=host), 0, said.append, browser=browser)
+    assert opened.wait(5 if opens else 0) == opens
+    assert said[-1].endswith("Ctrl-C ends it)" if opens else "open it in a browser")
+
+
+def test_serve_says_in_its_help_when_the_page_is_opened():
+    done = subprocess.run(
+        [sys.executable, "-m", "byhand", "serve", "--help"], capture_output=True, text=True
+    )
+    assert "--no-browser" in done.stdout
+    assert "--memory-limit" in done.stdout

@@ -222,7 +222,7 @@ def test_not_more_listen_than_can_be_served(client, monkeypatch):
 
 def test_ctrl_c_ends_the_server_and_its_training_and_keeps_the_run(tmp_path, data):
     command = [sys.executable, "-m", "byhand", "serve", "--port", "0", "--data", str(data),
-               "--runs", str(tmp_path / "runs")]  # fmt: skip
+               "--no-browser", "--runs", str(tmp_path / "runs")]  # fmt: skip
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as server:
@@ -257,7 +257,17 @@ def test_ctrl_c_ends_the_server_and_its_training_and_keeps_the_run(tmp_path, dat
 
 
 def test_on_another_address_a_token_is_made_and_printed(tmp_path):
-    command = [sys.executable, "-m", "byhand", "serve", "--host", "0.0.0.0", "--port", "0"]
+    command = [
+        sys.executable,
+        "-m",
+        "byhand",
+        "serve",
+        "--host",
+        "0.0.0.0",
+        "--port",
+        "0",
+        "--no-browser",
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as server:
         warned, told = server.stdout.readline(), server.stdout.readline()
         server.terminate()

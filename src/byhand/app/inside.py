@@ -16,7 +16,7 @@ from byhand.nn.registry import arguments
 MOST_STEPS = 50
 MOST_VALUES = 2**23  # of all layers' outputs together: 32 MB, as many as a page can show
 _SQUARE, _APART = 7, 2  # pixels: what is hidden at a time, and how far apart
-_AT_ONCE = 16  # pictures that go through a network together, which bounds the memory
+_AT_ONCE = 2**28  # bytes of the pictures that go through a network together
 
 
 def traced(model: nn.Layer, seen: NDArray[np.uint8], label: int | None) -> dict[str, Any]:
@@ -128,7 +128,8 @@ def attention(model: nn.Layer, seen: NDArray[np.uint8], label: int | None) -> di
             hidden.append(picture)
             places.append((rows, columns))
     views = np.concatenate([x, *(_input(model, picture) for picture in hidden)])
-    parts = (views[start : start + _AT_ONCE] for start in range(0, len(views), _AT_ONCE))
+    count = max(1, _AT_ONCE // nn.memory(model, x.shape[1:]).total)
+    parts = (views[start : start + count] for start in range(0, len(views), count))
     probabilities, _ = kernels.softmax(np.concatenate([model.forward(part)[0] for part in parts]))
     lost = probabilities[0, chosen] - probabilities[1:, chosen]
     total, times = np.zeros(seen.shape), np.zeros(seen.shape)

@@ -154,7 +154,7 @@ def describe(path: Path, memory: int) -> dict[str, Any]:
     Raises:
         DataError: the file is broken, or the network takes more than `memory` bytes for a picture.
     """
-    model = nn.load(path)
+    model = nn.load(path, memory)
     card = model.card
     values = {
         "name": card.recipe.get("name") or card.name,
@@ -180,4 +180,4 @@ def opened(path: Path, version: tuple[int, int], memory: int) -> nn.Layer:
         DataError: as `describe`.
     """
     # With batch norm folded in there is a layer less to explain.
-    return nn.fold_batch_norm(nn.load(path))
+    return nn.fold_batch_norm(nn.load(path, memory))
