@@ -385,6 +385,68 @@ def test_a_place_in_the_working_picture_times_its_scale_is_the_place_in_the_orig
         assert abs((rows * ink).sum() / ink.sum() * picture.scale - y) < 1
 
 
+@pytest.mark.parametrize("kind", ["array", "TIFF", "Pillow"])
+@pytest.mark.parametrize(
+    ("full", "as_type", "said"),
+    [
+        (255, np.uint16, "0 to 255"), (4095, np.uint16, "0 to 4095"), (65535, np.int32, None),
+        (1, np.float32, None), (255, np.float32, "0 to 255"), (16, np.float32, "0 to 16"),
+        (65535, np.float32, "0 to 65535"), (65535, np.uint16, None), (1, np.uint16, "0 to 1"),
+        (1, np.uint8, "0 to 1"),
+    ],
+)  # fmt: skip
+def test_a_picture_is_scaled_by_what_it_holds_and_that_is_said(kind, full, as_type, said):
+    ramp = np.tile(np.linspace(0, 1, 40), (30, 1))
+    values = (ramp * full).astype(as_type)
+    if kind != "array":
+        image = Image.fromarray(values)
+        source = image if kind == "Pillow" else encoded(image, "TIFF")
+    else:
+        source = values
+    picture = open_picture(source)
+    expected = values / values.max() * 255
+    assert np.abs(picture.pixels[..., 1] - expected).max() <= 1
+    notes = [note for note in picture.notes if f"were read as {said}, black to white" in note]
+    assert len(picture.notes) == len(notes) == (said is not None)
+
+
+@pytest.mark.parametrize("kind", ["array", "PNG", "RGBA", "palette", "16 bits", "float", "PDF"])
+def test_the_range_that_is_asked_for_is_taken_and_what_is_cut_off_is_counted(kind):
+    grey = np.zeros((30, 40), np.uint8)
+    grey[:, 10:20] = 40
+    grey[:, 20:30] = 80
+    grey[0, 39] = 200
+    rgb = np.repeat(grey[..., None], 3, axis=2)
+    file = io.BytesIO()
+    if kind == "PDF":
+        pytest.importorskip("pypdfium2")
+        Image.fromarray(rgb).resize((400, 300), 0).save(file, "PDF", resolution=2000 / 9)
+    source = {
+        "array": lambda: rgb,
+        "PNG": lambda: encoded(grey, "PNG"),
+        "RGBA": lambda: encoded(np.dstack([rgb, np.full_like(grey, 255)]), "PNG"),
+        "palette": lambda: encoded(Image.fromarray(rgb).quantize(8), "PNG"),
+        "16 bits": lambda: encoded(grey.astype(np.uint16), "PNG"),
+        "float": lambda: encoded(grey.astype(np.float32), "TIFF"),
+        "PDF": file.getvalue,
+    }[kind]()
+    picture = open_picture(source, range="0-80")
+    height, width = picture.pixels.shape[:2]
+    found = picture.pixels[height // 2, [width * n // 8 for n in (1, 3, 5)], 0]
+    assert np.abs(found.astype(int) - [0, 128, 255]).max() <= (6 if kind == "PDF" else 1)
+    (note,) = picture.notes
+    assert note.endswith("values outside 0 to 80 were cut off")
+    assert next(open_pages(source, range=(0, 80))).notes == picture.notes
+
+
+def test_a_masked_array_is_refused_and_an_unmasked_one_is_read():
+    masked = np.ma.masked_array(scene())
+    assert np.array_equal(open_picture(masked).pixels, scene())
+    masked[3, 3] = np.ma.masked
+    with pytest.raises(InputError, match="masked"):
+        open_picture(masked)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 20000), (20000, 1), (3, 20000), (2, 2)])
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "RGBA", "array"])
 def test_tiny_and_thin_and_plain_pictures_open(size, kind):
@@ -463,7 +525,8 @@ def test_a_pdf_without_pypdfium2_says_what_to_install(monkeypatch):
         open_picture(encoded(scene(), "PDF"))
 
 
-@pytest.mark.parametrize("page", [-1, 3])
+@pytest.mark.parametrize("page", [-1, 3, 1.0, "1", None, True])
 def test_a_page_that_is_not_there_is_an_error(page):
-    with pytest.raises(InputError, match=f"no page {page}: its pages, counted from 0, end with 2"):
+    said = "no page 3: its pages, counted from 0, end with 2" if page == 3 else "the page .* is "
+    with pytest.raises(InputError, match=said):
         open_picture(several("TIFF"), page)

@@ -13,7 +13,7 @@ from PIL import Image
 
 import byhand
 from byhand.errors import DataError, InputError
-from byhand.reader import Digit, Line, Page
+from byhand.reader import Digit, Line, Page, Reader, open_picture
 from byhand.reader.cut import Found
 from byhand.reader.examples import nondigits_for_testing, pens, words_for_testing
 from byhand.reader.reader import _accepted
@@ -179,7 +179,7 @@ def test_a_threshold_rejects_and_the_text_leaves_rejected_ones_out(reader, page)
         assert line.text == "".join(d.value for d in line.digits if d.value)
 
 
-@pytest.mark.parametrize("wrong", [-0.1, 1.5, float("nan")])
+@pytest.mark.parametrize("wrong", [-0.1, 1.5, 2, float("nan"), "x", "0.5", True, [0.5]])
 def test_a_threshold_that_is_no_share_is_refused(reader, wrong):
     with pytest.raises(InputError, match="threshold"):
         reader.read(BLANKS["white"], threshold=wrong)
@@ -188,16 +188,42 @@ def test_a_threshold_that_is_no_share_is_refused(reader, wrong):
 
 
 def test_other_arguments_that_fit_nothing_are_refused(reader):
-    for grid in [(0, 3), (3,), (-1, 2), "3x3", (2.0, 2), (1000, 1000)]:
+    for grid in [(0, 3), (3,), (-1, 2), "3y3", "", (2.0, 2), (1000, 1000), 5, (True, 2), b"9x9"]:
         with pytest.raises(InputError, match="grid"):
             reader.read(BLANKS["white"], grid=grid)
-    for digits in (0, 2.0, "3"):
+    for digits in (0, 2.0, "3", True, 10**30):
         with pytest.raises(InputError, match="digits"):
             reader.read(BLANKS["white"], digits=digits)
-    with pytest.raises(InputError, match="threshold"):
-        reader.read(BLANKS["white"], threshold="0.5")
+    for wrong in ({"upright": 1}, {"upright": "no"}, {"steps": 5}, {"steps": []}):
+        with pytest.raises(InputError, match=next(iter(wrong))):
+            reader.read(BLANKS["white"], **wrong)
     with pytest.raises((DataError, InputError)):
         reader.read("absent.png")
+
+
+def test_what_is_no_list_of_pictures_is_refused(reader, tmp_path):
+    one = np.full((28, 28), 255, np.uint8)
+    picture = Image.fromarray(one)
+    for wrong in (picture, open_picture(one), one, np.dstack([one] * 3), "a.png", tmp_path, b"x",
+                  io.BytesIO(), None, 5, {"a": one}):  # fmt: skip
+        with pytest.raises(InputError, match=r"for one, give \[picture\]"):
+            reader.read_digits(wrong)
+    for wrong in ([None], [[[0, 1], [1, 0]]], [5], [tmp_path], [b""], [tmp_path / "absent.png"]):
+        with pytest.raises(InputError):
+            reader.read_digits(wrong)
+    for right in ([picture], (one,), np.stack([one]), iter([open_picture(one)])):
+        assert len(reader.read_digits(right, threshold=0)) == 1
+
+
+@pytest.mark.parametrize("wrong", ["", " ", b"model", 5, ["a"], "absent.safetensors", "."])
+def test_what_is_no_reader_s_model_is_refused(wrong):
+    with pytest.raises(InputError):
+        Reader.load(wrong)
+
+
+def test_a_grid_may_be_asked_for_in_words(reader):
+    blank = np.full((90, 90, 3), 255, np.uint8)
+    assert reader.read(blank, grid="none") == reader.read(blank, grid=False)
 
 
 def test_a_grid_comes_out_as_rows_of_cells(reader):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from byhand.cli.output import Data, Json, note, open_splits, print_json
+from byhand.cli.output import Data, Json, Range, note, open_splits, print_json
 
 app = typer.Typer(
     help="Fetch MNIST, say what data there is, or show it augmented.", no_args_is_help=True
@@ -38,11 +38,11 @@ def fetch(json: Json = False) -> None:
 
 
 @app.command()
-def info(data: Data = None, json: Json = False) -> None:
+def info(data: Data = None, range: Range = None, json: Json = False) -> None:
     """Say which data would be used: where it is, its counts and hashes. Downloads nothing."""
     from byhand.data import open_data
 
-    _print(_describe(open_data(data, download=False)), json)
+    _print(_describe(open_data(data, download=False, range=range)), json)
 
 
 @app.command()
@@ -94,6 +94,7 @@ def _describe(splits: Any) -> dict[str, Any]:
         "image_shape": list(splits.train.image_shape),
         "classes": list(splits.train.classes),
         "train_per_class": counts.tolist(),
+        "notes": list(splits.notes),
         "files": _files(Path(splits.source)),
     }
 
@@ -124,7 +125,10 @@ def _print(values: dict[str, Any], json: bool) -> None:
         print_json(values)
         return
     for name, value in values.items():
-        if name == "files":
+        if name == "notes":
+            for said in value:
+                print(f"{name:16s} {said}")
+        elif name == "files":
             for file in value:
                 print(f"{file['path']}  {file['bytes']:,} bytes  {file['sha256']}")
         else:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from byhand.cli.output import Data, Json, find_model, open_splits, print_json
+from byhand.cli.output import Data, Json, Range, find_model, open_splits, print_json
 
 GALLERY = 80  # pictures of mistakes at the most
 
@@ -22,6 +22,7 @@ def evaluate(
         ),
     ] = None,
     data: Data = None,
+    range: Range = None,
     dataset: Annotated[
         str | None,
         typer.Option(help="mnist, or digits (scikit-learn's 1,797).", show_default=False),
@@ -56,7 +57,7 @@ def evaluate(
         from byhand.cli.evaluate_reader import evaluate_reader
 
         for name, given in (("--dataset", dataset is not None), ("--part", part != "test"),
-                            ("--mistakes", mistakes)):  # fmt: skip
+                            ("--mistakes", mistakes), ("--range", range is not None)):  # fmt: skip
             if given:
                 raise InputError(f"{name} does not go with --reader; leave one of them out")
         evaluate_reader(model, data, out, quick, json)
@@ -69,7 +70,7 @@ def evaluate(
         raise InputError("--data and --dataset both name the data; give one of them")
     path = find_model(model)
     loaded = byhand.load(path)
-    splits = open_splits(data, dataset, model=loaded)
+    splits = open_splits(data, dataset, model=loaded, range=range)
     parts = {"test": splits.test, "train": splits.train, "validation": splits.validation}
     chosen = parts.get(part)
     if chosen is None:

@@ -26,6 +26,15 @@ Data = Annotated[
         show_default=False,
     ),
 ]
+Range = Annotated[
+    str | None,
+    typer.Option(
+        "--range",
+        metavar="A-B",
+        help="The pixel values of black and white, such as 0-4095 (default: what the numbers say).",
+        show_default=False,
+    ),
+]
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on the last line, and nothing else.")
 ]
@@ -63,6 +72,7 @@ def open_splits(
     *,
     model: Layer | None = None,
     allow_bundled: bool = False,
+    range: str | None = None,
 ) -> Splits:
     """The data that the user means, with a progress bar if it has to be fetched.
 
@@ -79,7 +89,7 @@ def open_splits(
         dataset = "digits" if model.card.figures.get("dataset") == "digits" else None
     if dataset == "digits":
         return data.open_digits()
-    splits = data.open_data(directory, allow_bundled=allow_bundled, progress=True)
+    splits = data.open_data(directory, allow_bundled=allow_bundled, progress=True, range=range)
     for said in splits.notes:
         note(said)
     return splits

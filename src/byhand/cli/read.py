@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from byhand.cli.output import Data, Json, note, print_json
+from byhand.cli.output import Data, Json, Range, note, print_json
 from byhand.errors import ByhandError, InputError
 
 if TYPE_CHECKING:
+    from byhand.data import PixelRange
     from byhand.reader.page import Page
     from byhand.reader.picture import Picture
     from byhand.reader.steps import Steps
@@ -60,6 +61,7 @@ def read(
             help="Reject digits of less confidence than this (default: the model's; 0: none).",
         ),
     ] = None,
+    range: Range = None,
     annotate: Annotated[
         Path | None,
         typer.Option(
@@ -108,6 +110,7 @@ def read(
         from byhand.cli.random_pictures import read_random
 
         _none_of("--random", {"--grid": grid, "--digits": digits, "--threshold": threshold,
+                              "--range": range,
                               "--annotate": annotate, "--steps": steps, "--csv": csv or None,
                               "--choices": choices})  # fmt: skip
         read_random(images or [], model, data, seed, out, json)
@@ -126,7 +129,9 @@ def read(
         raise InputError("--choices for several pictures goes with --json; add it")
     if images.count(STDIN) > 1:
         raise InputError("standard input (-) can be read once; name it once")
-    asked = _Asked(images, _grid(grid), digits, threshold, annotate, steps)
+    from byhand.data import range_asked
+
+    asked = _Asked(images, _grid(grid), digits, threshold, range_asked(range), annotate, steps)
     if annotate is not None:
         asked.see_that_it_can_be_drawn(annotate)
     _print(asked, asked.read(load_reader(model)), json, csv, choices or 0)
@@ -150,6 +155,7 @@ class _Asked:
     grid: tuple[int, int] | bool | None
     digits: int | None
     threshold: float | None
+    range: PixelRange | None
     annotate: Path | None
     steps: Path | None
     # The reasons why pictures could not be read, as they were raised.
@@ -161,7 +167,7 @@ class _Asked:
 
         row = 0
         for source in self.sources:
-            for number, picture in _pages(source):
+            for number, picture in _pages(source, self.range):
                 row += 1
                 if isinstance(picture, Exception):
                     reading = Reading(source, number, None, self._fail(picture))
@@ -305,14 +311,16 @@ def _print_alone(reading: Reading, choices: int) -> None:
             print(f"line {i} digit {j}: {told}{'' if digit.value else ' (rejected)'}")
 
 
-def _pages(source: str) -> Iterator[tuple[int | None, Picture | Exception]]:
+def _pages(
+    source: str, range: PixelRange | None
+) -> Iterator[tuple[int | None, Picture | Exception]]:
     """Each page of a file with its number (None for the only one), or why it cannot be had."""
     from byhand.reader.picture import open_pages
 
     number, waiting = 0, None
     pages: Iterator[Any] = iter(())
     try:
-        pages = iter(open_pages(source))
+        pages = iter(open_pages(source, range=range))
     except Exception as error:
         waiting, number = error, 1
     while True:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from byhand.cli.output import Data, Json, find_model, needed, open_splits, print_json
+from byhand.cli.output import Data, Json, Range, find_model, needed, open_splits, print_json
 
 if TYPE_CHECKING:
     from byhand.recipes.run import Finished
@@ -44,6 +44,7 @@ def train(
         ),
     ] = None,
     data: Data = None,
+    range: Range = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -106,7 +107,7 @@ def train(
     group: training.Group = context.obj or training.ALONE
     if resume is not None:
         fixed = {"RECIPE": recipe, "--set": settings, "--seed": seed, "--from": from_model,
-                 "--out": out, "--layout": layout, "--track-test": track_test or None}  # fmt: skip
+                 "--out": out, "--range": range, "--layout": layout, "--track-test": track_test or None}  # fmt: skip
         given = [name for name, value in fixed.items() if value is not None]
         if given:
             raise InputError(f"--resume goes on with a run as it was; leave out {', '.join(given)}")
@@ -128,12 +129,15 @@ def train(
             layout=layout or "auto",
             threads=threads,
             data=None if data is None else str(data.absolute()),
+            range=range,
         )
     kernels.resolve_layout(plan.layout)
     kernels.set_threads(plan.threads or kernels.available_threads(group.cores))
     folder = out if resume is None else resume
     splits = open_splits(
-        None if plan.data is None else Path(plan.data), allow_bundled=plan.data is None
+        None if plan.data is None else Path(plan.data),
+        allow_bundled=plan.data is None,
+        range=plan.range,
     )
     events = runs.run(plan, splits, folder, resume=resume is not None, group=group)
     with needed(), closing(events):

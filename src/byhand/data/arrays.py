@@ -26,7 +26,7 @@ def as_images(given: Any) -> NDArray[np.uint8]:
         ShapeError: another shape, or a type that is no number's.
         DataError: numbers of another range, or some that are masked.
     """
-    images = _array(given, "pictures")
+    images = plain_array(given, "pictures")
     if images.ndim == 3:
         images = images[:, np.newaxis]  # (N, H, W) -> (N, 1, H, W)
     elif images.ndim == 4 and images.shape[-1] in _COLOURS and images.shape[1] > 4:
@@ -61,7 +61,7 @@ def as_labels(given: Any, classes: tuple[str, ...]) -> NDArray[np.int64]:
         ShapeError: another shape or type.
         DataError: a label that is none of the classes.
     """
-    labels = _array(given, "labels")
+    labels = plain_array(given, "labels")
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]  # (N, 1) -> (N,)
     elif labels.ndim == 2 and labels.shape[1] == len(classes) and labels.dtype.kind in "buif":
@@ -129,7 +129,13 @@ def check_labels(labels: NDArray[Any], classes: int, what: str) -> None:
         )
 
 
-def _array(given: Any, what: str) -> NDArray[Any]:
+def plain_array(given: Any, what: str) -> NDArray[Any]:
+    """An array of what was given, of no type of its own.
+
+    Raises:
+        ShapeError: it makes none; names `what`, the things in it.
+        DataError: some of it is masked.
+    """
     if isinstance(given, np.ma.MaskedArray):
         if np.ma.is_masked(given):
             raise DataError(f"some {what} are masked: fill them (.filled(0)) or leave them out")

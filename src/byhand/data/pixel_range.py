@@ -1,8 +1,9 @@
 """Pixels of any type made bytes: what is black and what is white, found for a whole set, or said.
 
-Bytes are 0 to 255 and stay as they are. Others say what they mean by their type and their largest
-value: floats to 1 go from 0 to 1, the rest from 0 to the largest number of as many bits as the
-largest takes, 8 at least (255, ... 4095, ... 65535). What can't be told so is asked for.
+Bytes are 0 to 255 and stay as they are, but for masks of 0 and 1. Others say what they mean by
+their type and their largest value: floats to 1 go from 0 to 1, the rest from 0 to the largest
+number of as many bits as the largest takes, 8 at least (255, ... 4095, ... 65535). What cannot be
+told so is asked for.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ def find_range(
             f"{what} are of type {kind}, which is no pixel's: give whole numbers or floats"
         )
     if kind == np.uint8:
-        return PixelRange(0, 255)
+        return PixelRange(0, 1 if high == 1 else 255)
     if not (np.isfinite(low) and np.isfinite(high)):
         raise DataError(
             f"{what} hold values that are infinite or no numbers: give values from 0 to 1"
@@ -161,8 +162,7 @@ def set_to_bytes(
     if full and kind.kind in "buif":
         low, high = float(min(p.min() for p in full)), float(max(p.max() for p in full))
     if found is None:
-        found = PixelRange(0, 1) if kind == np.uint8 and high == 1 else None
-        found = found or find_range(low, high, kind, what)
+        found = find_range(low, high, kind, what)
     elif not (np.isfinite(low) and np.isfinite(high)) or kind.kind not in "buif":
         find_range(low, high, kind, what)  # which says what is wrong with them
     notes = []

@@ -7,12 +7,15 @@ is a strip high.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from byhand.data.picture_file import Size
+from byhand.data.arrays import plain_array
+from byhand.data.picture_file import Size, to_rgb
+from byhand.data.pixel_range import PixelRange, find_range
 from byhand.errors import DataError, ShapeError
 
 if TYPE_CHECKING:
@@ -27,42 +30,100 @@ _GAP = 1.5
 # Of the opaque pixels of a picture with transparency, so many may be dark in light writing.
 _DARK = 0.001
 
-_TRANSPARENT = ("RGBA", "LA", "PA", "RGBa", "La")
 _DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 Strip = Callable[[int, int], "Image"]  # rows from, to -> them in mode L, RGB or RGBa
 
 
-def from_pillow(image: Image, name: str, size: Size | None = None) -> NDArray[np.uint8]:
+@dataclass
+class Levels:
+    """What is black and what is white in one picture, and how much of it is cut off.
+
+    Args:
+        range: black and white.
+        asked: they were asked for, so that something may be outside.
+        note: what is to be said of it; empty where it is what the pixels' type says.
+        outside: values that were cut off so far.
+    """
+
+    range: PixelRange
+    asked: bool = False
+    note: str = ""
+    outside: int = 0
+
+    @classmethod
+    def of(
+        cls, low: float, high: float, kind: np.dtype[Any], what: str, asked: PixelRange | None
+    ) -> Levels:
+        """Those asked for, or those of pixels from `low` to `high` of this type."""
+        if asked is not None:
+            return cls(asked, True)
+        found = find_range(low, high, kind, what, picture=True)
+        usual = 1 if kind.kind in "bf" else 255 if kind == np.uint8 else 65535
+        if (found.black, found.white) == (0, usual):
+            return cls(found)
+        note = f"{what} go from {low:g} to {high:g} and were read as {found}, black to white"
+        return cls(found, note=f"{note}; --range A-B says otherwise")
+
+    def scaled(self, values: NDArray[Any]) -> NDArray[np.uint8]:
+        """(H, W) or (H, W, C) values as bytes; of bytes the fourth channel, alpha, stays."""
+        colours = values[..., :3] if values.ndim == 3 else values
+        if self.asked:
+            self.outside += self.range.outside(colours)
+        if values.shape != colours.shape and values.dtype == np.uint8:
+            return np.concatenate([self.range.to_bytes(colours), values[..., 3:]], axis=2)
+        return self.range.to_bytes(values)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said."""
+        cut = f"{self.outside:,} values outside {self.range} were cut off" if self.outside else ""
+        return tuple(note for note in (self.note, cut) if note)
+
+
+def from_pillow(
+    image: Image, name: str, size: Size | None = None, asked: PixelRange | None = None
+) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     """A loaded Pillow picture as (H, W, 3) RGB at the working size of `size` (its own: None).
 
-    What is transparent becomes white, or black where all that is opaque is light. More than 8 bits
-    are scaled by the bits that are used: 12 bits in 16 do not come out black.
+    What is transparent becomes white, or black where all that is opaque is light. Black and white
+    are what `asked` says, or for more than 8 bits what the picture's own values do: 12 bits in 16
+    do not come out black.
+
+    Returns:
+        The pixels, and what is to be said of them.
 
     Raises:
         DataError: values of a float picture, called `name`, are infinite or no numbers.
         Exception: whatever Pillow raises for what it cannot convert.
     """
-    convert = _converter(image, name)
+    levels = _levels(image, name, asked)
+    convert = _converter(image, name, levels)
 
     def strip(top: int, bottom: int) -> Image:
         return convert(image.crop((0, top, image.width, bottom)))
 
-    return _shrink(strip, image.size, working_size(size or image.size))
+    pixels = _shrink(strip, image.size, working_size(size or image.size))
+    return pixels, () if levels is None else levels.notes
 
 
-def from_array(array: NDArray[Any]) -> NDArray[np.uint8]:
-    """An array as (H, W, 3) RGB at working size; transparency and 16 bits as `from_pillow` says.
+def from_array(
+    given: NDArray[Any], asked: PixelRange | None = None
+) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """An array as (H, W, 3) RGB at working size, and notes; all else as `from_pillow` says.
 
     Args:
-        array: (H, W), (H, W, 1) grey, (H, W, 3) RGB or (H, W, 4) RGBA; uint8, uint16, bool (True is
-            white) or floats from 0 (black) to 1 (white).
+        given: (H, W), (H, W, 1) grey, (H, W, 3) RGB or (H, W, 4) RGBA; booleans (True is white),
+            whole numbers or floats.
+        asked: what is black and white in it.
 
     Raises:
-        ShapeError: another shape or type, an empty array, or floats outside 0..1 or not finite.
+        ShapeError: another shape or type, an empty array, or values below 0 or not finite.
+        DataError: some of it is masked.
     """
     from PIL import Image as Pillow
 
+    array = plain_array(given, "pixels of the array")
     if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))):
         raise ShapeError(
             f"a picture's array has shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), not "
@@ -71,27 +132,28 @@ def from_array(array: NDArray[Any]) -> NDArray[np.uint8]:
     if not array.size:
         raise ShapeError(f"a picture's array of shape {array.shape} is empty: give pixels")
     kind = array.dtype
-    if kind.kind not in "ufb" or (kind.kind == "u" and kind.itemsize > 2):
+    if kind.kind not in "buif":
         raise ShapeError(
-            f"a picture's array is uint8, uint16, bool or float from 0 to 1, not {kind}: "
+            f"a picture's array is of whole numbers, bool or floats, not {kind}: "
             "convert it with .astype(np.uint8)"
         )
     low, high = float(array.min()), float(array.max())
-    if kind.kind == "f" and not (low >= 0 and high <= 1):  # neither holds for NaN
+    if not np.isfinite(high - low) or (low < 0 and asked is None):  # NaN is not finite
         raise ShapeError(
-            f"a picture's array of {kind} has values from {low:g} to {high:g} where 0 to 1 is "
-            "expected: scale it, or convert it with .astype(np.uint8)"
+            f"a picture's array of {kind} has values from {low:g} to {high:g} where 0 to 1 or 0 to "
+            "255 is expected: scale it, or convert it with .astype(np.uint8)"
         )
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]  # (H, W, 1) -> (H, W)
-    full = _full(high) if kind.kind == "u" else 1.0
+    levels = Levels.of(low, high, kind, "the pixels of the array", asked)
 
     def strip(top: int, bottom: int) -> Image:
-        image = Pillow.fromarray(_eight_bits(array[top:bottom], 0, full))
+        image = Pillow.fromarray(levels.scaled(array[top:bottom]))
         return image.convert("RGBa") if image.mode == "RGBA" else image
 
     height, width = array.shape[:2]
-    return _shrink(strip, (width, height), working_size((width, height)))
+    pixels = _shrink(strip, (width, height), working_size((width, height)))
+    return pixels, levels.notes
 
 
 def working_size(size: Size) -> Size:
@@ -108,70 +170,56 @@ def working_size(size: Size) -> Size:
     return max(1, round(width / scale)), max(1, round(height / scale))
 
 
-def _converter(image: Image, name: str) -> Callable[[Image], Image]:
+def _levels(image: Image, name: str, asked: PixelRange | None) -> Levels | None:
+    """Its levels, where they are not simply those of bytes."""
+    what = f"the pixels of {name}"
+    if image.mode in _DEEP:
+        low, high = (float(value) for value in image.getextrema())  # type: ignore[arg-type]
+        kind = {"F": "f4", "I": "i4"}.get(image.mode, "u2")
+        return Levels.of(low, high, np.dtype(kind), what, asked)
+    if asked is not None:
+        return Levels(asked, True)
+    if image.mode == "L" and image.getextrema() == (0, 1):
+        return Levels.of(0, 1, np.dtype(np.uint8), what, None)
+    return None
+
+
+def _converter(image: Image, name: str, levels: Levels | None) -> Callable[[Image], Image]:
     """What makes L, RGB or RGBa (colours times alpha, which may be averaged) of a part of it."""
     mode = image.mode
-    if mode in _DEEP:
-        low, high = _range(image, name)
-        return lambda part: _grey(part, name, low, high)
+    if levels is not None:
+        return lambda part: _scaled(part, name, levels)
     if mode == "RGBa":
         return lambda part: part
     if mode == "La":
         return lambda part: part.convert("LA").convert("RGBA").convert("RGBa")
-    if mode == "RGBA":
-        return lambda part: part.convert("RGBa")
-    if mode in _TRANSPARENT or "transparency" in image.info:
-        return lambda part: part.convert("RGBA").convert("RGBa")
-    if mode == "LAB":
-        from PIL import ImageCms
-
-        lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-        transform = ImageCms.buildTransform(lab, rgb, "LAB", "RGB")
-        return lambda part: ImageCms.applyTransform(part, transform) or part
-    if mode in ("L", "RGB"):
+    if mode in ("L", "RGB") and "transparency" not in image.info:
         return lambda part: part
-    return lambda part: part.convert("L" if mode == "1" else "RGB")
+    if mode == "1" and "transparency" not in image.info:
+        return lambda part: part.convert("L")
+
+    def convert(part: Image) -> Image:
+        rgb = to_rgb(part)
+        return rgb.convert("RGBa") if rgb.mode == "RGBA" else rgb
+
+    return convert
 
 
-def _range(image: Image, name: str) -> tuple[float, float]:
-    """What stands for black and for white in grey pixels of 16 or 32 bits, or of floats."""
-    low, high = (float(value) for value in image.getextrema())  # type: ignore[arg-type]
-    if not (np.isfinite(low) and np.isfinite(high)):
-        raise _not_finite(name)
-    if image.mode == "F" and low < 0:
-        return low, high
-    if image.mode == "F" and high <= 1:
-        return 0.0, 1.0
-    low = min(low, 0.0)  # whole numbers with a sign
-    return low, low + _full(high - low)
-
-
-def _full(largest: float) -> float:
-    """The largest number of as many bits as `largest` needs, 8 at least: 255, ... 4095, ..."""
-    return float(2 ** max(8, int(np.ceil(largest)).bit_length()) - 1)
-
-
-def _not_finite(name: str) -> DataError:
-    return DataError(
-        f"{name} holds values that are infinite or no numbers: save it with values from 0 to 1"
-    )
-
-
-def _grey(part: Image, name: str, low: float, high: float) -> Image:
+def _scaled(part: Image, name: str, levels: Levels) -> Image:
+    """A part of a picture with its own black and white, in the modes that `_converter` says."""
     from PIL import Image as Pillow
 
+    if part.mode in ("RGBa", "La"):
+        part = part.convert({"RGBa": "RGBA", "La": "LA"}[part.mode])
+    if part.mode not in (*_DEEP, "L") or "transparency" in part.info:
+        part = to_rgb(part)
     values = np.asarray(part)
     if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise _not_finite(name)
-    return Pillow.fromarray(_eight_bits(values, low, high))
-
-
-def _eight_bits(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
-    """`values` from `low`..`high` to 0..255."""
-    if values.dtype == np.uint8 and (low, high) == (0, 255):
-        return values
-    scaled = (values.astype(np.float64) - low) * (255 / ((high - low) or 1.0))
-    return np.rint(scaled).clip(0, 255).astype(np.uint8)
+        raise DataError(
+            f"{name} holds values that are infinite or no numbers: save it with values from 0 to 1"
+        )
+    scaled = Pillow.fromarray(levels.scaled(values))
+    return scaled.convert("RGBa") if scaled.mode == "RGBA" else scaled
 
 
 def _shrink(strip: Strip, size: Size, target: Size) -> NDArray[np.uint8]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from byhand.checks import said
+from byhand import checks
 from byhand.errors import InputError
 from byhand.reader.cut import Found, read_lines
 from byhand.reader.find import find_lines
@@ -68,7 +69,7 @@ class Reader:
     def read(
         self,
         image: Any,
-        grid: Sequence[int] | bool | None = None,
+        grid: Sequence[int] | str | bool | None = None,
         threshold: float | None = None,
         digits: int | None = None,
         steps: Steps | None = None,
@@ -79,8 +80,8 @@ class Reader:
         Args:
             image: a file's name, "-" for standard input, bytes, an open file, an array (H, W),
                 (H, W, 3) or (H, W, 4), a PIL image, or a `Picture` that was opened before.
-            grid: (rows, columns) of the grid that it shows; True to find out; False for none.
-                None takes a grid only where the page plainly is one.
+            grid: (rows, columns) of the grid that it shows, or "9x9"; True to find out; False for
+                none. None takes a grid only where the page plainly is one.
             threshold: from 0 (nothing is rejected but what is more likely no digit, and not even
                 that where there is nothing else) to 1; None takes the reader's own.
             digits: so many are expected in every line (in a grid: in every cell that is not
@@ -95,8 +96,13 @@ class Reader:
             DataError: the picture cannot be opened.
         """
         threshold = self._checked(threshold, digits)
+        if isinstance(grid, str):
+            grid = grid_asked(grid)
         shape = None if grid is None or isinstance(grid, bool) else _shape(grid)
-        picture = image if isinstance(image, Picture) else open_picture(image)
+        upright = checks.flag("upright", upright)
+        if steps is not None and not isinstance(steps, Steps):
+            raise InputError(f"steps is {checks.said(steps)}, but it must be Steps() or None")
+        picture = _opened(image)
         if steps is not None:
             steps.add("picture", picture.pixels)
         picture = replace(picture, pixels=of_thick_strokes(picture.pixels))
@@ -120,10 +126,8 @@ class Reader:
             InputError, DataError: as `read`.
         """
         threshold = self._checked(threshold)
-        if isinstance(images, str | bytes | Path) or getattr(images, "ndim", 3) < 3:
-            raise InputError("read_digits takes a list of pictures; for one, give [picture]")
         pictures = [
-            normalise(ink_of_one(of_one_digit(open_picture(image).pixels))) for image in images
+            normalise(ink_of_one(of_one_digit(_opened(image).pixels))) for image in _several(images)
         ]
         if not pictures:
             return []
@@ -239,14 +243,11 @@ class Reader:
         )
 
     def _checked(self, threshold: float | None, digits: int | None = None) -> float:
-        if threshold is None:
-            threshold = self.threshold
-        number = isinstance(threshold, int | float | np.integer | np.floating)
-        if not number or not 0 <= threshold <= 1:
-            raise InputError(f"the threshold is {threshold!r}, but it must be from 0 to 1")
-        if digits is not None and (not isinstance(digits, int | np.integer) or digits < 1):
-            raise InputError(f"{digits!r} digits a line are expected, but give a number from 1 up")
-        return threshold
+        if digits is not None:
+            checks.whole("the number of digits a line", digits, 1)
+        return (
+            self.threshold if threshold is None else checks.number("the threshold", threshold, 0, 1)
+        )
 
 
 def grid_asked(text: str) -> GridShape | bool:
@@ -262,7 +263,7 @@ def grid_asked(text: str) -> GridShape | bool:
     rows, columns = (int(match[1]), int(match[2])) if match else (0, 0)
     if not (1 <= rows <= _MOST_CELLS and 1 <= columns <= _MOST_CELLS):
         raise InputError(
-            f"{said(text)} names no grid: give rows and columns from 1 to {_MOST_CELLS}, such as "
+            f"{checks.said(text)} names no grid: give rows and columns from 1 to {_MOST_CELLS}, such as "
             "9x9, or auto or none"
         )
     return rows, columns
@@ -270,13 +271,34 @@ def grid_asked(text: str) -> GridShape | bool:
 
 def _shape(shape: Sequence[int]) -> GridShape:
     """Rows and columns from whatever sequence of two they came in."""
-    whole = all(isinstance(n, int | np.integer) for n in shape)
-    if not whole or len(shape) != 2 or not 1 <= min(shape) <= max(shape) <= _MOST_CELLS:
+    try:
+        rows, columns = (checks.whole("a side", n, 1, _MOST_CELLS) for n in shape)
+    except (TypeError, ValueError) as error:  # no two things, or (an InputError) no such numbers
         raise InputError(
-            f"a grid of {shape!r} is none: give rows and columns from 1 to {_MOST_CELLS}, such as "
-            "(9, 9)"
+            f"a grid of {checks.said(shape)} is none: give rows and columns from 1 to "
+            f"{_MOST_CELLS}, such as (9, 9)"
+        ) from error
+    return rows, columns
+
+
+def _opened(image: Any) -> Picture:
+    return image if isinstance(image, Picture) else open_picture(image)
+
+
+def _several(images: Any) -> Iterable[Any]:
+    """Pictures, from what is a sequence of them and not a picture itself."""
+    from PIL import Image
+
+    one = isinstance(images, str | bytes | bytearray | memoryview | os.PathLike | Mapping)
+    one = one or isinstance(images, Image.Image | Picture) or hasattr(images, "read")
+    shape = getattr(images, "shape", (0, 0, 0))
+    one = one or len(shape) < 3 or (len(shape) == 3 and shape[2] in (3, 4))  # (H, W, 3)
+    if one or not isinstance(images, Iterable):
+        raise InputError(
+            f"read_digits takes a list of pictures, not a {type(images).__name__}: "
+            "for one, give [picture]"
         )
-    return int(shape[0]), int(shape[1])
+    return images
 
 
 def _accepted(

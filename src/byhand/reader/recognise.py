@@ -16,10 +16,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from byhand import evaluation, nn
+from byhand import checks, evaluation, nn
+from byhand.data.arrays import plain_array
 from byhand.data.drawn import even
 from byhand.data.warp import warp
-from byhand.errors import DataError, InputError, ShapeError
+from byhand.errors import DataError, ShapeError
 from byhand.kernels import Key
 from byhand.reader.normalise import SIDE
 
@@ -57,7 +58,7 @@ class Recogniser:
         Raises:
             DataError: the file is absent or broken, or holds another kind of network.
         """
-        where = MODEL if path is None else Path(path)
+        where = MODEL if path is None else checks.path("the reader's model", path)
         model = nn.load(where)
         if tuple(model.card.classes) != CLASSES or model.card.image_shape != (1, SIDE, SIDE):
             raise DataError(
@@ -88,15 +89,15 @@ class Recogniser:
 
         Raises:
             ShapeError: the pictures are no such array.
-            InputError: views is below 1.
+            InputError: views is no whole number from 1 up.
         """
+        pictures = plain_array(pictures, "normalised pictures")
         if pictures.ndim != 3 or pictures.shape[1:] != (SIDE, SIDE) or pictures.dtype != np.uint8:
             raise ShapeError(
                 f"an array of {pictures.dtype} of shape {pictures.shape} cannot be read: give "
                 f"normalised pictures (N, {SIDE}, {SIDE}) of uint8"
             )
-        if views < 1:
-            raise InputError(f"views is {views}, but it must be 1 or more")
+        views = checks.whole("views", views, 1)
         parts = [
             self._read(pictures[start : start + _AT_ONCE], views)
             for start in range(0, len(pictures), _AT_ONCE)

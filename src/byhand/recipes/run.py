@@ -67,6 +67,7 @@ class Plan:
     layout: str = "auto"
     threads: int | None = None  # None: as `kernels.set_threads` chooses
     data: str | None = None  # as given to --data
+    range: str | None = None  # as given to --range
 
     def as_dict(self) -> dict[str, Any]:
         """As plain values, for the checkpoint."""
@@ -123,6 +124,7 @@ def resumed(folder: str | Path) -> tuple[Plan, str]:
             layout=said["layout"],
             threads=said["threads"],
             data=said["data"],
+            range=said.get("range"),  # absent from older runs
         )
         return plan, said["sha256"]
     except KeyError as error:
