@@ -244,7 +244,7 @@ def test_pages_of_a_file_are_rows(cli, reader, write):
 
 
 def test_a_file_that_breaks_off_keeps_its_good_pages(cli, reader, write, monkeypatch):
-    def pages(source):
+    def pages(source, range=None):
         yield SimpleNamespace(pixels=np.full((4, 4, 3), 10, np.uint8), name=source, notes=())
         raise DataError(f"{source} breaks off: copy it again")
 

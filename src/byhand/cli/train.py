@@ -107,7 +107,8 @@ def train(
     group: training.Group = context.obj or training.ALONE
     if resume is not None:
         fixed = {"RECIPE": recipe, "--set": settings, "--seed": seed, "--from": from_model,
-                 "--out": out, "--range": range, "--layout": layout, "--track-test": track_test or None}  # fmt: skip
+                 "--out": out, "--range": range, "--layout": layout,
+                 "--track-test": track_test or None}  # fmt: skip
         given = [name for name, value in fixed.items() if value is not None]
         if given:
             raise InputError(f"--resume goes on with a run as it was; leave out {', '.join(given)}")

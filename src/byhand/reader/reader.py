@@ -263,8 +263,8 @@ def grid_asked(text: str) -> GridShape | bool:
     rows, columns = (int(match[1]), int(match[2])) if match else (0, 0)
     if not (1 <= rows <= _MOST_CELLS and 1 <= columns <= _MOST_CELLS):
         raise InputError(
-            f"{checks.said(text)} names no grid: give rows and columns from 1 to {_MOST_CELLS}, such as "
-            "9x9, or auto or none"
+            f"{checks.said(text)} names no grid: give rows and columns from 1 to {_MOST_CELLS}, "
+            "such as 9x9, or auto or none"
         )
     return rows, columns
 
