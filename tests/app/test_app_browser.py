@@ -7,12 +7,16 @@ import re
 import subprocess
 import sys
 
+import matplotlib
+import numpy as np
 import pytest
 
 import blobs
+import byhand
 import support
 from app import pictures
 from app.browser import answer, chromium, draw, opened, strokes_of
+from byhand import nn
 from byhand.app.routes import STATIC
 from byhand.data import open_data
 
@@ -256,3 +260,58 @@ def test_the_page_is_accessible(visit, scheme):
                 for node in one["nodes"]
             ]
             assert not broken, (tab, broken)
+
+
+def test_a_sign_has_the_reports_colour_and_a_layer_the_number_of_its_names(visit):
+    with visit() as watched:
+        page = watched.open("look")
+        page.wait_for_selector("#look .layer >> nth=5")
+        headings = page.locator("#look .layer h3").all_text_contents()
+        assert headings[1:4] == ["0. Conv2d", "1. ReLU", "2. MaxPool2d"]
+        assert "Blue is negative, red positive" in page.locator("#look").text_content()
+        assert "test pictures of mnist" in page.locator("#look .which").text_content()
+        below, above = page.evaluate(
+            """async () => {
+                 const { picture } = await import("/js/pictures.js");
+                 const plane = { width: 2, height: 1, values: Float32Array.of(-1, 1) };
+                 const canvas = picture(plane, { kind: "signed" });
+                 const { data } = canvas.getContext("2d").getImageData(0, 0, 2, 1);
+                 return [[...data.slice(0, 3)], [...data.slice(4, 7)]];
+               }"""
+        )
+        ends = matplotlib.colormaps["RdBu_r"]
+        for (red, _, blue), end in ((below, ends(0.0)), (above, ends(1.0))):
+            assert (red > blue) == (end[0] > end[2])
+        watched.open("back")
+        page.wait_for_selector("#back .layer >> nth=5")
+        assert page.locator("#back .layer h3").last.text_content() == "0. Conv2d"
+
+
+def test_networks_of_other_classes_and_networks_that_cannot_be_used_are_said(visit, runs):
+    for name in ("shapes", "broken"):
+        (runs / "runs" / name).mkdir(parents=True, exist_ok=True)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 2)).init(np.random.default_rng(0))
+    model.card = nn.ModelCard(
+        name="shapes", classes=("circle", "star"), figures={"test_accuracy": 0.9}
+    )
+    byhand.save(model, runs / "runs" / "shapes" / "model.safetensors")
+    (runs / "runs" / "broken" / "model.safetensors").write_bytes(b"none")
+    with visit() as watched:
+        page = watched.open("look")
+        page.wait_for_selector("#look .layer >> nth=5")
+        assert "broken: " in page.locator("#look .which details").text_content()
+        assert page.locator("#look option", has_text="broken").is_disabled()
+        page.locator("#look select").select_option("runs/shapes")
+        page.get_by_text("circle, star").first.wait_for()
+        said = page.locator("#look .which p").text_content()
+        assert "90.00 % of its test pictures right" in said
+        assert "MNIST" not in said
+
+
+def test_of_what_is_no_digit_it_is_said_how_sure_it_would_be_one(visit):
+    with visit() as watched:
+        page = watched.open()
+        draw(page, [[(0.2, y), (1.4, y)] for y in (0.2, 0.35, 0.5, 0.65, 0.8)])
+        answer(page, "no digit here")
+        said = page.locator("#draw .card .note").first.text_content()
+        assert said.startswith("Not read as a digit")

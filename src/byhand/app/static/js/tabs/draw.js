@@ -146,7 +146,7 @@ function show() {
 function sureness(digit) {
   const values = { best: DIGITS[best(digit)], sure: percent(digit.confidence), least: percent(latest.threshold, 0) };
   if (digit.value !== null) return t("draw.sure", values);
-  return t(digit.box ? "draw.rejected" : "draw.whole", values);
+  return t(digit.confidence < latest.threshold ? "draw.rejected" : "draw.alone", values);
 }
 
 function shown(digit, size) {

@@ -56,12 +56,12 @@ function card(run) {
     [t("runs.time"), when(run.time)],
   ].filter(Boolean);
   const kind = run.kind === "training" ? "training" : "experiment";
-  const state = run.finished ? [] : [make("span.tag", {}, t("runs.unfinished"))];
+  const tags = run.problem ? [] : [t(`runs.kind.${kind}`), run.finished ? null : t("runs.unfinished")];
   return make(
     "li.card",
     {},
     make("h3", {}, run.title),
-    make("p.row", {}, make("span.tag", {}, t(`runs.kind.${kind}`)), ...state),
+    make("p.row", {}, ...tags.filter(Boolean).map((tag) => make("span.tag", {}, tag))),
     run.problem ? make("p.problem", {}, t("runs.problem", { problem: run.problem })) : null,
     make("dl.facts", {}, ...facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)))),
     thumbnails(run),
