@@ -92,7 +92,7 @@ def flag(name: str, value: object) -> bool:
     Raises:
         InputError: it is something else; names it.
     """
-    if not _is_bool(value):
+    if not _is_bool(value) or getattr(value, "shape", ()) != ():  # an array of several
         raise InputError(f"{name} is {said(value)}, but it must be True or False")
     return bool(value)
 

@@ -201,7 +201,7 @@ VALUES = {
         ["lane", "auto", "reference"],
         lambda: kernels.as_layout(PICTURE, "lane"),
     ),
-    "no threads": (["threads", "0", "at least 1"], lambda: kernels.set_threads(0)),
+    "no threads": (["threads", "0", "from 1"], lambda: kernels.set_threads(0)),
 }
 
 

@@ -269,7 +269,7 @@ def test_arrays_that_do_not_join_are_refused_as_by_the_reference():
 @pytest.mark.parametrize("name", ["concat", "add"])
 def test_arrays_of_two_layouts_do_not_mix(name):
     x = numbers(0, (9, 2, 3))
-    with pytest.raises(ShapeError, match=r"ndarray.*as_layout"):
+    with pytest.raises(ShapeError, match=r"NumPy array.*as_layout"):
         getattr(kernels, name)(Lanes.pack(x), x)
 
 
@@ -308,9 +308,8 @@ def test_an_upstream_gradient_of_another_shape_is_refused(name):
     shape, rest = CASES[name]
     y, cache = getattr(kernels, plain(name))(Lanes.pack(numbers(0, shape)), *rest)
     back = getattr(kernels, f"{plain(name)}_backward")
-    # A window of more than 255 places is pooled by the reference, where NumPy says it.
-    with pytest.raises(ValueError if name == "max_pool2d, large" else ShapeError):
+    with pytest.raises(ShapeError):
         back(Lanes.pack(numbers(1, (9, *y.shape[1:], 2))), cache)
     more = Lanes.pack(numbers(1, (17, *y.shape[1:])))
-    with pytest.raises(ValueError if name == "max_pool2d, large" else ShapeError):
+    with pytest.raises(ShapeError):
         back(more, cache)

@@ -37,7 +37,7 @@ def test_both_versions_take_the_same_arguments(name):
     import inspect
 
     registry = getattr(kernels, name).registry
-    reference = inspect.signature(registry[np.ndarray].__wrapped__).parameters.values()
+    reference = inspect.signature(registry[np.ndarray]).parameters.values()
     lanes = inspect.signature(registry[Lanes]).parameters.values()
     assert [(p.name, p.kind, p.default) for p in reference] == [
         (p.name, p.kind, p.default) for p in lanes

@@ -107,5 +107,5 @@ def test_a_gradient_of_more_images_than_there_were_is_refused(name):
     }[name]  # fmt: skip
     y, cache = getattr(kernels, name)(x, *more)
     dy = kernels.Lanes.pack(np.ones((16, *y.shape[1:])))
-    with pytest.raises(ShapeError, match="16 images, but there were 9"):
+    with pytest.raises(ShapeError, match=r"shape \(16, .*gave \(9, "):
         getattr(kernels, f"{name}_backward")(dy, cache)

@@ -11,6 +11,7 @@ from byhand.errors import InputError
 from byhand.kernels import compiled
 from byhand.kernels.lanes import Lanes
 from byhand.kernels.lanes import gather as gather_lanes
+from byhand.kernels.operation import floats, numbers
 from byhand.kernels.rows import FEW_IMAGES, Rows
 
 LAYOUTS = ("auto", "lanes", "reference")
@@ -52,7 +53,8 @@ def as_layout(x: NDArray[Any] | Lanes, layout: str = "auto", train: bool = True)
     """
     if isinstance(x, Lanes):
         return x if resolve_layout(layout) == "lanes" else x.numpy()
-    x = np.asarray(x)
+    # A list, or another library's array, becomes one; a matrix or a masked array does not.
+    x = floats("as_layout got", numbers("as_layout got", x))
     if resolve_layout(layout) == "reference" or (layout == "auto" and x.dtype != np.float32):
         return x
     if not train and x.size > 0 and len(x) <= FEW_IMAGES:

@@ -13,10 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from byhand.checks import said, whole
+from byhand.errors import InputError
+
 _ROUNDS = 10
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 _MASK = 0xFFFFFFFF
+FARTHEST = 2**62
 
 
 def philox(counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> tuple[Any, Any, Any, Any]:
@@ -55,7 +59,12 @@ class Key(NamedTuple):
         return self._replace(first=self.first + first)
 
     def words(self) -> tuple[int, int]:
-        """The two 32-bit words that seed, step and path come to."""
+        """The two 32-bit words that seed, step and path come to.
+
+        Raises:
+            InputError: the key holds something else than whole numbers.
+        """
+        self._check()
         key = (self.seed & _MASK, (self.seed >> 32) & _MASK)
         # The last counter word tells the uses of the generator apart; 0 is for `bits`.
         for use, value in ((1, self.step), *((2, index) for index in self.path)):
@@ -63,12 +72,20 @@ class Key(NamedTuple):
             key = (w0, w1)
         return key
 
+    def _check(self) -> None:
+        if not isinstance(self.path, tuple):
+            raise InputError(f"the path of a key is {said(self.path)}, but it must be a tuple")
+        for value in (self.seed, self.step, *self.path):
+            whole("a number of a key", value, -FARTHEST, FARTHEST)
+        whole("the first image of a key", self.first, 0, FARTHEST)
+
     def bits(self, n: int, features: int) -> NDArray[np.uint32]:
         """Uniform random words, shape (n, features): a row an image, a column a feature."""
+        key = self.words()
         blocks = -(-features // 4)
         column = np.arange(blocks, dtype=np.uint64)[None, :]
         image = (self.first + np.arange(n, dtype=np.uint64))[:, None]
         zero = np.zeros((1, 1), np.uint64)
-        words = philox((column, image, zero, zero), self.words())
+        words = philox((column, image, zero, zero), key)
         stacked = np.stack(np.broadcast_arrays(*words), axis=-1)  # (n, blocks, 4)
         return stacked.reshape(n, 4 * blocks)[:, :features].astype(np.uint32)

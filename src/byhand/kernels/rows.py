@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from byhand.kernels.compiled import core
 from byhand.kernels.lanes.conv import plan_of
-from byhand.kernels.operation import implements
+from byhand.kernels.operation import floats, implements
 from byhand.kernels.reference import conv as reference_conv
 from byhand.kernels.reference import fused as reference_fused
 from byhand.kernels.reference import linear as reference_linear
@@ -37,15 +37,18 @@ class Rows(np.ndarray[Any, Any]):
     @classmethod
     def of(cls, x: Array) -> Rows:
         """x (N, ...) in float32 and C order: a view where it is that already."""
-        return np.ascontiguousarray(x, np.float32).view(cls)
+        return np.ascontiguousarray(floats("Rows.of got", x), np.float32).view(cls)
 
 
 class Deferred:
     """The cache of layers run as one, worked out by the reference if anybody goes backward."""
 
-    __slots__ = ("arguments", "forward")
+    __slots__ = ("arguments", "forward", "shape")
 
-    def __init__(self, forward: Callable[..., tuple[Array, Any]], *arguments: Any) -> None:
+    def __init__(
+        self, shape: tuple[int, ...], forward: Callable[..., tuple[Array, Any]], *arguments: Any
+    ) -> None:
+        self.shape = shape  # of y
         self.forward = forward
         self.arguments = arguments
 
@@ -84,7 +87,7 @@ def conv2d_relu(
     plan = plan_of(x.shape, weight, bias, stride, padding)
     y = Rows((len(x), *plan.output), np.float32)
     core.conv_rows(plan.sizes, len(x), x, weight, bias, y, True, False)
-    return y, Deferred(reference_fused.conv2d_relu, x, weight, bias, stride, padding)
+    return y, Deferred(y.shape, reference_fused.conv2d_relu, x, weight, bias, stride, padding)
 
 
 @implements(reference_fused.conv2d_relu_pool2d, Rows)
@@ -99,7 +102,9 @@ def conv2d_relu_pool2d(
     reference_fused.check_pool2d(oh, ow)
     y = Rows((len(x), f, oh // 2, ow // 2), np.float32)
     core.conv_rows(plan.sizes, len(x), x, weight, bias, y, True, True)
-    return y, Deferred(reference_fused.conv2d_relu_pool2d, x, weight, bias, stride, padding)
+    return y, Deferred(
+        y.shape, reference_fused.conv2d_relu_pool2d, x, weight, bias, stride, padding
+    )
 
 
 @implements(reference_linear.linear, Rows)
@@ -116,7 +121,7 @@ def linear_relu(x: Rows, weight: Array, bias: Array | None) -> tuple[Rows, Any]:
     if x.dtype is not FLOAT32:
         return _reference(reference_fused.linear_relu, x, weight, bias)
     y = _product(x, weight, bias, True)
-    return y, Deferred(reference_fused.linear_relu, x, weight, bias)
+    return y, Deferred(y.shape, reference_fused.linear_relu, x, weight, bias)
 
 
 def _product(x: Rows, weight: Array, bias: Array | None, relu: bool) -> Rows:

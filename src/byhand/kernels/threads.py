@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from byhand.errors import InputError
+from byhand.checks import whole
 from byhand.kernels.compiled import core
 
+MOST_THREADS = 4096  # beyond any machine; so many could not even be started on most
 _limit: Any = None  # keeps threadpoolctl's limit alive
 _threads: int | None = None
 
@@ -22,9 +23,8 @@ def available_threads(share: int | None = None) -> int:
     """
     said = os.environ.get("BYHAND_THREADS", "")
     if said:
-        if not said.isdecimal() or int(said) < 1:
-            raise InputError(f"BYHAND_THREADS is {said!r}, but it must be a number from 1 up")
-        return int(said)
+        count = int(said) if said.isascii() and said.isdecimal() and len(said) < 9 else said
+        return whole("BYHAND_THREADS", count, 1, MOST_THREADS)
     return cores() if share is None else share
 
 
@@ -43,9 +43,8 @@ def set_threads(threads: int | None = None) -> int:
     from threadpoolctl import threadpool_limits
 
     global _limit, _threads
-    if threads is not None and threads < 1:
-        raise InputError(f"threads is {threads}, but it must be at least 1")
-    _threads = available_threads() if threads is None else threads
+    known = available_threads() if threads is None else whole("threads", threads, 1, MOST_THREADS)
+    _threads = known
     if core is not None:
         core.set_threads(_threads)
     _limit = threadpool_limits(limits=_threads, user_api="blas")

@@ -79,11 +79,12 @@ static void softmax(Size blocks, Size K, Size P, const float* x, float* y) {
         const V* in = (const V*)x + column;
         V* out = (V*)y + column;
         const V largest = largest_of(K, P, in);
-        V sum = {};
+        LongSum exponentials;
         for (Size k = 0; k < K; k++) {
             out[k * P] = exp_lanes(in[k * P] - largest);
-            sum += out[k * P];
+            exponentials.add(out[k * P]);
         }
+        const V sum = exponentials.all();
         for (Size k = 0; k < K; k++) out[k * P] /= sum;
     });
 }
@@ -92,8 +93,9 @@ static void softmax_backward(Size blocks, Size K, Size P, const float* y, const 
     for_columns(blocks, K, P, [=](Size column) {
         const V *p = (const V*)y + column, *g = (const V*)dy + column;
         V* out = (V*)dx + column;
-        V sum = {};
-        for (Size k = 0; k < K; k++) sum += g[k * P] * p[k * P];
+        LongSum products;
+        for (Size k = 0; k < K; k++) products.add(g[k * P] * p[k * P]);
+        const V sum = products.all();
         for (Size k = 0; k < K; k++) out[k * P] = p[k * P] * (g[k * P] - sum);
     });
 }
@@ -103,9 +105,9 @@ static void log_softmax(Size blocks, Size K, Size P, const float* x, float* y) {
         const V* in = (const V*)x + column;
         V* out = (V*)y + column;
         const V largest = largest_of(K, P, in);
-        V sum = {};
-        for (Size k = 0; k < K; k++) sum += exp_lanes(in[k * P] - largest);
-        const V log_sum = log_lanes(sum);
+        LongSum exponentials;
+        for (Size k = 0; k < K; k++) exponentials.add(exp_lanes(in[k * P] - largest));
+        const V log_sum = log_lanes(exponentials.all());
         for (Size k = 0; k < K; k++) out[k * P] = (in[k * P] - largest) - log_sum;
     });
 }
@@ -114,8 +116,9 @@ static void log_softmax_backward(Size blocks, Size K, Size P, const float* y, co
     for_columns(blocks, K, P, [=](Size column) {
         const V *log_p = (const V*)y + column, *g = (const V*)dy + column;
         V* out = (V*)dx + column;
-        V sum = {};
-        for (Size k = 0; k < K; k++) sum += g[k * P];
+        LongSum gradients;
+        for (Size k = 0; k < K; k++) gradients.add(g[k * P]);
+        const V sum = gradients.all();
         for (Size k = 0; k < K; k++) out[k * P] = g[k * P] - exp_lanes(log_p[k * P]) * sum;
     });
 }

@@ -3,8 +3,10 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/unique_ptr.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
+#include <thread>
 #include <type_traits>
 #include <utility>
 
@@ -97,11 +99,30 @@ inline void need_bytes(const Memory& memory, Size bytes, const char* name) {
                     std::to_string(bytes) + " are needed");
 }
 
+// Lets Python's other threads go on while it is there. When the interpreter shuts down, Python (before 3.14)
+// ends a thread that asks to go on by unwinding its stack, which destructors and nanobind's frames end the whole
+// program for; such a thread stands still instead until the program is gone.
+class OthersGoOn {
+public:
+    OthersGoOn() : state(PyEval_SaveThread()) {}
+    ~OthersGoOn() {
+        try {
+            PyEval_RestoreThread(state);
+        } catch (...) {
+            for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+        }
+    }
+    OthersGoOn(const OthersGoOn&) = delete;
+
+private:
+    PyThreadState* const state;
+};
+
 // Run a kernel; one of much work (in operations) lets Python's other threads go on.
 template <class Body>
 void compute(double work, const Body& body) {
     if (work < 1e6) return body();
-    const nb::gil_scoped_release others;
+    const OthersGoOn others;
     body();
 }
 

@@ -170,6 +170,7 @@ struct LossMemory {
 };
 
 void need_labels(const int64_t* labels, Size n, Size K) {
+    if (K > INT32_MAX) shape_error("there are more classes than a label can tell apart");
     for (Size i = 0; i < n; i++)
         if (labels[i] < 0 || labels[i] >= K) shape_error("a label is outside of the classes");
 }

@@ -60,17 +60,19 @@ static inline void cross_entropy_block(Size K, Size live, const V* z, const Targ
                                        V* p) {
     const M mask = live_mask(live);
     const V largest = largest_of(K, 1, z);
-    V sum = {};
+    LongSum exponentials, losses_of_classes;
     for (Size k = 0; k < K; k++) {
         p[k] = exp_lanes(z[k] - largest);
-        sum += p[k];
+        exponentials.add(p[k]);
     }
-    const V log_sum = log_lanes(sum);
-    V loss = {};
+    const V sum = exponentials.all(), log_sum = log_lanes(sum);
     for_targets(targets, K, live, [&](Size k, V t) {
-        loss -= t * ((z[k] - largest) - log_sum);
+        // A class that is no target costs nothing, also where its logit is minus infinity.
+        const M none = is_zero(t);
+        losses_of_classes.add((V)(~none & (M)(t * (log_sum - (z[k] - largest)))));
         p[k] = (V)((M)(p[k] / sum) & mask);
     });
+    const V loss = losses_of_classes.all();
     memcpy(losses, &loss, (size_t)live * sizeof(float));
 }
 
@@ -96,8 +98,9 @@ static void cross_entropy_backward(Size n, Size K, const float* dlosses, const f
         const V* p = (const V*)probabilities + b * K;
         V* dz = (V*)dlogits + b * K;
         const V share = load_live(dlosses + b * LANES, live);
-        V sum = {};
-        for_targets(targets + b * LANES * K, K, live, [&](Size, V t) { sum += t; });
+        LongSum all;
+        for_targets(targets + b * LANES * K, K, live, [&](Size, V t) { all.add(t); });
+        const V sum = all.all();
         // Lanes without an image have share, probabilities and targets of 0.
         for_targets(targets + b * LANES * K, K, live, [&](Size k, V t) { dz[k] = share * (p[k] * sum - t); });
     });
@@ -133,13 +136,14 @@ static void mean_of_outputs(Size n, Size size, double cost, const float* outputs
         const V* y = (const V*)outputs + b * size;
         V* dy = (V*)derivative + b * size;
         const M mask = live_mask(live);
-        V sum[4] = {};  // four, so that no long sum of floats arises
+        LongSum sum[4];
         for_targets(targets + b * LANES * size, size, live, [&](Size m, V t) {
             V d;
-            sum[m % 4] += loss(y[m], t, d);
+            sum[m % 4].add(loss(y[m], t, d));
             dy[m] = (V)((M)d & mask);
         });
-        const V mean = ((sum[0] + sum[1]) + (sum[2] + sum[3])) / splat((float)size);
+        const V all = (sum[0].all() + sum[1].all()) + (sum[2].all() + sum[3].all());
+        const V mean = all / splat((float)size);
         memcpy(losses + b * LANES, &mean, (size_t)live * sizeof(float));
     });
 }
@@ -161,7 +165,9 @@ static void binary_cross_entropy(Size n, Size size, const float* logits, const f
         const V e = exp_lanes(-magnitude(z));
         const V probability = pick(above(z, V{}), splat(1), e) / (splat(1) + e);
         d = (probability - t) * share;
-        return larger(V{}, z) - z * t + log1p_lanes(e);
+        // Of a logit on the right side nothing counts but the logarithm, also where it is infinite.
+        const V against = pick(above(z, V{}), splat(1) - t, t);
+        return (V)(~is_zero(against) & (M)(magnitude(z) * against)) + log1p_lanes(e);
     });
 }
 

@@ -86,8 +86,8 @@ static void max_plane(const Pool& p, const float* x, float* y, uint8_t* place) {
         for (Size j = 0; j < p.OW; j++) {
             const Size left = j * p.SW - p.left;
             const Inside columns = inside(left, p.KW, p.W);
-            V best = splat(-__builtin_inff());  // as the padding is, which may be at place 0
-            M at = {};
+            V best = splat(-__builtin_inff());  // as the padding is, which never wins
+            M at = M{} + (int32_t)(rows.begin * p.KW + columns.begin);
             for (Size u = rows.begin; u < rows.end; u++)
                 for (Size v = columns.begin; v < columns.end; v++)
                     contend<Keep>(((const V*)x)[(top + u) * p.W + left + v], (int32_t)(u * p.KW + v), best, at);

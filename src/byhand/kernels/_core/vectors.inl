@@ -59,6 +59,16 @@ static inline M is_nan(V a) {
 #endif
 }
 
+static inline M is_zero(V a) {
+#if defined(__AVX__)
+    return (M)_mm256_cmp_ps((__m256)a, __m256{}, _CMP_EQ_OQ);
+#else
+    const QuadPair x = halves(a);
+    const Quad zero = {};
+    return whole(x.half[0] == zero, x.half[1] == zero);
+#endif
+}
+
 // Where a is `number`.
 static inline M equals(M a, int32_t number) {
 #if defined(__AVX2__)
@@ -145,3 +155,16 @@ static inline Words times(Words a, uint32_t b) {
     return a * factor;
 #endif
 }
+
+// The sum of many vectors, in runs: a number of its own size no longer counts beside 2^24 of them.
+struct LongSum {
+    V before = {}, run = {};
+    Size count = 0;
+    void add(V a) {
+        run += a;
+        if (++count % 1024) return;
+        before += run;
+        run = V{};
+    }
+    V all() const { return before + run; }
+};

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from byhand.checks import whole
 from byhand.errors import ShapeError
 from byhand.kernels.compiled import core, need_core
+from byhand.kernels.operation import floats
 
 LANES = 8  # images in a lane
 assert core is None or core.LANES == LANES
@@ -36,6 +38,8 @@ class Lanes:
     dtype = np.dtype(np.float32)
 
     def __init__(self, data: NDArray[np.float32], n: int) -> None:
+        floats("Lanes got", data)
+        n = whole("the number of images n", n)
         if data.ndim < 2 or data.shape[-1] != LANES or blocks_of(n) != data.shape[0]:
             raise ShapeError(
                 f"data of shape {data.shape} does not hold lanes of {n} images, "
@@ -49,7 +53,7 @@ class Lanes:
     @classmethod
     def pack(cls, x: NDArray[Any]) -> Lanes:
         """x (n, ...) of any float type, copied into lanes; the padding is zero."""
-        n, *features = x.shape
+        n, *features = floats("Lanes.pack got", x).shape
         x = np.ascontiguousarray(x, np.float32)
         return wrap(need_core().pack(x, n, math.prod(features)), n, tuple(features))
 
@@ -167,21 +171,3 @@ class Plans:
                 self._made.clear()
             plan = self._made[key] = self._make(*key)
         return plan
-
-
-def same_images(name: str, dy: Lanes, n: int) -> None:
-    """See that a gradient is of as many images as the forward pass had.
-
-    Raises:
-        ShapeError: it is not; lanes that were padding would be taken for images.
-    """
-    if dy.n != n:
-        raise ShapeError(f"{name} got a gradient of {dy.n} images, but there were {n}")
-
-
-def other_kind(name: str, given: Any) -> ShapeError:
-    """The error for an array of another kind than `Lanes` where one is needed."""
-    return ShapeError(
-        f"{name} got a {type(given).__name__} beside a Lanes array; "
-        "bring both into one layout with kernels.as_layout"
-    )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from byhand.errors import ShapeError
 from byhand.kernels.compiled import core
-from byhand.kernels.lanes.array import Lanes, Plans, same_images, wrap
+from byhand.kernels.lanes.array import Lanes, Plans, wrap
 from byhand.kernels.operation import implements
 from byhand.kernels.reference import conv as reference
 from byhand.kernels.reference.geometry import Padding, Size, Window, exact, line, window
@@ -32,6 +32,11 @@ class LanesConvCache(NamedTuple):
     x: Lanes
     weight: Array
     plan: ConvPlan
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of y."""
+        return (self.x.n, *self.plan.output)
 
 
 def _make_plan(
@@ -88,7 +93,6 @@ def conv2d_backward(
 ) -> tuple[Lanes | None, Array, Array]:
     """dx or None, dweight, dbias."""
     x, weight, plan = cache
-    same_images("conv2d_backward", dy, x.n)
     dweight, dbias = empty_gradients(weight)
     core.conv_weight_gradient(plan.sizes, x.blocks, x.memory, dy.memory, dweight, dbias)
     return input_gradient(dy, cache) if need_dx else None, dweight, dbias
@@ -113,22 +117,26 @@ def conv1d(
     bias: Array | None,
     stride: int = 1,
     padding: int | Literal["same"] = 0,
-) -> tuple[Lanes, LanesConvCache]:
+) -> tuple[Lanes, reference.LineCache]:
     """A picture of one row."""
     reference.check_conv1d(x.shape, weight.shape)
     _, steps, padded = line(weight.shape[2], stride, padding)
     row = x.reshape(x.n, x.features[0], 1, x.features[1])
     y, cache = conv2d(row, weight[:, :, None, :], bias, steps, padded)
-    return y.reshape(y.n, y.features[0], y.features[2]), cache
+    return y.reshape(y.n, y.features[0], y.features[2]), reference.LineCache(cache)
+
+
+# By way of the operation, which sees what the cache is of.
+_of_pictures: Any = reference.conv2d_backward
 
 
 @implements(reference.conv1d_backward, Lanes)
 def conv1d_backward(
-    dy: Lanes, cache: LanesConvCache, need_dx: bool = True
+    dy: Lanes, cache: reference.LineCache, need_dx: bool = True
 ) -> tuple[Lanes | None, Array, Array]:
     """dx (N, C, L) or None, dweight (F, C, K), dbias."""
     row = dy.reshape(dy.n, dy.features[0], 1, dy.features[1])
-    dx, dweight, dbias = conv2d_backward(row, cache, need_dx)
+    dx, dweight, dbias = _of_pictures(row, cache.picture, need_dx)
     if dx is not None:
         dx = dx.reshape(dx.n, dx.features[0], dx.features[2])
     return dx, dweight[:, :, 0, :], dbias

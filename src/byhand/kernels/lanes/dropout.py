@@ -17,16 +17,18 @@ class LanesDropoutCache(NamedTuple):
 
     kept: Any  # the core's memory, a byte a value
     scale: float
+    shape: tuple[int, ...]  # of y
 
 
 @implements(reference.dropout, Lanes)
 def dropout(x: Lanes, rate: float, key: Key) -> tuple[Lanes, LanesDropoutCache]:
     """y as x."""
+    rate = reference.check_dropout(rate, key)
     scale = 1 / (1 - rate)
     threshold = round(rate * 2**32)
     features = math.prod(x.features)
     y, kept = core.dropout(x.blocks, features, x.memory, *key.words(), key.first, threshold, scale)
-    return wrap(y, x.n, x.features), LanesDropoutCache(kept, scale)
+    return wrap(y, x.n, x.features), LanesDropoutCache(kept, scale, x.shape)
 
 
 @implements(reference.dropout_backward, Lanes)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from byhand.kernels.compiled import core
-from byhand.kernels.lanes.array import Lanes, same_images, wrap
+from byhand.kernels.lanes.array import Lanes, wrap
 from byhand.kernels.operation import implements
 from byhand.kernels.reference import linear as reference
 
@@ -20,6 +20,11 @@ class LanesLinearCache(NamedTuple):
 
     x: Lanes  # (N, I)
     weight: Array  # (O, I)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of y."""
+        return (self.x.n, len(self.weight))
 
 
 @implements(reference.linear, Lanes)
@@ -41,7 +46,6 @@ def linear_backward(
 ) -> tuple[Lanes | None, Array, Array]:
     """dx or None, dweight, dbias."""
     x, weight = cache
-    same_images("linear_backward", dy, x.n)
     o, i = weight.shape
     dweight = np.empty((o, i), np.float32)
     dbias = np.empty(o, np.float32)

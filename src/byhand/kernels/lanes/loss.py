@@ -6,12 +6,12 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from byhand.errors import ShapeError
 from byhand.kernels.compiled import core
 from byhand.kernels.lanes.array import LANES, Lanes, blocks_of, wrap
-from byhand.kernels.operation import implements
+from byhand.kernels.operation import implements, numbers
 from byhand.kernels.reference import loss as reference
 
 Array = NDArray[Any]
@@ -24,7 +24,12 @@ class LanesCrossEntropyCache(NamedTuple):
     labels: Array | None  # (N) int64
     smoothing: float
     targets: Array | None  # (N, K), smoothed
-    shape: tuple[int, int]
+    outputs: tuple[int, int]  # N, K
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of the losses."""
+        return self.outputs[:1]
 
 
 class LanesDifferenceCache(NamedTuple):
@@ -32,11 +37,16 @@ class LanesDifferenceCache(NamedTuple):
 
     derivative: Lanes  # as the outputs
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of the losses."""
+        return (self.derivative.n,)
+
 
 @implements(reference.mean_loss, Lanes)
 def mean_loss(losses: Lanes, n: int | None = None) -> tuple[float, Lanes]:
     """The mean of the losses (N), and each one's share 1/n in it."""
-    count = reference.check_count(losses.n if n is None else n)
+    count = reference.check_count(losses.shape, n)
     share = np.zeros((blocks_of(losses.n), LANES), np.float32)
     share.reshape(-1)[: losses.n] = 1 / count
     return core.sum(losses.memory, losses.n) / count, Lanes(share, losses.n)
@@ -44,12 +54,12 @@ def mean_loss(losses: Lanes, n: int | None = None) -> tuple[float, Lanes]:
 
 @implements(reference.cross_entropy, Lanes)
 def cross_entropy(
-    logits: Lanes, labels: Array, label_smoothing: float = 0.0
+    logits: Lanes, labels: ArrayLike, label_smoothing: float = 0.0
 ) -> tuple[Lanes, LanesCrossEntropyCache]:
     """The N losses, and what backward needs."""
-    reference.check_logits(logits.shape)
+    label_smoothing = reference.check_cross_entropy(logits.shape, label_smoothing)
     n, k = logits.shape
-    labels = np.asarray(labels)
+    labels = numbers("cross_entropy got as labels", labels)
     integers, targets = None, None
     if labels.shape == (n,) and labels.dtype.kind in "iu":
         integers = labels.astype(np.int64, copy=False)
@@ -77,8 +87,9 @@ def cross_entropy_backward(dlosses: Lanes, cache: LanesCrossEntropyCache) -> Lan
 
 
 @implements(reference.mean_squared_error, Lanes)
-def mean_squared_error(outputs: Lanes, targets: Array) -> tuple[Lanes, LanesDifferenceCache]:
+def mean_squared_error(outputs: Lanes, targets: ArrayLike) -> tuple[Lanes, LanesDifferenceCache]:
     """The N losses, and what backward needs."""
+    targets = reference.same_shape(outputs.shape, np.float32, targets)
     return _difference(core.mean_squared_error, outputs, targets)
 
 
@@ -89,9 +100,10 @@ def mean_squared_error_backward(dlosses: Lanes, cache: LanesDifferenceCache) -> 
 
 
 @implements(reference.binary_cross_entropy, Lanes)
-def binary_cross_entropy(logits: Lanes, targets: Array) -> tuple[Lanes, LanesDifferenceCache]:
+def binary_cross_entropy(logits: Lanes, targets: ArrayLike) -> tuple[Lanes, LanesDifferenceCache]:
     """The N losses, and what backward needs."""
-    return _difference(core.binary_cross_entropy, logits, targets)
+    shares = reference.check_shares(reference.same_shape(logits.shape, np.float32, targets))
+    return _difference(core.binary_cross_entropy, logits, shares)
 
 
 @implements(reference.binary_cross_entropy_backward, Lanes)
@@ -101,7 +113,6 @@ def binary_cross_entropy_backward(dlosses: Lanes, cache: LanesDifferenceCache) -
 
 
 def _difference(loss: Any, outputs: Lanes, targets: Array) -> tuple[Lanes, LanesDifferenceCache]:
-    targets = reference.same_shape(outputs.shape, np.float32, targets)
     losses, d = loss(outputs.n, math.prod(outputs.features), outputs.memory, targets)
     derivative = wrap(d, outputs.n, outputs.features)
     return wrap(losses, outputs.n, ()), LanesDifferenceCache(derivative)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from byhand.kernels.compiled import core
-from byhand.kernels.lanes.array import Lanes, same_images, wrap
+from byhand.kernels.lanes.array import Lanes, wrap
 from byhand.kernels.operation import implements
 from byhand.kernels.reference import norm as reference
 
@@ -26,6 +26,11 @@ class LanesBatchNormCache(NamedTuple):
     batch_mean: Array  # (C)
     batch_var: Array  # (C), unbiased: divided by m-1
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of y."""
+        return self.xhat.shape
+
 
 @implements(reference.batch_norm, Lanes)
 def batch_norm(
@@ -39,7 +44,8 @@ def batch_norm(
     total: reference.Total | None = None,
 ) -> tuple[Lanes, LanesBatchNormCache]:
     """y as x; the statistics are over the real images only."""
-    reference.check_batch_norm(x.shape, weight.shape[0], train and total is None)
+    arrays = (weight, bias, running_mean, running_var)
+    eps = reference.check_batch_norm(x.shape, arrays, train, eps, total)
     c, *rest = x.features
     places = math.prod(rest)
     if train:
@@ -68,7 +74,6 @@ def batch_norm_backward(
 ) -> tuple[Lanes | None, Array, Array]:
     """dx or None, dweight, dbias."""
     xhat, inverse_std, weight, train = cache[:4]
-    same_images("batch_norm_backward", dy, xhat.n)
     c, *rest = dy.features
     places = math.prod(rest)
     dweight, dbias = np.empty(c, np.float32), np.empty(c, np.float32)

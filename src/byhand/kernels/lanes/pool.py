@@ -7,9 +7,10 @@ from typing import Any, Literal, NamedTuple
 
 from byhand.errors import ShapeError
 from byhand.kernels.compiled import core
-from byhand.kernels.lanes.array import Lanes, Plans, same_images, wrap
+from byhand.kernels.lanes.array import Lanes, Plans, wrap
 from byhand.kernels.operation import implements
 from byhand.kernels.reference import pool as reference
+from byhand.kernels.reference.conv import LineCache
 from byhand.kernels.reference.geometry import Padding, Size, exact, line
 
 MOST_PLACES = 255  # of a window, so that a place fits a byte
@@ -30,12 +31,22 @@ class LanesMaxPoolCache(NamedTuple):
     plan: PoolPlan
     n: int
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of y."""
+        return (self.n, *self.plan.output)
+
 
 class LanesAvgPoolCache(NamedTuple):
     """The sizes: the mean keeps no values."""
 
     plan: PoolPlan
     n: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of y."""
+        return (self.n, *self.plan.output)
 
 
 def _make_plan(
@@ -78,11 +89,10 @@ def max_pool2d(
 
 
 @implements(reference.max_pool2d_backward, Lanes)
-def max_pool2d_backward(dy: Lanes, cache: Any) -> Lanes:
+def max_pool2d_backward(dy: Lanes, cache: LanesMaxPoolCache | reference.MaxPoolCache) -> Lanes:
     """dx (N, C, H, W)."""
     if isinstance(cache, reference.MaxPoolCache):
         return Lanes.pack(reference.max_pool2d_backward(dy.numpy(), cache))
-    same_images("max_pool2d_backward", dy, cache.n)
     dx = core.max_pool_backward(cache.plan.sizes, dy.blocks, dy.memory, cache.place)
     return wrap(dx, dy.n, cache.plan.input)
 
@@ -100,59 +110,62 @@ def avg_pool2d(
 @implements(reference.avg_pool2d_backward, Lanes)
 def avg_pool2d_backward(dy: Lanes, cache: LanesAvgPoolCache) -> Lanes:
     """dx (N, C, H, W)."""
-    plan, n = cache
-    same_images("avg_pool2d_backward", dy, n)
+    plan, _ = cache
     return wrap(core.avg_pool_backward(plan.sizes, dy.blocks, dy.memory), dy.n, plan.input)
+
+
+# By way of the operations, which see what the cache is of.
+_max_of_pictures: Any = reference.max_pool2d_backward
+_avg_of_pictures: Any = reference.avg_pool2d_backward
 
 
 @implements(reference.max_pool1d, Lanes)
 def max_pool1d(
     x: Lanes, kernel_size: int, stride: int | None = None, padding: int | Literal["same"] = 0
-) -> tuple[Lanes, Any]:
+) -> tuple[Lanes, LineCache]:
     """A picture of one row."""
     kernel, steps, padded = line(kernel_size, kernel_size if stride is None else stride, padding)
     y, cache = max_pool2d(_row("max_pool1d", x), kernel, steps, padded)
-    return _sequence(y), cache
+    return _sequence(y), LineCache(cache)
 
 
 @implements(reference.max_pool1d_backward, Lanes)
-def max_pool1d_backward(dy: Lanes, cache: Any) -> Lanes:
+def max_pool1d_backward(dy: Lanes, cache: LineCache) -> Lanes:
     """dx (N, C, L)."""
-    return _sequence(max_pool2d_backward(_row("max_pool1d_backward", dy), cache))
+    return _sequence(_max_of_pictures(_row("max_pool1d_backward", dy), cache.picture))
 
 
 @implements(reference.avg_pool1d, Lanes)
 def avg_pool1d(
     x: Lanes, kernel_size: int, stride: int | None = None, padding: int | Literal["same"] = 0
-) -> tuple[Lanes, LanesAvgPoolCache]:
+) -> tuple[Lanes, LineCache]:
     """A picture of one row."""
     kernel, steps, padded = line(kernel_size, kernel_size if stride is None else stride, padding)
     y, cache = avg_pool2d(_row("avg_pool1d", x), kernel, steps, padded)
-    return _sequence(y), cache
+    return _sequence(y), LineCache(cache)
 
 
 @implements(reference.avg_pool1d_backward, Lanes)
-def avg_pool1d_backward(dy: Lanes, cache: LanesAvgPoolCache) -> Lanes:
+def avg_pool1d_backward(dy: Lanes, cache: LineCache) -> Lanes:
     """dx (N, C, L)."""
-    return _sequence(avg_pool2d_backward(_row("avg_pool1d_backward", dy), cache))
+    return _sequence(_avg_of_pictures(_row("avg_pool1d_backward", dy), cache.picture))
 
 
 @implements(reference.global_avg_pool, Lanes)
-def global_avg_pool(x: Lanes) -> tuple[Lanes, tuple[int, ...]]:
+def global_avg_pool(x: Lanes) -> tuple[Lanes, reference.GlobalAvgPoolCache]:
     """y (N, C)."""
     reference.check_global_avg_pool(x.shape)
     c, *places = x.features
     y = core.global_avg_pool(x.blocks * c, math.prod(places), x.memory)
-    return wrap(y, x.n, (c,)), x.shape
+    return wrap(y, x.n, (c,)), reference.GlobalAvgPoolCache(x.shape)
 
 
 @implements(reference.global_avg_pool_backward, Lanes)
-def global_avg_pool_backward(dy: Lanes, cache: tuple[int, ...]) -> Lanes:
+def global_avg_pool_backward(dy: Lanes, cache: reference.GlobalAvgPoolCache) -> Lanes:
     """dx (N, C, ...)."""
-    n, c, *places = cache
-    same_images("global_avg_pool_backward", dy, n)
+    n, c, *places = cache.x_shape
     dx = core.global_avg_pool_backward(dy.blocks * c, math.prod(places), dy.memory)
-    return wrap(dx, n, cache[1:])
+    return wrap(dx, n, cache.x_shape[1:])
 
 
 def _places(kernel_size: Size) -> int:

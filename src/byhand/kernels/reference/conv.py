@@ -25,6 +25,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from byhand.checks import said, whole
 from byhand.errors import ShapeError
 from byhand.kernels.operation import operation
 from byhand.kernels.reference.geometry import Padding, Size, Window, line, window
@@ -44,6 +45,22 @@ class ConvCache(NamedTuple):
     x: Array  # (N, C, H, W)
     weight: Array  # (F, C, KH, KW)
     window: Window
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of y."""
+        return (len(self.x), len(self.weight), *self.window.output_size(*self.x.shape[2:]))
+
+
+class LineCache(NamedTuple):
+    """What backward needs of a sequence, kept as that of a picture of one row."""
+
+    picture: Any
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of y."""
+        return (*self.picture.shape[:2], self.picture.shape[3])
 
 
 def pad(x: Array, padding: tuple[tuple[int, int], tuple[int, int]], value: float = 0.0) -> Array:
@@ -106,12 +123,14 @@ def col2im(
     A pixel that lies in several windows gets the sum: this is im2col's transpose, not its inverse.
     """
     where = window(kernel_size, stride, padding)
-    n, c, h, w = x_shape
+    if not isinstance(x_shape, tuple | list) or len(x_shape) != 4:
+        raise ShapeError(f"col2im got x_shape {said(x_shape)}, but it must be (N, C, H, W)")
+    n, c, h, w = (whole("a size of x_shape", size) for size in x_shape)
     oh, ow = where.output_size(h, w)
     expected = (c * where.kernel[0] * where.kernel[1], n * oh * ow)
     if cols.shape != expected:
         raise ShapeError(f"col2im got columns {cols.shape}, but x_shape {x_shape} needs {expected}")
-    return fold(cols, x_shape, where)
+    return fold(cols, (n, c, h, w), where)
 
 
 @operation
@@ -198,20 +217,20 @@ def conv1d(
     bias: Array | None,
     stride: int = 1,
     padding: int | Literal["same"] = 0,
-) -> tuple[Array, ConvCache]:
+) -> tuple[Array, LineCache]:
     """Convolve x (N, C, L) with weight (F, C, K): y (N, F, OL). A picture of one row."""
     check_conv1d(x.shape, weight.shape)
     _, steps, padded = line(weight.shape[2], stride, padding)
     y, cache = conv2d(x[:, :, None, :], weight[:, :, None, :], bias, steps, padded)
-    return y[:, :, 0, :], cache
+    return y[:, :, 0, :], LineCache(cache)
 
 
 @operation
 def conv1d_backward(
-    dy: Array, cache: ConvCache, need_dx: bool = True
+    dy: Array, cache: LineCache, need_dx: bool = True
 ) -> tuple[Array | None, Array, Array]:
     """From dy (N, F, OL): dx (N, C, L) or None, dweight (F, C, K), dbias (F)."""
-    dx, dweight, dbias = conv2d_backward(dy[:, :, None, :], cache, need_dx)
+    dx, dweight, dbias = conv2d_backward(dy[:, :, None, :], cache.picture, need_dx)
     return (None if dx is None else dx[:, :, 0, :]), dweight[:, :, 0, :], dbias
 
 

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from byhand.checks import number, said
+from byhand.errors import InputError
 from byhand.kernels.operation import operation
 from byhand.kernels.random import Key
 
@@ -23,6 +25,11 @@ class DropoutCache(NamedTuple):
     kept: Array  # as x, bool
     scale: float
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of y."""
+        return self.kept.shape
+
 
 @operation
 def dropout(x: Array, rate: float, key: Key) -> tuple[Array, DropoutCache]:
@@ -31,6 +38,7 @@ def dropout(x: Array, rate: float, key: Key) -> tuple[Array, DropoutCache]:
     A value is kept where its random word is at least rate * 2^32; the word depends on the key, the
     image's place in the batch and the value's place in the image.
     """
+    rate = check_dropout(rate, key)
     n = x.shape[0]
     features = int(np.prod(x.shape[1:]))
     threshold = round(rate * 2**32)
@@ -44,3 +52,16 @@ def dropout_backward(dy: Array, cache: DropoutCache) -> Array:
     """The same mask and the same scale: dx = dy * kept / (1 - rate)."""
     kept, scale = cache
     return dy * kept * np.asarray(scale, dy.dtype)
+
+
+def check_dropout(rate: float, key: Key) -> float:
+    """The rate; all values of an array cannot be dropped, since nothing would be left to enlarge.
+
+    Raises:
+        InputError: it is not from 0 to below 1, or there is no key.
+    """
+    if not isinstance(key, Key):
+        raise InputError(
+            f"dropout got {said(key)} as key, but it must be a kernels.Key(seed, step, path)"
+        )
+    return number("the rate of dropout", rate, least=0, below=1)

@@ -6,19 +6,56 @@ the array in between is never written.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
 from byhand.errors import ShapeError
 from byhand.kernels.operation import operation
 from byhand.kernels.reference.activation import relu, relu_backward
-from byhand.kernels.reference.conv import conv2d, conv2d_backward
+from byhand.kernels.reference.conv import ConvCache, conv2d, conv2d_backward
 from byhand.kernels.reference.geometry import Padding, Size
-from byhand.kernels.reference.linear import linear, linear_backward
-from byhand.kernels.reference.pool import max_pool2d, max_pool2d_backward
+from byhand.kernels.reference.linear import LinearCache, linear, linear_backward
+from byhand.kernels.reference.pool import MaxPoolCache, max_pool2d, max_pool2d_backward
 
 Array = NDArray[Any]
+Shape = tuple[int, ...]
+
+
+class ConvReluCache(NamedTuple):
+    """The convolution's cache, and where the ReLU let through."""
+
+    conv: ConvCache
+    mask: Array  # as y, bool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of y."""
+        return self.mask.shape
+
+
+class ConvReluPoolCache(NamedTuple):
+    """The caches of the convolution with its ReLU, and of the pooling."""
+
+    first: ConvReluCache
+    pool: MaxPoolCache
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of y."""
+        return self.pool.shape
+
+
+class LinearReluCache(NamedTuple):
+    """The linear layer's cache, and where the ReLU let through."""
+
+    linear: LinearCache
+    mask: Array  # as y, bool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of y."""
+        return self.mask.shape
 
 
 @operation
@@ -28,7 +65,7 @@ def conv2d_relu(
     """max(conv2d(x), 0): x (N, C, H, W) to y (N, F, OH, OW)."""
     z, conv = conv2d(x, weight, bias, stride, padding)
     y, positive = relu(z)
-    return y, (conv, positive)
+    return y, ConvReluCache(conv, positive)
 
 
 @operation
@@ -50,7 +87,7 @@ def conv2d_relu_pool2d(
     """
     z, first = conv2d_relu(x, weight, bias, stride, padding)
     y, pool = max_pool2d(z, 2)
-    return y, (first, pool)
+    return y, ConvReluPoolCache(first, pool)
 
 
 @operation
@@ -67,7 +104,7 @@ def linear_relu(x: Array, weight: Array, bias: Array | None) -> tuple[Array, Any
     """max(linear(x), 0): x (N, I) to y (N, O)."""
     z, inner = linear(x, weight, bias)
     y, positive = relu(z)
-    return y, (inner, positive)
+    return y, LinearReluCache(inner, positive)
 
 
 @operation

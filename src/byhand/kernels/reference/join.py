@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,20 +11,28 @@ from byhand.errors import ShapeError
 from byhand.kernels.operation import operation
 
 Array = NDArray[Any]
+Shape = tuple[int, ...]
+
+
+class ConcatCache(NamedTuple):
+    """How many channels each array has, and the shape of them all joined."""
+
+    channels: tuple[int, ...]
+    shape: Shape
 
 
 @operation
-def concat(first: Array, *rest: Array) -> tuple[Array, tuple[int, ...]]:
+def concat(first: Array, *rest: Array) -> tuple[Array, ConcatCache]:
     """Arrays (N, C_i, ...) joined on the channels. Keeps how many channels each has."""
     arrays = (first, *rest)
-    channels = check_concat([a.shape for a in arrays])
-    return np.concatenate(arrays, axis=1), channels
+    cache = check_concat([a.shape for a in arrays])
+    return np.concatenate(arrays, axis=1), cache
 
 
 @operation
-def concat_backward(dy: Array, cache: tuple[int, ...]) -> tuple[Array, ...]:
+def concat_backward(dy: Array, cache: ConcatCache) -> tuple[Array, ...]:
     """Each array gets back its own channels' gradient."""
-    return tuple(np.split(dy, np.cumsum(cache)[:-1], axis=1))
+    return tuple(np.split(dy, np.cumsum(cache.channels)[:-1], axis=1))
 
 
 @operation
@@ -34,16 +42,18 @@ def add(a: Array, b: Array) -> Array:
     return a + b
 
 
-def check_concat(shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
-    """The channels of each, if these shapes can be joined.
+def check_concat(shapes: list[Shape]) -> ConcatCache:
+    """The channels of each and the shape of all, if these shapes can be joined.
 
     Raises:
         ShapeError: they cannot.
     """
-    if len({(n, *rest) for n, _, *rest in shapes}) != 1:
+    n, *rest = shapes[0][:1] + shapes[0][2:]
+    if any(len(s) < 2 or [*s[:1], *s[2:]] != [n, *rest] for s in shapes):
         said = ", ".join(map(str, shapes))
         raise ShapeError(f"concat got {said}, but all axes except the channels' must agree")
-    return tuple(shape[1] for shape in shapes)
+    channels = tuple(shape[1] for shape in shapes)
+    return ConcatCache(channels, (n, sum(channels), *rest))
 
 
 def check_add(a: tuple[int, ...], b: tuple[int, ...]) -> None:

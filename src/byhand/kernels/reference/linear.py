@@ -19,6 +19,11 @@ class LinearCache(NamedTuple):
     x: Array  # (N, I)
     weight: Array  # (O, I)
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of y."""
+        return (len(self.x), len(self.weight))
+
 
 @operation
 def linear(x: Array, weight: Array, bias: Array | None) -> tuple[Array, LinearCache]:

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from byhand.checks import number
 from byhand.errors import ShapeError
 from byhand.kernels.operation import operation
 
@@ -42,6 +43,11 @@ class BatchNormCache(NamedTuple):
     train: bool
     batch_mean: Array  # (C)
     batch_var: Array  # (C), unbiased: divided by m-1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of y."""
+        return self.xhat.shape
 
 
 @operation
@@ -63,7 +69,7 @@ def batch_norm(
     Raises:
         ShapeError: the channels do not fit, or training sees one value a channel (no deviation).
     """
-    check_batch_norm(x.shape, weight.shape[0], train and total is None)
+    eps = check_batch_norm(x.shape, (weight, bias, running_mean, running_var), train, eps, total)
     axes = (0, *range(2, x.ndim))
     spread = (-1, *(1,) * (x.ndim - 2))  # the shape that puts (C) beside (N, C, ...)
     if train:
@@ -139,19 +145,26 @@ def means(
     return of_dy.astype(dbias.dtype), of_products.astype(dweight.dtype)
 
 
-def check_batch_norm(shape: tuple[int, ...], channels: int, train: bool) -> None:
-    """See that x has these channels, and in training values enough.
+def check_batch_norm(
+    shape: tuple[int, ...], by_channel: tuple[Array, ...], train: bool, eps: float, total: object
+) -> float:
+    """See that x has these arrays' channels, and in training values enough; gives eps.
 
     Raises:
         ShapeError: it has not.
+        InputError: eps is no number above 0.
     """
-    if len(shape) < 2 or shape[1] != channels:
-        raise ShapeError(
-            f"batch_norm got x {shape} and {channels} channels of weight, "
-            "but the second axis of x must have as many"
-        )
-    if train and shape[0] * math.prod(shape[2:]) < 2:
+    names = ("weight", "bias", "running_mean", "running_var")
+    for name, array in zip(names, by_channel, strict=True):
+        if len(shape) < 2 or array.shape != shape[1:2]:
+            raise ShapeError(
+                f"batch_norm got x {shape} and {name} {array.shape}, "
+                "but it must be (C,) with the second axis of x"
+            )
+    values = shape[0] * math.prod(shape[2:])
+    if train and values < (2 if total is None else 1):
         raise one_value(shape)
+    return number("eps", eps, above=0)
 
 
 def one_value(shape: tuple[int, ...]) -> ShapeError:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from byhand.errors import InputError, ShapeError
 from byhand.kernels.operation import operation
-from byhand.kernels.reference.conv import crop, pad
+from byhand.kernels.reference.conv import LineCache, crop, pad
 from byhand.kernels.reference.geometry import Padding, Size, Window, line, window
 
 Array = NDArray[Any]
@@ -28,12 +28,33 @@ class MaxPoolCache(NamedTuple):
     x_shape: tuple[int, int, int, int]
     window: Window
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of y."""
+        return self.place.shape
+
 
 class AvgPoolCache(NamedTuple):
     """Where the windows were: the mean keeps no values."""
 
     x_shape: tuple[int, int, int, int]
     window: Window
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of y."""
+        return (*self.x_shape[:2], *self.window.output_size(*self.x_shape[2:]))
+
+
+class GlobalAvgPoolCache(NamedTuple):
+    """The shape of x: the mean keeps no values."""
+
+    x_shape: Shape
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of y."""
+        return self.x_shape[:2]
 
 
 def _places(padded: Array, where: Window, output: tuple[int, int]) -> Iterator[tuple[int, Array]]:
@@ -42,6 +63,15 @@ def _places(padded: Array, where: Window, output: tuple[int, int]) -> Iterator[t
     for i in range(kh):
         for j in range(kw):
             yield i * kw + j, padded[:, :, i : i + sh * oh : sh, j : j + sw * ow : sw]
+
+
+def _first_places(where: Window, output: tuple[int, int]) -> Array:
+    """The first place of each window that is inside of the picture, (OH, OW)."""
+    rows, columns = (
+        np.maximum(before - stride * np.arange(size), 0)
+        for (before, _), stride, size in zip(where.padding, where.stride, output, strict=True)
+    )
+    return rows[:, None] * where.kernel[1] + columns
 
 
 def check_pool(
@@ -98,7 +128,8 @@ def max_pool2d(
     places = _places(padded, where, output)
     _, first = next(places)
     y = first.copy()
-    place = np.zeros_like(y, np.min_scalar_type(where.kernel[0] * where.kernel[1] - 1))
+    place = np.empty_like(y, np.min_scalar_type(where.kernel[0] * where.kernel[1] - 1))
+    place[...] = _first_places(where, output)
     for number, value in places:
         better = (value > y) | (value != value)  # strictly: the first of equals stays
         np.maximum(y, value, out=y)  # keeps a NaN
@@ -145,51 +176,52 @@ def avg_pool2d_backward(dy: Array, cache: AvgPoolCache) -> Array:
 @operation
 def max_pool1d(
     x: Array, kernel_size: int, stride: int | None = None, padding: int | Literal["same"] = 0
-) -> tuple[Array, MaxPoolCache]:
+) -> tuple[Array, LineCache]:
     """The largest of each window: x (N, C, L) to y (N, C, OL). A picture of one row."""
     kernel, steps, padded = line(kernel_size, kernel_size if stride is None else stride, padding)
     y, cache = max_pool2d(_row("max_pool1d", x), kernel, steps, padded)
-    return y[:, :, 0, :], cache
+    return y[:, :, 0, :], LineCache(cache)
 
 
 @operation
-def max_pool1d_backward(dy: Array, cache: MaxPoolCache) -> Array:
+def max_pool1d_backward(dy: Array, cache: LineCache) -> Array:
     """The gradient goes to where the maximum was."""
-    return max_pool2d_backward(dy[:, :, None, :], cache)[:, :, 0, :]
+    return max_pool2d_backward(dy[:, :, None, :], cache.picture)[:, :, 0, :]
 
 
 @operation
 def avg_pool1d(
     x: Array, kernel_size: int, stride: int | None = None, padding: int | Literal["same"] = 0
-) -> tuple[Array, AvgPoolCache]:
+) -> tuple[Array, LineCache]:
     """The mean of each window: x (N, C, L) to y (N, C, OL). A picture of one row."""
     kernel, steps, padded = line(kernel_size, kernel_size if stride is None else stride, padding)
     y, cache = avg_pool2d(_row("avg_pool1d", x), kernel, steps, padded)
-    return y[:, :, 0, :], cache
+    return y[:, :, 0, :], LineCache(cache)
 
 
 @operation
-def avg_pool1d_backward(dy: Array, cache: AvgPoolCache) -> Array:
+def avg_pool1d_backward(dy: Array, cache: LineCache) -> Array:
     """Each place of a window gets an equal share of its gradient."""
-    return avg_pool2d_backward(dy[:, :, None, :], cache)[:, :, 0, :]
+    return avg_pool2d_backward(dy[:, :, None, :], cache.picture)[:, :, 0, :]
 
 
 @operation
-def global_avg_pool(x: Array) -> tuple[Array, tuple[int, ...]]:
+def global_avg_pool(x: Array) -> tuple[Array, GlobalAvgPoolCache]:
     """The mean over all places: x (N, C, ...) to y (N, C). Keeps the shape of x.
 
     Lin, Chen and Yan, "Network in network", 2013.
     """
     check_global_avg_pool(x.shape)
-    return x.mean(axis=tuple(range(2, x.ndim))), x.shape
+    return x.mean(axis=tuple(range(2, x.ndim))), GlobalAvgPoolCache(x.shape)
 
 
 @operation
-def global_avg_pool_backward(dy: Array, cache: tuple[int, ...]) -> Array:
+def global_avg_pool_backward(dy: Array, cache: GlobalAvgPoolCache) -> Array:
     """Each place gets an equal share: dx = dy / (H*W)."""
-    places = int(np.prod(cache[2:]))
-    share = (dy / places).reshape(*dy.shape, *(1,) * (len(cache) - 2))
-    return np.broadcast_to(share, cache).copy()
+    (shape,) = cache
+    places = int(np.prod(shape[2:]))
+    share = (dy / places).reshape(*dy.shape, *(1,) * (len(shape) - 2))
+    return np.broadcast_to(share, shape).copy()
 
 
 def check_global_avg_pool(shape: Shape) -> None:
