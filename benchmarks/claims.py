@@ -4,6 +4,7 @@
     python benchmarks/claims.py --all --data DIR
     python benchmarks/claims.py two_conv --first 1234 --seeds 10 --add  # more, kept with those
     python benchmarks/claims.py reader --runs runs/reader-seed0-...   # runs of byhand train
+    python benchmarks/claims.py digits --folds 5 --jobs 1 --threads 2  # and by cross-validation
     python benchmarks/claims.py --table        # README's table, from the results that are there
     python benchmarks/claims.py --curves       # docs/pictures/: the loss curves of every seed
 
@@ -19,6 +20,7 @@ import json
 import statistics
 import time
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -41,20 +43,27 @@ SEEDS = {
     "tiny_momentum": 20,
     "deep_convnet": 3,
     "deep_convnet_tuned": 3,
+    "digits": 10,
     "reader": 1,
 }
 DEAD = 0.2  # a run of ten classes that ends below this never left chance
 
 
 def one_run(
-    recipe_name: str, seed: int, data_folder: str | None, threads: int = 1
+    recipe_name: str,
+    seed: int,
+    data_folder: str | None,
+    threads: int = 1,
+    fold: tuple[int, int] | None = None,
 ) -> dict[str, Any]:
-    """Train one seed; the figures and curves."""
+    """Train one seed, tested on part `fold` (k, of) of all pictures: the figures and curves."""
     from byhand import data, evaluation, kernels, recipes
 
     kernels.set_threads(threads)
     recipe = recipes.get(recipe_name)
-    splits = data.open_data(data_folder)
+    splits = data.open_data(data_folder, dataset=recipe.dataset)
+    if fold is not None:
+        splits = part(splits, *fold)
     prepared = recipes.prepare(recipe, splits, seed)
     start = time.perf_counter()
     records = list(recipes.train(prepared, track_test=True))  # test: drawn, never chosen by
@@ -79,6 +88,17 @@ def one_run(
     }
 
 
+def part(splits: Any, k: int, of: int) -> Any:
+    """The same pictures, of which the k-th of `of` parts is for testing; as many of each class."""
+    from sklearn.model_selection import StratifiedKFold
+
+    images = np.concatenate([splits.train.images, splits.test.images])
+    labels = np.concatenate([splits.train.labels, splits.test.labels])
+    parts = StratifiedKFold(of, shuffle=True, random_state=0).split(labels, labels)
+    sets = [replace(splits.train, images=images[i], labels=labels[i]) for i in list(parts)[k]]
+    return replace(splits, train=sets[0], test=sets[1])
+
+
 def measure(
     recipe: str,
     seeds: range,
@@ -86,13 +106,18 @@ def measure(
     data_folder: str | None,
     before: list[dict[str, Any]],
     threads: int = 1,
+    folds: int = 0,
 ) -> dict[str, Any]:
-    """All seeds of a recipe, `jobs` at a time, put together with the runs `before`."""
+    """All seeds of a recipe, `jobs` at a time, put together with the runs `before`; and folds."""
     from byhand import kernels, recipes, training
 
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         asked = [pool.submit(one_run, recipe, seed, data_folder, threads) for seed in seeds]
+        crossed = [
+            pool.submit(one_run, recipe, 0, data_folder, threads, (k, folds)) for k in range(folds)
+        ]
         runs = before + [a.result() for a in asked]
+        fold_runs = [a.result() for a in crossed]
     accuracies = [r["test_accuracy"] for r in runs]
     return {
         "recipe": recipes.get(recipe).as_dict(),
@@ -105,6 +130,7 @@ def measure(
         "test_accuracy": summary(accuracies),
         "dead_share": sum(a < DEAD for a in accuracies) / len(runs),
         "runs": runs,
+        **({"folds": summary([r["test_accuracy"] for r in fold_runs])} if folds else {}),
     }
 
 
@@ -226,6 +252,9 @@ def main() -> None:
     parser.add_argument(
         "--runs", nargs="+", type=Path, help="take these finished runs of the one RECIPE"
     )
+    parser.add_argument(
+        "--folds", type=int, default=0, help="also cross-validate over all pictures, in so many"
+    )
     parser.add_argument("--threads", type=int, default=1, help="of each run (default 1)")
     parser.add_argument("--data", help="a folder that holds mnist/ (default: as byhand train)")
     parser.add_argument("--table", action="store_true", help="print README's table and stop")
@@ -249,14 +278,15 @@ def main() -> None:
         result = (
             from_runs(name, args.runs)
             if args.runs
-            else measure(name, seeds, args.jobs, args.data, before, args.threads)
+            else measure(name, seeds, args.jobs, args.data, before, args.threads, args.folds)
         )
         write_json(path, result)
         found = result["test_accuracy"]
         print(
             f"{name:14s} {found['mean']:.2%} ± {found['deviation'] * 100:.2f} "
             f"({found['seeds']} seeds, {found['least']:.2%} to {found['most']:.2%}; "
-            f"{result['dead_share']:.0%} never left chance)",
+            f"{result['dead_share']:.0%} never left chance)"
+            + (f"; in {args.folds} folds {result['folds']['mean']:.2%}" if args.folds else ""),
             flush=True,
         )
 

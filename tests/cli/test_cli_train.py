@@ -319,6 +319,42 @@ def test_without_mnist_the_bundled_digits_serve_and_the_reason_is_told(cli):
     assert done.json()["dataset"] == "digits"
     assert "scikit-learn" in done.err
     assert "127.0.0.1:9" in done.err
+    assert "byhand train digits suits these" in done.err
     record = json.loads(Path("r/run.json").read_text())
     assert record["dataset"]["name"] == "digits"
     assert any("127.0.0.1:9" in note for note in record["dataset"]["notes"])
+    assert record["recipe"]["dataset"] == "digits"
+    assert record["settings"][-1] == "dataset=digits", "the run cannot be done again as it was"
+
+
+@pytest.mark.usefixtures("no_report")
+@pytest.mark.parametrize("named", [(), ("digits",)])
+def test_a_first_run_without_mnist_learns_the_digits_as_suits_them(cli, monkeypatch, named):
+    small = ("--set", "epochs=30", "--set", "train_limit=20", "--set", "test_limit=9")
+    done = cli("train", *named, *small, "--out", "r")
+    assert done.status == 0, done.err
+    assert done.out.startswith("digits reads ")
+    assert ("asking for it" in done.err) is (named == ()), "a set by name asks no mirror"
+    told = [line.split()[1] for line in done.err.splitlines() if line.startswith("epoch ")]
+    assert told == ["1", *map(str, range(2, 31, 2))], "of many epochs some get a line"
+    record = json.loads(Path("r/run.json").read_text())
+    assert record["recipe"]["name"] == "digits"
+    # The commands of the last lines work as they stand.
+    called = [line.split("  ")[-1].split(" opens ")[0].split(" reads a ")[0].strip()
+              for line in done.out.splitlines() if line.startswith(("look", "read"))]  # fmt: skip
+    assert called[0] == "byhand serve"
+    done = cli(*called[1].split()[1:])
+    assert done.out.split() == ["31415926535", "2718281828", "0123456789"]
+
+
+def test_the_program_is_called_again_as_it_was_found(tmp_path, monkeypatch):
+    from byhand.cli.output import program
+
+    script = tmp_path / "byhand"
+    script.touch()
+    monkeypatch.setenv("PATH", "")
+    for called, again in (
+        (script, str(script)), ("/x/byhand/__main__.py", "python -m byhand"), ("pytest", "byhand"),
+    ):  # fmt: skip
+        monkeypatch.setattr("sys.argv", [str(called)])
+        assert program() == again

@@ -173,8 +173,11 @@ def test_without_leave_to_download_the_error_says_so(tmp_path, sentence):
 def test_the_bundled_digits_stand_in_when_allowed_and_say_why(tmp_path):
     splits = open_data(mirrors=[NOWHERE], cache=tmp_path / "user", allow_bundled=True)
     assert (splits.name, splits.sha256) == ("digits", open_digits().sha256)
-    assert "scikit-learn" in splits.notes[0]
-    assert NOWHERE in splits.notes[1]
+    (note,) = splits.notes
+    assert "scikit-learn's 1,797 small digits stand in for MNIST" in note
+    assert NOWHERE in note
+    assert "byhand data fetch" in note
+    assert note.count("--data") == 1, "what to do is told twice"
 
 
 def test_a_cache_that_cannot_be_written_is_told_or_leads_to_the_bundled_digits(tmp_path, sentence):
@@ -183,7 +186,16 @@ def test_a_cache_that_cannot_be_written_is_told_or_leads_to_the_bundled_digits(t
         open_data(mirrors=[NOWHERE], cache=tmp_path / "user")
     sentence(caught.value, tmp_path / "user")
     splits = open_data(mirrors=[NOWHERE], cache=tmp_path / "user", allow_bundled=True)
-    assert str(tmp_path / "user") in splits.notes[1]
+    assert str(tmp_path / "user") in splits.notes[0]
+
+
+def test_digits_by_name_ask_nobody_and_a_named_folder_goes_first(tmp_path, sets, monkeypatch):
+    monkeypatch.setenv("BYHAND_DATA", str(tmp_path / "nowhere"))
+    assert open_data(dataset="digits").sha256 == open_digits().sha256
+    sets.idx(tmp_path / "named")
+    assert open_data(tmp_path / "named", dataset="digits").name != "digits"
+    with pytest.raises(InputError, match="mnist, digits"):
+        open_data(dataset="letters")
 
 
 def test_the_environment_may_name_mirrors_and_the_cache(tmp_path, monkeypatch, sentence):

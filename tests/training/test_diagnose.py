@@ -304,6 +304,81 @@ def test_curves_without_validation_or_records_say_nothing_of_overfitting():
     assert run_diagnoses(mlp(), []) == ()
 
 
+def test_the_rate_that_is_told_is_the_highest_of_a_schedule_that_ends_near_0(runs):
+    """A cycle ends at a millionth of its peak, which says nothing of whether the peak suits."""
+    run = runs.start(
+        mlp(), train=blobs.pictures(200), epochs=1, batch_size=20, optimiser=optim.SGD(),
+        schedule=optim.OneCycle(0.004),
+    )  # fmt: skip
+    (record,) = run.events
+    assert record.learning_rate < 1e-5
+    assert 0.0039 < record.peak_rate <= 0.004
+    assert EpochRecord.from_dict(record.as_dict()) == record
+    (diagnosis,) = run_diagnoses(run.model, [replace(record, diagnoses=(), train_accuracy=0.6)])
+    rates = [cause for cause, _ in diagnosis.causes if "learning rate" in cause]
+    assert rates == [f"the learning rate {record.peak_rate:.3g} (its highest) may not suit"]
+
+
+def test_a_rate_too_high_is_told_with_the_loss_that_rose():
+    low = {"train_accuracy": 0.6, "validation_accuracy": 0.6, "learning_rate": 1e-7}
+    losses = (2.0, 2.64, 1.2, 0.9)
+    rates = (0.02, 0.08, 0.05, 0.01)
+    records = [
+        record(i, train_loss=loss, peak_rate=rate, **low)
+        for i, (loss, rate) in enumerate(zip(losses, rates, strict=True), 1)
+    ]
+    (diagnosis,) = run_diagnoses(mlp(), records)
+    said = "the learning rate 0.08 (its highest) is too high: training loss rose from 2 in epoch 1 "
+    assert (said + "to 2.64 in epoch 2", "try 0.008") in diagnosis.causes
+
+
+def test_a_network_is_called_small_only_where_it_has_fewer_parameters_than_pictures():
+    low = {"train_accuracy": 0.6, "train_loss": 1.0, "validation_accuracy": 0.6}
+    model = mlp()
+    for pictures, small in ((model.flat.size, False), (model.flat.size + 1, True)):
+        (diagnosis,) = run_diagnoses(model, [record(1, images_per_second=pictures, **low)])
+        assert any("network is small" in cause for cause, _ in diagnosis.causes) is small
+        assert not any("too small" in cause for cause, _ in diagnosis.causes)
+
+
+def test_what_is_at_chance_is_not_told_a_second_time_as_underfitting():
+    low = {"train_accuracy": 0.1, "train_loss": 2.3, "validation_accuracy": 0.1}
+    at_chance = Diagnosis("chance", "it stands still", ())
+    assert run_diagnoses(mlp(), [record(1, diagnoses=(at_chance,), **low)]) == ()
+
+
+def test_units_that_died_in_a_run_that_learns_badly_are_not_called_too_many():
+    dead = [diagnose.LayerHealth("2", 20, 15)]
+    for accuracy, wide in ((0.6, False), (0.97, True)):
+        said = {"train_accuracy": accuracy, "validation_accuracy": accuracy, "peak_rate": 0.3}
+        (only,) = diagnose.epoch_diagnoses(record(1, **said), mlp(), 0.1, 200, dead)
+        assert any("wider" in cause for cause, _ in only.causes) is wide
+        assert any("up to 0.3" in cause for cause, _ in only.causes)
+
+
+def test_nothing_is_wrong_with_standing_still_while_the_rate_still_rises(runs):
+    """Ten steps into a long warm-up; where the rate has reached its peak it is told."""
+    how = {"epochs": 2, "batch_size": 20, "train": blobs.pictures(200), "optimiser": optim.SGD()}
+    for schedule, told in (
+        (optim.WarmUp(optim.Constant(1e-5), 15), [False, True]),
+        (optim.Constant(1e-7), [True, True]),
+    ):
+        records = list(runs.start(mlp(), schedule=schedule, **how).events)
+        assert [any(d.kind == "chance" for d in r.diagnoses) for r in records] == told
+
+
+def test_a_diagnosis_of_many_epochs_is_told_once_and_advises_on_what_is_left():
+    dead = [Diagnosis("dead_units", f"{n} of 20 units", (("a", "b"),)) for n in range(9)]
+    chance = Diagnosis("chance", "at chance", (("c", "d"),))
+    records = [record(1, diagnoses=(chance, dead[1]))]
+    records += [record(i, diagnoses=(dead[i],)) for i in range(2, 9)]
+    once = {d.kind: d for d in training.told_once(records)}
+    assert once["dead_units"].symptom == "8 of 20 units (and 7 times since epoch 1)"
+    assert once["dead_units"].causes == (("a", "b"),)
+    assert (once["chance"].symptom, once["chance"].causes) == ("at chance; gone afterwards", ())
+    assert training.told_once([record(1), record(2)]) == ()
+
+
 def test_chance_is_that_of_the_most_frequent_class():
     dataset = blobs.pictures(40).take([0, *range(40)])
     assert diagnose.chance_level(blobs.pictures(40)) == 0.1

@@ -95,7 +95,9 @@ def train(order: dict[str, Any], orders: Orders) -> None:
     # One core is left for the page, where there are more.
     kernels.set_threads(max(1, kernels.available_threads() - 1))
     data = None if plan.data is None else Path(plan.data)
-    splits = open_data(data, allow_bundled=plan.data is None, range=plan.range)
+    splits = open_data(
+        data, dataset=plan.recipe.dataset, allow_bundled=plan.data is None, range=plan.range
+    )
     folder = runs.new_folder(plan.recipe.name, plan.seed, order["runs"])
     events = runs.run(plan, splits, folder)
     began, told, shown = monotonic(), 0.0, 0.0

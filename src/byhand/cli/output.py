@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,6 +55,16 @@ def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def program() -> str:
+    """How to call the program again: `byhand` where that is found, else as it was called now."""
+    called = Path(sys.argv[0])
+    if called.parts[-2:] == ("byhand", "__main__.py"):
+        return "python -m byhand"
+    if called.name != "byhand" or shutil.which("byhand") or not called.is_file():
+        return "byhand"
+    return shlex.quote(str(called))
+
+
 @contextmanager
 def needed() -> Iterator[None]:
     """Around work that writes progress only: whoever stops reading that stops the work.
@@ -83,13 +96,15 @@ def open_splits(
     """
     from byhand import data
 
-    if dataset not in (None, "mnist", "digits"):
-        raise InputError(f"there is no data set {dataset!r}; there are: mnist, digits")
-    if dataset is None and directory is None and model is not None:
-        dataset = "digits" if model.card.figures.get("dataset") == "digits" else None
-    if dataset == "digits":
-        return data.open_digits()
-    splits = data.open_data(directory, allow_bundled=allow_bundled, progress=True, range=range)
+    if dataset is None:
+        learnt = None if model is None else model.card.figures.get("dataset")
+        dataset = "digits" if learnt == "digits" else "mnist"
+    named = directory is not None or dataset == "digits" or os.environ.get("BYHAND_DATA")
+    if not named and data.find_data() is None:
+        note("MNIST is not here yet: asking for it, a few seconds where there is no network")
+    splits = data.open_data(
+        directory, dataset=dataset, allow_bundled=allow_bundled, progress=True, range=range
+    )
     for said in splits.notes:
         note(said)
     return splits

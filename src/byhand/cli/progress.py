@@ -49,7 +49,7 @@ def new_display(prepared: Any, splits: Any, layout: str, ranks: int = 1) -> Disp
     console = Console(stderr=True)
     if console.is_terminal:
         return Bars(console, min(steps), per_epoch, recipe.batch_size)
-    return Lines(min(steps))
+    return Lines(min(steps), per_epoch)
 
 
 def epoch_line(record: Any) -> str:
@@ -67,13 +67,27 @@ def epoch_line(record: Any) -> str:
     return "  ".join(said)
 
 
+class Told:
+    """Which epochs get a line: all of few, about `LINES` of many, the first and the last."""
+
+    LINES = 20
+
+    def __init__(self, total_steps: int, per_epoch: int) -> None:
+        self.epochs = -(-total_steps // per_epoch)
+        self._every = -(-self.epochs // self.LINES)
+
+    def __contains__(self, epoch: int) -> bool:
+        return epoch % self._every == 0 or epoch in (1, self.epochs)
+
+
 class Lines:
     """A line an epoch, and one every half minute in long epochs."""
 
     EVERY = 30.0  # seconds
 
-    def __init__(self, total_steps: int) -> None:
+    def __init__(self, total_steps: int, per_epoch: int) -> None:
         self._total = total_steps
+        self._told = Told(total_steps, per_epoch)
         self._started = self._said = time.monotonic()
         self._first: int | None = None
 
@@ -92,8 +106,9 @@ class Lines:
 
     def epoch(self, record: Any) -> None:
         """A line."""
-        self._said = time.monotonic()
-        note(epoch_line(record))
+        if record.epoch in self._told:
+            self._said = time.monotonic()
+            note(epoch_line(record))
 
     def say(self, text: str) -> None:
         """As it is."""
@@ -125,7 +140,7 @@ class Bars:
             transient=True,
         )
         self._batch_size = batch_size
-        self._epochs = -(-total_steps // per_epoch)
+        self._told = Told(total_steps, per_epoch)
         self._task = self._bars.add_task(
             "train", total=total_steps, epoch="1", loss="-", accuracy="-", speed=""
         )
@@ -147,7 +162,7 @@ class Bars:
         self._bars.update(
             self._task,
             completed=record.step,
-            epoch=f"{record.epoch}/{self._epochs}",
+            epoch=f"{record.epoch}/{self._told.epochs}",
             loss=f"{self._loss:.4f}",
             accuracy=f"{self._accuracy:.1%}",
             speed=speed,
@@ -155,7 +170,8 @@ class Bars:
 
     def epoch(self, record: Any) -> None:
         """A line above the bar, which stays."""
-        self._console.print(epoch_line(record), highlight=False)
+        if record.epoch in self._told:
+            self._console.print(epoch_line(record), highlight=False)
 
     def say(self, text: str) -> None:
         """Above the bar, marked."""

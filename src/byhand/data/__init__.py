@@ -14,12 +14,13 @@ from byhand.data.npz import open_npz
 from byhand.data.pickled import open_pickled
 from byhand.data.picture_file import check_picture_size
 from byhand.data.pixel_range import PixelRange, range_asked
-from byhand.data.sources import cache_folder, find_data, mirrors_in_use, open_data
+from byhand.data.sources import DATASETS, cache_folder, find_data, mirrors_in_use, open_data
 from byhand.data.split import stratified_split
 from byhand.data.standardise import Standardisation
 
 __all__ = [
     "AUGMENTATION_EXAMPLES",
+    "DATASETS",
     "DIGITS",
     "IDX_FILES",
     "MIRRORS",

@@ -25,6 +25,7 @@ MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
 )
+CONNECT = 5.0  # seconds at most until a mirror is reached: without a network nobody answers
 LARGEST_BODY = 2**26  # bytes of one file as it comes; MNIST's largest has 9,912,422
 LARGEST_FILE = 2**28  # bytes of one file decompressed; MNIST's largest has 47,040,016
 
@@ -50,7 +51,7 @@ def fetch_mnist(
         hashes: SHA-256 of each decompressed file, by name. A file in the folder that has another
             is replaced once the right one is here.
         progress: see `byhand.data.progress`; True for a bar on standard error.
-        timeout: seconds to wait for a connection or for the next bytes.
+        timeout: seconds to wait for the next bytes; for a connection `CONNECT` at most.
         deadline: seconds that one file may take from one mirror, and that another process's
             download is waited for.
         largest: bytes that one file may have, as it comes.
@@ -196,7 +197,7 @@ def _transfer(url: str, body: _Body, timeout: float) -> None:
 
     download = pooch.HTTPDownloader(
         progressbar=body,
-        timeout=timeout,
+        timeout=(min(timeout, CONNECT), timeout),
         # The bytes as they are stored, not packed anew for the way.
         headers={"Accept-Encoding": "identity"},
         hooks={"response": keep},

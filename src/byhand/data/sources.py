@@ -21,6 +21,7 @@ from byhand.data.pixel_range import PixelRange, RangeGiven, range_asked
 from byhand.data.progress import Progress
 from byhand.errors import ByhandError, DataError, DownloadError, FileWriteError
 
+DATASETS = ("mnist", "digits")  # the sets that have a name
 _PICKLES = ("mnist.pkl.gz", "mnist.pkl")
 _EXPECTED = (
     "the four IDX files of MNIST (train-images-idx3-ubyte.gz and so on), "
@@ -57,6 +58,7 @@ def find_data(directory: str | Path | None = None, cache: str | Path | None = No
 def open_data(
     directory: str | Path | None = None,
     *,
+    dataset: str = "mnist",
     download: bool = True,
     allow_bundled: bool = False,
     progress: Progress | bool | None = None,
@@ -74,9 +76,10 @@ def open_data(
     Args:
         directory: a folder that holds IDX files, mnist.npz or mnist.pkl.gz, or has a folder
             `mnist/` that does, or has a folder of pictures for each class; or one of those files.
+        dataset: one of `DATASETS`: what to open where no `directory` is named.
         download: whether the network may be used.
         allow_bundled: whether scikit-learn's digits do where nothing was named and MNIST cannot
-            be had; the reasons are then in `Splits.notes`.
+            be had; `Splits.notes` then says why.
         progress: of a download; True for a bar on standard error, or a function
             (file, bytes so far, bytes in all).
         mirrors: where to download from; None: BYHAND_MIRRORS, or MNIST's public mirrors.
@@ -88,11 +91,14 @@ def open_data(
     Raises:
         DataError: what was named is not there or is broken; or nothing was named, MNIST is not in
             the cache and `download` is False.
-        InputError: `directory` or a variable is no path, or the range is none.
+        InputError: `directory` or a variable is no path, or no such `dataset` or range is there.
         DownloadError: no mirror gave what is needed.
         FileWriteError: the cache cannot be written to.
     """
     asked = range_asked(range)
+    checks.one_of("dataset", dataset, DATASETS)
+    if directory is None and dataset == "digits":
+        return open_digits()
     if (named := _named(directory)) is not None:
         how = "" if directory is not None else " (BYHAND_DATA)"
         return _open_named(named, how, asked, pictures=directory is not None)
@@ -149,8 +155,14 @@ def _open_cached(
 
 
 def _bundled(error: ByhandError) -> Splits:
-    note = "MNIST is not available here, so these are scikit-learn's 1,797 digits"
-    return replace(open_digits(), notes=(note, str(error)))
+    digits = open_digits()
+    why = str(error).partition(": check the network")[0]  # what to do is said here
+    note = (
+        f"{why}, so scikit-learn's {len(digits.train) + len(digits.test):,} small digits stand in "
+        "for MNIST: byhand data fetch gets it once there is a network, and --data or BYHAND_DATA "
+        "names a folder that holds it"
+    )
+    return replace(digits, notes=(note,))
 
 
 def _open_named(path: Path, how: str, asked: PixelRange | None, *, pictures: bool) -> Splits:

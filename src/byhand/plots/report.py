@@ -13,6 +13,7 @@ from byhand.files import write_text
 from byhand.plots.html import render
 from byhand.plots.report_pictures import PICTURES, draw_run, mistakes_of
 from byhand.plots.words import NBSP, duration, finite, say_percent
+from byhand.training.diagnose import told_once
 from byhand.training.records import Diagnosis, EpochRecord
 
 PAGE = "report.html"
@@ -176,20 +177,14 @@ def _tiles(
     return tiles
 
 
-def _diagnoses(run: dict[str, Any], epochs: list[EpochRecord]) -> list[tuple[str, Diagnosis]]:
+def _diagnoses(run: dict[str, Any], epochs: list[EpochRecord]) -> list[Diagnosis]:
     whole = [
         Diagnosis(d["kind"], d["symptom"], tuple((c[0], c[1]) for c in d.get("causes", ())))
         for d in run.get("diagnoses") or ()
     ]
-    found = [("", d) for d in whole]
-    seen = {d.symptom for d in whole}
-    for e in epochs:
-        for d in e.diagnoses:
-            if d.symptom not in seen:
-                seen.add(d.symptom)
-                said = f"epoch {e.epoch}" in d.symptom
-                found.append(("" if said else f"after epoch {e.epoch}", d))
-    return found
+    # A run of an earlier version has those of its epochs beside the epochs only.
+    kinds = {d.kind for d in whole}
+    return whole + [d for d in told_once(epochs) if d.kind not in kinds]
 
 
 def _layer(row: dict[str, Any]) -> dict[str, str]:

@@ -54,6 +54,7 @@ class Recipe:
     name: str
     summary: str
     # Data
+    dataset: str = "mnist"  # or digits: scikit-learn's 1,797; either where no data are named
     train_limit: int | None = None  # the first so many training pictures
     test_limit: int | None = None  # the first so many test pictures
     standardise: bool = True  # to mean 0, deviation 1; otherwise pixels / 255

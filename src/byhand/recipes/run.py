@@ -327,7 +327,7 @@ def _write_record(
         {
             **about,
             "epochs": [r.as_dict() for r in records],
-            "diagnoses": [asdict(d) for d in diagnoses],
+            "diagnoses": [asdict(d) for d in (*diagnoses, *training.told_once(records))],
             "result": result,
         },
     )

@@ -10,7 +10,7 @@ from dataclasses import MISSING, fields, is_dataclass, replace
 from types import NoneType, UnionType
 from typing import Any, get_args, get_type_hints
 
-from byhand import models
+from byhand import checks, models
 from byhand.data import Augmentation
 from byhand.errors import InputError
 from byhand.losses import LOSSES, Loss
@@ -130,16 +130,10 @@ def check(recipe: Recipe) -> None:
     Raises:
         InputError: names the field, its value and what it may be.
     """
-    from byhand.data import SAMPLINGS
+    from byhand.data import DATASETS, SAMPLINGS
 
-    if recipe.lessons not in LESSONS:
-        raise InputError(
-            f"lessons is {recipe.lessons!r}, but it must be one of {', '.join(LESSONS)}"
-        )
-    if recipe.sampling not in SAMPLINGS:
-        raise InputError(
-            f"sampling is {recipe.sampling!r}, but it must be one of {', '.join(SAMPLINGS)}"
-        )
+    for name, choices in (("dataset", DATASETS), ("lessons", LESSONS), ("sampling", SAMPLINGS)):
+        checks.one_of(name, getattr(recipe, name), choices)
     if not 0 <= recipe.validation_fraction < 1:
         raise InputError(
             f"validation_fraction is {recipe.validation_fraction}, "

@@ -10,7 +10,7 @@ on.
 """
 
 from byhand.training.checkpoint import load_checkpoint, read_settings, save_checkpoint
-from byhand.training.diagnose import run_diagnoses
+from byhand.training.diagnose import run_diagnoses, told_once
 from byhand.training.environment import machine, versions
 from byhand.training.epoch import EarlyStopping, restore_best, score
 from byhand.training.fit import Diverged, fit
@@ -36,5 +36,6 @@ __all__ = [
     "run_diagnoses",
     "save_checkpoint",
     "score",
+    "told_once",
     "versions",
 ]

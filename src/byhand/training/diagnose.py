@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ VANISHING = 1e-3  # first layer's gradient per weight, of the last layer's
 EXPLODING = 100.0  # norm of a layer's gradient
 OVERFIT_GAP = 0.02  # training minus validation accuracy
 OVERFIT_RISE = 1.1  # validation loss, of its least
+RISE = 1.1  # training loss, of the epoch before
 HIGH_LOSS = 10.0  # guessing among ten classes costs 2.3
 UNDERFIT = 0.9  # accuracy, the better of training (dropout lowers it) and validation
 
@@ -93,15 +95,19 @@ def epoch_diagnoses(
     chance: float,
     n_train: int,
     health: Sequence[LayerHealth],
+    rising: bool = False,
 ) -> tuple[Diagnosis, ...]:
-    """What the epoch's numbers say: at chance, dead units, vanishing or exploding gradients."""
+    """What the epoch's numbers say: at chance, dead units, vanishing or exploding gradients.
+
+    While the learning rate is still `rising` to its peak, only the last of these means trouble.
+    """
     found = []
     share = DEAD_SHARE if _accuracy(record) >= UNDERFIT else DEAD_SHARE / 2
     dead = [h for h in health if h.dead > share * h.units]
     small = {name: ratio for name, ratio in _of_he(model).items() if ratio < SMALL_WEIGHTS}
-    if _at_chance(record, chance, n_train):
+    if not rising and _at_chance(record, chance, n_train):
         found.append(_chance(record, model, chance, dead, small))
-    if dead:
+    if dead and not rising:
         said = ", ".join(f"{h.dead} of {h.units} in layer {h.name}" for h in dead)
         found.append(
             Diagnosis(
@@ -110,17 +116,17 @@ def epoch_diagnoses(
                 (
                     *_large_cause(model),
                     (
-                        f"a step at learning rate {record.learning_rate:.3g} pushed their biases "
-                        "below zero",
+                        f"a step at a learning rate of up to {_rate(record):.3g} pushed their "
+                        "biases below zero",
                         "lower the learning rate, or warm up",
                     ),
                     ("ReLU has no gradient where it gives 0", "try LeakyReLU, or BatchNorm before"),
-                    ("the layer is wider than it needs to be", "fewer units may do as well"),
+                    *_wider(record),
                 ),
             )
         )
     rate = _vanishing_ratio(record, model)
-    if rate is not None and rate[0] < VANISHING:
+    if not rising and rate is not None and rate[0] < VANISHING:
         found.append(
             Diagnosis(
                 "vanishing",
@@ -137,7 +143,7 @@ def epoch_diagnoses(
     name, norm = max(record.gradient_norms.items(), key=lambda i: i[1], default=("", 0.0))
     if norm > EXPLODING:
         causes = [
-            (f"the learning rate {record.learning_rate:.3g} is too high", "try a tenth"),
+            (f"the learning rate {_rate(record):.3g} is too high", "try a tenth"),
             ("weights started too large", "initialise with He"),
             ("single pictures with a huge loss", "clip: --set clip_norm=1.0"),
         ]
@@ -183,25 +189,49 @@ def run_diagnoses(model: nn.Layer, records: Sequence[EpochRecord]) -> tuple[Diag
                     ),
                 ),
             )
-    if _accuracy(last) < UNDERFIT:
+    at_chance = any(diagnosis.kind == "chance" for diagnosis in last.diagnoses)
+    if _accuracy(last) < UNDERFIT and not at_chance:  # which says it already
         return (_underfitting(model, records),)
     return ()
 
 
+def told_once(records: Sequence[EpochRecord]) -> tuple[Diagnosis, ...]:
+    """The diagnoses of the epochs, each kind once: as it was last, and which epochs had it.
+
+    What later epochs are rid of keeps its symptom and needs no advice.
+    """
+    seen: dict[str, list[EpochRecord]] = {}
+    for record in records:
+        for kind in dict.fromkeys(diagnosis.kind for diagnosis in record.diagnoses):
+            seen.setdefault(kind, []).append(record)
+    told = []
+    for kind, having in seen.items():
+        first, last = having[0].epoch, having[-1].epoch
+        found = next(d for d in having[-1].diagnoses if d.kind == kind)
+        symptom, causes = found.symptom, found.causes
+        if first != last:
+            symptom += f" (and {len(having) - 1} times since epoch {first})"
+        if last != records[-1].epoch:
+            symptom, causes = f"{symptom}; gone afterwards", ()
+        told.append(Diagnosis(kind, symptom, causes))
+    return tuple(told)
+
+
 def _underfitting(model: nn.Layer, records: Sequence[EpochRecord]) -> Diagnosis:
-    first, last = records[0], records[-1]
-    rate = last.learning_rate
+    last = records[-1]
+    rate = max(map(_rate, records))
     causes: list[Cause] = [
         (
-            f"the learning rate {rate:.3g} may not suit",
+            f"the learning rate {rate:.3g} (its highest) may not suit",
             f"try {3 * rate:.2g} and {rate / 3:.2g}",
         ),
-        ("the network is too small", "more channels, or another layer"),
+        *_small_network(model, last),
         *_unstandardised(model),
     ]
-    if last.train_loss > first.train_loss or last.train_loss > HIGH_LOSS:
-        causes[0] = (f"the learning rate {rate:.3g} is too high", f"try {rate / 10:.2g}")
-    elif len(records) == 1:
+    if rise := _rise(records):
+        causes[0] = (f"the learning rate {rate:.3g} (its highest) is too high{rise}",
+                     f"try {rate / 10:.2g}")  # fmt: skip
+    if len(records) == 1:
         causes.insert(0, ("one epoch is little", "train for more epochs"))
     elif records[-2].train_loss - last.train_loss > 0.02 * last.train_loss:
         causes.insert(0, ("the loss was still falling at the end", "train for more epochs"))
@@ -216,6 +246,39 @@ def _underfitting(model: nn.Layer, records: Sequence[EpochRecord]) -> Diagnosis:
         + f", loss {last.train_loss:.3g}",
         tuple(causes),
     )
+
+
+def _rise(records: Sequence[EpochRecord]) -> str:
+    """What shows that steps were too long: the loss rose by more than a tenth, or is huge."""
+    for before, after in pairwise(records):
+        if after.train_loss > RISE * before.train_loss:
+            return (
+                f": training loss rose from {before.train_loss:.3g} in epoch {before.epoch} to "
+                f"{after.train_loss:.3g} in epoch {after.epoch}"
+            )
+    loss = records[-1].train_loss
+    return f": the loss is {loss:.3g}, far above guessing" if loss > HIGH_LOSS else ""
+
+
+def _small_network(model: nn.Layer, record: EpochRecord) -> tuple[Cause, ...]:
+    """Named as a cause only where there are fewer parameters than training pictures."""
+    pictures = round(record.seconds * record.images_per_second)
+    if model.flat.size >= pictures:
+        return ()
+    said = f"the network is small: {model.flat.size:,} parameters for {pictures:,} pictures"
+    return ((said, "more channels, or another layer"),)
+
+
+def _wider(record: EpochRecord) -> tuple[Cause, ...]:
+    """Named as a cause only where it learns well without the dead units."""
+    if _accuracy(record) < UNDERFIT:
+        return ()
+    return (("the layer is wider than it needs to be", "fewer units may do as well"),)
+
+
+def _rate(record: EpochRecord) -> float:
+    """The highest learning rate of the epoch: a schedule may end it near 0."""
+    return record.peak_rate or record.learning_rate
 
 
 def chance_level(dataset: Dataset) -> float:
@@ -239,7 +302,7 @@ def _chance(
     dead: Sequence[LayerHealth],
     small: Mapping[str, float],
 ) -> Diagnosis:
-    rate = record.learning_rate
+    rate = _rate(record)
     causes: list[Cause] = [*(_small_cause(small) if small else ())]
     if dead:
         causes += _large_cause(model)

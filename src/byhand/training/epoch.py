@@ -75,6 +75,7 @@ def epoch_record(
         test_loss=test_loss,
         test_accuracy=test_accuracy,
         learning_rate=schedule(max(state.step - 1, 0)),
+        peak_rate=max(map(schedule, range(state.step - sums.steps, state.step))),
         gradient_norms={
             name: math.sqrt(square / sums.steps) for name, square in sums.gradient_squares.items()
         },

@@ -191,8 +191,10 @@ def fit(
             if record.validation_loss is not None and not math.isfinite(record.validation_loss):
                 said = (record.validation_loss, state.step, record.learning_rate, probe, recent)
                 raise Diverged(diagnose.diverged(*said, "the validation loss"))
+            rising = state.step < total_steps and schedule(state.step) > record.peak_rate
+            health = diagnose.activation_health(model, probe)
             found = diagnose.epoch_diagnoses(
-                record, model, chance, state.sums.images, diagnose.activation_health(model, probe)
+                record, model, chance, state.sums.images, health, rising
             )
             record = replace(record, diagnoses=found)
             state.advance(

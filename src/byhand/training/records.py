@@ -63,6 +63,7 @@ class EpochRecord:
     seconds: float
     images_per_second: float
     diagnoses: tuple[Diagnosis, ...] = field(default=())
+    peak_rate: float = 0.0  # the highest learning rate of the epoch's steps
 
     def as_dict(self) -> dict[str, Any]:
         """The record as plain values, for JSON."""
