@@ -114,7 +114,7 @@ def _read_run(folder: Path) -> dict[str, Any]:
 def _epochs(run: dict[str, Any], folder: Path) -> list[EpochRecord]:
     try:
         return [EpochRecord.from_dict(values) for values in run.get("epochs") or ()]
-    except (TypeError, KeyError, IndexError) as error:
+    except (TypeError, DataError) as error:
         raise DataError(
             f"the epochs in {folder / 'run.json'} are no records of this version ({error}); "
             "train again"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from byhand import checks
+
+# Figures that are always there, but may have been infinite or NaN, which JSON cannot say.
+_FINITE = ("train_loss", "train_accuracy", "learning_rate", "peak_rate")
 
 
 @dataclass(frozen=True)
@@ -71,9 +75,17 @@ class EpochRecord:
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> EpochRecord:
-        """The record from what `as_dict` gave, once through JSON.
+        """The record from what `as_dict` gave, once through JSON, where null stands for NaN.
 
         Raises:
             DataError: a value is absent or of another type.
         """
+        if isinstance(values, dict):
+            lost: dict[str, Any] = {
+                k: math.nan for k in _FINITE if k in values and values[k] is None
+            }
+            for name in ("gradient_norms", "weight_norms"):
+                if isinstance(norms := values.get(name), dict):
+                    lost[name] = {k: math.nan if v is None else v for k, v in norms.items()}
+            values = {**values, **lost}
         return checks.record(EpochRecord, values, "the record of an epoch")
