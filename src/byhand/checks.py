@@ -199,8 +199,13 @@ def said(value: object, most: int = 60) -> str:
         text = repr(value)
     except Exception:  # an object of the user's own
         text = f"a {type(value).__name__}"
-    text = " ".join(text.split()).encode("utf-8", "backslashreplace").decode()
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    return one_line(text, most)
+
+
+def one_line(text: object, most: int = 300) -> str:
+    """The text of another's error as ours may hold it: on one line, not too long, printable."""
+    line = " ".join(str(text).split()).encode("utf-8", "backslashreplace").decode()
+    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def _is_bool(value: object) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from byhand.checks import parse_json, said, whole
+from byhand.checks import one_line, parse_json, said, whole
 from byhand.errors import DataError, InputError, ShapeError
 from byhand.files import atomic_write, jsonable
 from byhand.nn.card import ModelCard
@@ -56,7 +56,7 @@ def read_tensors(path: str | Path, what: str) -> tuple[dict[str, NDArray[Any]], 
         raise
     except Exception as error:  # safetensors raises many kinds
         raise DataError(
-            f"{path} is not a {what}, or it is cut short ({said_plainly(error)}); take another copy"
+            f"{path} is not a {what}, or it is cut short ({one_line(error)}); take another copy"
         ) from error
     try:
         header = parse_json(metadata["byhand"], "its header")
@@ -74,11 +74,6 @@ def read_tensors(path: str | Path, what: str) -> tuple[dict[str, NDArray[Any]], 
     if version > FORMAT:
         raise DataError(f"{path} was written by a newer byhand; upgrade with pip install -U byhand")
     return tensors, header
-
-
-def said_plainly(error: Exception) -> str:
-    """The error's text on one line, as `checks.said` without its quotes."""
-    return " ".join(str(error).split()).encode("utf-8", "backslashreplace").decode()[:200]
 
 
 def save(model: Layer, path: str | Path) -> None:

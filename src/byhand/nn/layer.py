@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from byhand import kernels
-from byhand.checks import said
+from byhand.checks import one_line, said
 from byhand.errors import ByhandError, InputError, ShapeError
 from byhand.kernels import Key, Total
 from byhand.nn.card import ModelCard
@@ -123,7 +123,7 @@ class Layer:
         except Exception as error:
             raise ShapeError(
                 f"the forward of {type(self).__name__} fails for an image of shape "
-                f"{tuple(shape)}: {type(error).__name__}: {error}"
+                f"{tuple(shape)}: {type(error).__name__}: {one_line(error)}"
             ) from error
 
     def workspace(self, shape: Shape) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any, TypeVar
 
-from byhand.checks import DEPTH, said, whole
+from byhand.checks import DEPTH, one_line, said, whole
 from byhand.errors import DataError, InputError
 from byhand.nn.initialisers import INITIALISERS, Initialiser
 from byhand.nn.layer import Layer
@@ -159,7 +159,7 @@ class _Builder:
         except KeyError as error:
             raise DataError(f"the architecture cannot be built: {error} is missing") from error
         except Exception as error:  # a constructor, perhaps of the user's own, may raise any
-            raise DataError(f"the architecture cannot be built: {error}") from error
+            raise DataError(f"the architecture cannot be built: {one_line(error)}") from error
 
     def _shared(self, number: object) -> Layer:
         place = whole("the number of a shared layer", number)
