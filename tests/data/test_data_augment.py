@@ -311,7 +311,7 @@ def test_augmentation_without_a_key_is_refused():
         data.batches(SET, 3, np.random.default_rng(0), augment=Augmentation())
 
 
-@pytest.mark.parametrize("amount", [-0.1, math.nan, math.inf])
+@pytest.mark.parametrize("amount", [-0.1, math.nan, math.inf, 1e300, "1", None, True, 1j])
 @pytest.mark.parametrize("name", list(vars(Augmentation())))
 def test_an_amount_that_makes_no_sense_is_refused(name, amount):
     with pytest.raises(InputError, match=name):

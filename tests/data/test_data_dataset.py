@@ -160,6 +160,13 @@ def test_what_is_no_set_is_refused_in_one_sentence(sentence, images, labels, err
     sentence(caught.value, named)
 
 
+@pytest.mark.parametrize("indices", [[6], [-7], [0.5], ["0"], [True, False], None])
+def test_indices_that_take_nothing_are_refused(sentence, indices):
+    with pytest.raises(DataError) as caught:
+        dataset().take(indices)
+    sentence(caught.value, "0 to 5")
+
+
 def test_a_negative_count_is_refused():
     with pytest.raises(InputError, match="-1"):
         dataset().first(-1)

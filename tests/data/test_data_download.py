@@ -16,7 +16,7 @@ import pytest
 
 import byhand
 from byhand.data import IDX_FILES, MIRRORS, fetch_mnist, open_idx
-from byhand.errors import DownloadError, FileWriteError
+from byhand.errors import DownloadError, FileWriteError, InputError
 
 FIRST = IDX_FILES[0]
 
@@ -112,6 +112,11 @@ def test_an_address_that_is_none_is_a_reason_like_any_other(tmp_path, mirror_set
     sentence(caught.value, mirror)
 
 
+def test_one_address_in_place_of_a_list_is_refused(tmp_path, mirror_set):
+    with pytest.raises(InputError, match="give a list of addresses"):
+        fetch_mnist(tmp_path, mirrors="http://127.0.0.1:9/", hashes=mirror_set.hashes)
+
+
 def test_files_of_a_download_that_stopped_halfway_are_kept_and_the_rest_fetched(
     tmp_path, mirror_set
 ):
@@ -141,7 +146,7 @@ def test_progress_is_told_by_file_up_to_the_last_byte(tmp_path, mirror_set):
     mirror, seen = mirror_set.start(), {}
 
     def progress(name, done, total):
-        assert done > seen.get(name, (0, 0))[0]
+        assert (done == 0) if name not in seen else done > seen[name][0]  # 0: it was asked
         seen[name] = (done, total)
 
     fetch_mnist(tmp_path, mirrors=[mirror.url], hashes=mirror_set.hashes, progress=progress)
@@ -153,7 +158,7 @@ def test_the_bar_goes_to_standard_error(tmp_path, mirror_set, capsys):
     fetch_mnist(tmp_path, mirrors=[mirror.url], hashes=mirror_set.hashes, progress=True)
     out, err = capsys.readouterr()
     assert out == ""
-    assert FIRST in err.replace("\n", "")
+    assert f"{FIRST}.gz (waiting for an answer)" in err.replace("\n", "")
 
 
 def test_no_space_left_is_told_and_nothing_half_written_stays(

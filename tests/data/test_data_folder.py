@@ -339,7 +339,10 @@ def test_of_an_animation_the_first_frame_is_read_and_that_is_said(tmp_path):
     fill(tmp_path)
     frames = [Image.new("L", (8, 8), value) for value in (10, 200)]
     frames[0].save(tmp_path / "0" / "9.gif", save_all=True, append_images=frames[1:])
-    assert "1 picture has several frames: its first was read" in open_folder(tmp_path).notes
+    splits = open_folder(tmp_path)
+    assert "1 picture has several frames: its first was read" in splits.notes
+    blank = [i for part in (splits.train, splits.test) for i in part.images if i.min() == i.max()]
+    assert [int(image.max()) for image in blank] == [10]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")

@@ -81,12 +81,25 @@ def test_the_figures_survive_json():
 @pytest.mark.parametrize(
     ("mean", "std"),
     [((), ()), ((0,), (1, 1)), ((0,), (0,)), ((0,), (-1,)), ((float("nan"),), (1,)),
-     ((0,), (float("inf"),))],
+     ((0,), (float("inf"),)), ("0", (1,)), (("x",), (1,)), (0, 1), (None, None), ((True,), (1,))],
 )  # fmt: skip
 def test_figures_that_cannot_be_are_refused(sentence, mean, std):
     with pytest.raises(InputError) as caught:
         Standardisation(mean, std)
     sentence(caught.value)
+
+
+@pytest.mark.parametrize("values", [{}, {"mean": [0]}, None, [], {"mean": "x", "std": [1]}])
+def test_plain_values_that_are_no_standardisation_are_refused(values):
+    with pytest.raises(InputError):
+        Standardisation.from_dict(values)
+
+
+def test_masked_pictures_are_refused():
+    masked = np.ma.masked_array(np.zeros((2, 1, 4, 4)), np.eye(4)[None, None].repeat(2, 0))
+    for door in (Standardisation.fit, Standardisation.unit().apply):
+        with pytest.raises(InputError, match="masked"):
+            door(masked)
 
 
 @pytest.mark.parametrize(

@@ -107,12 +107,13 @@ def as_classes(given: Any) -> tuple[str, ...]:
     )
     if not names:
         raise InputError("there are no classes: give a name for each label")
+    first: dict[str, int] = {}
     for place, name in enumerate(names):
         if not name.strip():
             raise InputError(f"class {place} has no name: give every class one")
-        if name in names[:place]:
+        if first.setdefault(name, place) != place:
             raise InputError(
-                f"classes {names.index(name)} and {place} are both called {checks.said(name)}: "
+                f"classes {first[name]} and {place} are both called {checks.said(name)}: "
                 "give every class a name of its own"
             )
     return names

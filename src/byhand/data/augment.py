@@ -9,16 +9,18 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from byhand import checks
 from byhand.data.drawn import even, halves
 from byhand.data.strokes import thicken
 from byhand.data.warp import smooth_field, warp
-from byhand.errors import InputError, ShapeError
+from byhand.errors import ShapeError
 from byhand.kernels import Key
 
 # The key's child that augmentation draws from: apart from the layers', which count from 0.
 _CHILD = 2**16
 # That child's own children, one for each part that draws for itself.
 _ELASTIC, _STROKE, _NOISE, _GRAIN = range(4)
+_MOST = 1e6  # of any amount: pixels, degrees, grey levels
 # Parts that are said only where they are in use, so that the same pictures have the same name.
 _QUIET = ("elastic", "elastic_smoothness", "stroke", "noise")
 
@@ -49,8 +51,8 @@ class Augmentation:
             at most so many grey levels (of 255), drawn evenly from 0.
 
     Raises:
-        InputError: an amount is below 0 or not finite, scale not below 1, or elastic_smoothness
-            below 1.
+        InputError: an amount is no number, below 0, or 1,000,000 or more, scale not below 1, or
+            elastic_smoothness below 1.
     """
 
     shift: float = 1.5
@@ -64,14 +66,10 @@ class Augmentation:
 
     def __post_init__(self) -> None:
         for entry in fields(self):
-            value = getattr(self, entry.name)
             least = 1 if entry.name == "elastic_smoothness" else 0
-            most = 1.0 if entry.name == "scale" else math.inf
-            if not least <= value < most:
-                raise InputError(
-                    f"{entry.name} of the augmentation is {value}, but it must be at least {least} "
-                    f"and less than {most:g}"
-                )
+            below = 1 if entry.name == "scale" else _MOST
+            name = f"{entry.name} of the augmentation"
+            checks.number(name, getattr(self, entry.name), least, below=below)
 
     def __repr__(self) -> str:
         said = [

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from byhand import kernels
+from byhand import checks, kernels
 from byhand.data.augment import Augmentation
 from byhand.data.dataset import Dataset
 from byhand.data.standardise import Standardisation
@@ -48,13 +48,9 @@ def batch_indices(
     Raises:
         InputError: the batch size or the name of the sampling is none (at the call).
     """
-    if sampling not in SAMPLINGS:
-        raise InputError(f"sampling is {sampling!r}, but it must be one of {', '.join(SAMPLINGS)}")
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer):
-        raise InputError(f"batch_size is {batch_size!r}, but it must be a whole number")
-    if batch_size < 1:
-        raise InputError(f"batch_size is {batch_size}, but it must be at least 1")
-    return _indices(n, int(batch_size), rng, sampling)
+    checks.one_of("sampling", sampling, SAMPLINGS)
+    size = checks.whole("batch_size", batch_size, 1)
+    return _indices(checks.whole("the number of pictures", n), size, rng, sampling)
 
 
 def _indices(
@@ -105,8 +101,7 @@ def batches(
     """
     if augment is not None and key is None:
         raise InputError("augmentation needs randomness: pass key=nn.Key(seed, step)")
-    if skip < 0:
-        raise InputError(f"skip is {skip}, but it must be at least 0")
+    skip = checks.whole("skip", skip)
     indices = batch_indices(len(dataset), batch_size, rng, sampling)
     return _assembled(
         dataset, indices, standardisation or Standardisation.unit(dataset.image_shape[0]), skip,

@@ -58,11 +58,21 @@ class Dataset:
         return channels, height, width
 
     def take(self, indices: ArrayLike) -> Dataset:
-        """The pictures at `indices` (integers, or a mask of N booleans), copied, in that order."""
+        """The pictures at `indices` (integers, or a mask of N booleans), copied, in that order.
+
+        Raises:
+            DataError: they are none, or outside.
+        """
         where = np.asarray(indices)
         if where.size == 0:
             where = where.astype(np.int64)
-        return Dataset(self.images[where], self.labels[where], self.classes)
+        try:
+            return Dataset(self.images[where], self.labels[where], self.classes)
+        except IndexError as error:
+            raise DataError(
+                f"indices of shape {where.shape} and type {where.dtype} take no pictures "
+                f"({error}): give integers from 0 to {len(self) - 1}, or a boolean for each picture"
+            ) from error
 
     def first(self, n: int) -> Dataset:
         """The first `n` pictures, or all where there are fewer; a view, nothing is copied."""

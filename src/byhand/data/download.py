@@ -14,11 +14,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from byhand import checks
 from byhand.data.compressed import decompressed
 from byhand.data.fingerprint import MNIST_HASHES
 from byhand.data.idx_set import find_idx, idx_paths
 from byhand.data.progress import Progress, reporting
-from byhand.errors import DataError, DownloadError, FileWriteError
+from byhand.errors import DataError, DownloadError, FileWriteError, InputError
 from byhand.files import atomic_write, remove_partials
 
 MIRRORS = (
@@ -36,7 +37,7 @@ def fetch_mnist(
     mirrors: Sequence[str] = MIRRORS,
     hashes: Mapping[str, str] = MNIST_HASHES,
     progress: Progress | bool | None = None,
-    timeout: float = 20.0,
+    timeout: float = 15.0,
     deadline: float = 600.0,
     largest: int = LARGEST_BODY,
 ) -> tuple[str, ...]:
@@ -60,12 +61,15 @@ def fetch_mnist(
         What went wrong on the way, a sentence for each mirror that was passed over.
 
     Raises:
+        InputError: `folder` is no path, or `mirrors` no list.
         DownloadError: no mirror gave a file; the message has each one's reason.
         FileWriteError: the folder cannot be written to.
     """
     import filelock
 
-    folder = Path(folder)
+    folder = checks.path("the folder", folder)
+    if isinstance(mirrors, str):
+        raise InputError(f"mirrors is {checks.said(mirrors)}: give a list of addresses")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(folder / ".lock", timeout=deadline):
@@ -134,6 +138,7 @@ class _Fetcher:
 
     def _from(self, mirror: str, name: str, sha256: str) -> bytes:
         body = _Body(f"{name}.gz", self.report, self.deadline, self.largest)
+        self.report(body.name, 0, 0)  # before the mirror answers, which may take a while
         _transfer(f"{mirror.rstrip('/')}/{name}.gz", body, self.timeout)
         try:
             data = decompressed(bytes(body.bytes), f"{name}.gz", LARGEST_FILE)

@@ -86,7 +86,8 @@ def open_folder(
         InputError: the range is none.
     """
     folder = checks.path("the folder", folder)
-    asked = range_asked(range)
+    asked, seed = range_asked(range), checks.whole("the seed", seed)
+    invert = invert if invert is None else checks.flag("invert", invert)
     layout = find_layout(folder)
     names = class_names(layout.train)
     places = {"train": layout.train, "test": layout.test, "validation": layout.validation}
@@ -234,11 +235,11 @@ def read_grey(
                     "make all pictures one size"
                 )
             load(picture)
-            said[_FRAMES] += is_animated(picture)
             if cut:
                 check_upper_bits(name, picture)
             upright = turn_upright(_grey(picture, said), orientation(picture))
             said[_TURNED] += turn > 1
+            said[_FRAMES] += is_animated(picture)  # last, as it may look at the next frame
     return upright
 
 

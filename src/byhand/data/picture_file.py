@@ -126,8 +126,8 @@ def check_upper_bits(name: str, image: Image.Image) -> None:
     extrema: Any = image.convert("RGB").getextrema()
     if max(high for _, high in extrema) < 16:
         raise DataError(
-            f"{name} uses the lower of 16 bits a colour, of which the upper 8 are read: save it "
-            "with 8 bits a colour, or in grey"
+            f"{name} has 16 bits a colour, of which the upper 8 are read, and next to nothing in "
+            "them: save it with 8 bits a colour, or in grey"
         )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-# Called with the file's name, the bytes so far, and the bytes in all (0 where nobody knows).
+# Called with the file's name, the bytes so far, and the bytes in all (0 where nobody knows); first
+# with no bytes, when a mirror is asked.
 Progress = Callable[[str, int, int], None]
 
 
@@ -23,12 +24,15 @@ def reporting(progress: Progress | bool | None) -> Iterator[Progress]:
 
 @contextmanager
 def _bar() -> Iterator[Progress]:
+    import sys
+
     from rich.console import Console
     from rich.progress import (
         BarColumn,
         DownloadColumn,
         TaskID,
         TextColumn,
+        TimeElapsedColumn,
         TimeRemainingColumn,
         TransferSpeedColumn,
     )
@@ -36,12 +40,16 @@ def _bar() -> Iterator[Progress]:
 
     tasks: dict[str, TaskID] = {}
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(),
-               TransferSpeedColumn(), TimeRemainingColumn())  # fmt: skip
-    with Bars(*columns, console=Console(stderr=True)) as bars:
+               TransferSpeedColumn(), TimeElapsedColumn(), TimeRemainingColumn())  # fmt: skip
+    console = Console(stderr=True)
+    with Bars(*columns, console=console) as bars:
 
         def report(name: str, done: int, total: int) -> None:
+            said = name if done else f"{name} (waiting for an answer)"
+            if not done and not console.is_terminal:  # where no bar is drawn
+                print(said, file=sys.stderr, flush=True)
             if name not in tasks:
-                tasks[name] = bars.add_task(name, total=None)
-            bars.update(tasks[name], completed=done, total=total or None)
+                tasks[name] = bars.add_task(said, total=None)
+            bars.update(tasks[name], description=said, completed=done, total=total or None)
 
         yield report

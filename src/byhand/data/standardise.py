@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from byhand import checks
+from byhand.data.arrays import plain_array
 from byhand.data.dataset import Dataset
 from byhand.errors import InputError, ShapeError
 
@@ -35,13 +37,18 @@ class Standardisation:
     std: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        mean = tuple(float(value) for value in self.mean)
-        std = tuple(float(value) for value in self.std)
-        finite = all(math.isfinite(value) for value in mean + std)
-        if not mean or len(mean) != len(std) or not finite or min(std) <= 0:
+        try:
+            mean = tuple(checks.number("a mean", value) for value in self.mean)
+            std = tuple(checks.number("a std", value, above=0) for value in self.std)
+        except TypeError as error:  # not several
             raise InputError(
-                f"mean {mean} and std {std} are no standardisation: "
-                "give one finite mean and one std above 0 for each channel"
+                f"mean {checks.said(self.mean)} and std {checks.said(self.std)} are no "
+                "standardisation: give a list of one for each channel"
+            ) from error
+        if not mean or len(mean) != len(std):
+            raise InputError(
+                f"mean {checks.said(mean)} and std {checks.said(std)} are no standardisation: "
+                "give one of each for each channel"
             )
         object.__setattr__(self, "mean", mean)
         object.__setattr__(self, "std", std)
@@ -59,7 +66,7 @@ class Standardisation:
         Raises:
             ShapeError: there is nothing to measure, or no second axis.
         """
-        x = images.images if isinstance(images, Dataset) else np.asarray(images)
+        x = images.images if isinstance(images, Dataset) else plain_array(images, "pictures")
         if x.ndim < 2 or x.size == 0 or (x.dtype != np.uint8 and x.dtype.kind != "f"):
             raise ShapeError(
                 f"an array of shape {x.shape} and type {x.dtype} cannot be standardised: "
@@ -86,7 +93,7 @@ class Standardisation:
         Raises:
             ShapeError: another number of channels, or another type.
         """
-        x = np.asarray(images)
+        x = plain_array(images, "pictures")
         if x.ndim < 2 or x.shape[1] != len(self.mean):
             raise ShapeError(
                 f"pictures of shape {x.shape} do not fit this standardisation: "
@@ -122,7 +129,11 @@ class Standardisation:
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> Standardisation:
         """The standardisation from what `as_dict` gave."""
-        return Standardisation(tuple(values["mean"]), tuple(values["std"]))
+        if not isinstance(values, Mapping) or not {"mean", "std"} <= set(values):
+            raise InputError(
+                f"{checks.said(values)} is no standardisation: give its mean and its std"
+            )
+        return Standardisation(values["mean"], values["std"])
 
 
 def _moments_of_bytes(x: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
