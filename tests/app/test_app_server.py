@@ -13,6 +13,7 @@ import pytest
 import uvicorn
 
 from byhand.app import Settings, create_app, server
+from byhand.cli import main
 
 
 @pytest.fixture
@@ -90,6 +91,24 @@ def test_the_page_is_opened_where_somebody_sits(monkeypatch, more, host, browser
     server.serve(Settings(host=host), 0, said.append, browser=browser)
     assert opened.wait(5 if opens else 0) == opens
     assert said[-1].endswith("Ctrl-C ends it)" if opens else "open it in a browser")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "word"),
+    [
+        ("--runs", "", "--runs"), ("--model", " ", "--model"), ("--runs", "a file", "no folder"),
+        ("--host", "", "listen"), ("--host", "\udcff", "listen"), ("--host", "[::1]", "listen"),
+        ("--memory-limit", "nan", "--memory-limit"), ("--memory-limit", "0", "--memory-limit"),
+    ],
+)  # fmt: skip
+def test_an_option_that_is_none_is_one_sentence(tmp_path, monkeypatch, capsys, option, value, word):
+    (tmp_path / "a file").touch()
+    monkeypatch.chdir(tmp_path)
+    assert main(["serve", "--no-browser", "--port", "0", option, value]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("byhand: ")
+    assert word in said
+    assert said.count("\n") == 1
 
 
 def test_serve_says_in_its_help_when_the_page_is_opened():

@@ -283,4 +283,4 @@ def test_an_address_that_cannot_be_had_is_one_sentence(tmp_path):
         command = [sys.executable, "-m", "byhand", "serve", "--port", str(taken.getsockname()[1])]
         done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60)
     assert done.returncode == 2
-    assert done.stderr.startswith("byhand: cannot listen on 127.0.0.1 port")
+    assert done.stderr.startswith("byhand: cannot listen on '127.0.0.1' port")

@@ -22,6 +22,7 @@ from byhand.app.processes import Processes
 from byhand.app.routes import ROUTES, House
 from byhand.app.training import Training
 from byhand.app.work import Work
+from byhand.errors import DataError
 from byhand.reader import Reader
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -65,9 +66,11 @@ def create_app(settings: Settings | None = None) -> Starlette:
     """The server as an ASGI application.
 
     Raises:
-        DataError: the reader's model cannot be loaded.
+        DataError: the reader's model cannot be loaded, or the folder of runs is none.
     """
     settings = settings or Settings()
+    if settings.runs.exists() and not settings.runs.is_dir():
+        raise DataError(f"the folder of runs, {settings.runs}, is no folder: give another")
     cores = kernels.available_threads()
     reader = settings.model
     Reader.load(reader)  # what is wrong with it is said now

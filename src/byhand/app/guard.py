@@ -161,8 +161,8 @@ class Guard:
         """`receive`, of a body that is neither too large nor too slow."""
         too_large = Problem(413, f"a request may have {self.body // 2**20} MB at most")
         length = headers.get("content-length", "0")
-        if not length.isdigit():
-            raise Problem(400, f"the length of the request is {length!r}, which is no number")
+        if not re.fullmatch("[0-9]{1,20}", length):
+            raise Problem(400, f"the length of the request is {said(length)}, which is no number")
         if int(length) > self.body:
             raise too_large
         had, ends, complete = 0, asyncio.get_running_loop().time() + self.body_seconds, False

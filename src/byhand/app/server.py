@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from byhand.app.application import Settings, create_app, is_local
+from byhand.checks import said
 from byhand.errors import InputError
 
 CONNECTIONS = 512  # open at a time; more are answered with 503
@@ -84,38 +85,36 @@ def serve(settings: Settings, port: int, say: Callable[[str], None], browser: bo
     if open_to_others and settings.token is None:
         settings = replace(settings, token=secrets.token_urlsafe(24))
     settings = replace(settings, warm=True)
-    listening = _listen(settings.host, port)
-    app = create_app(settings)
-    found = listening.getsockname()
-    name = f"[{found[0]}]" if ":" in found[0] else found[0]
-    if found[0] in ("0.0.0.0", "::"):
-        name = socket.gethostname()
-    address = f"http://{name}:{found[1]}/"
-    if open_to_others:
-        say(f"{settings.host} can be reached from other machines: only who has the token gets in")
-        address += f"?token={settings.token}"
-    opens = browser and not open_to_others and somebody_is_here()
-    say(f"byhand is at {address} (Ctrl-C ends it){'' if opens else '; open it in a browser'}")
-    if opens:  # it may take its time; what it asks is answered as soon as the server runs
-        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-    # What is wrong with a form is told to who sent it; the log is not for others to write in.
-    logging.getLogger("python_multipart").addHandler(logging.NullHandler())
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        http=Impatient,
-        ws="none",
-        limit_concurrency=CONNECTIONS,
-        timeout_keep_alive=IDLE_SECONDS,
-        timeout_graceful_shutdown=3,
-        h11_max_incomplete_event_size=16 * 1024,
-    )
-    try:
+    with _listen(settings.host, port) as listening:
+        app = create_app(settings)
+        found = listening.getsockname()
+        name = f"[{found[0]}]" if ":" in found[0] else found[0]
+        if found[0] in ("0.0.0.0", "::"):
+            name = socket.gethostname()
+        address = f"http://{name}:{found[1]}/"
+        if open_to_others:
+            host = settings.host
+            say(f"{host} can be reached from other machines: only who has the token gets in")
+            address += f"?token={settings.token}"
+        opens = browser and not open_to_others and somebody_is_here()
+        say(f"byhand is at {address} (Ctrl-C ends it){'' if opens else '; open it in a browser'}")
+        if opens:  # it may take its time; what it asks is answered as soon as the server runs
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+        # What is wrong with a form is told to who sent it; the log is not for others to write in.
+        logging.getLogger("python_multipart").addHandler(logging.NullHandler())
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            http=Impatient,
+            ws="none",
+            limit_concurrency=CONNECTIONS,
+            timeout_keep_alive=IDLE_SECONDS,
+            timeout_graceful_shutdown=3,
+            h11_max_incomplete_event_size=16 * 1024,
+        )
         Server(config, app).run(sockets=[listening])
-    finally:
-        listening.close()
 
 
 def somebody_is_here() -> bool:
@@ -135,9 +134,10 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(kind[4])
         listening.listen(128)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: a name that no host can have
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise InputError(
-            f"cannot listen on {host} port {port} ({error.strerror or error}): "
+            f"cannot listen on {said(host)} port {port} ({why}): "
             "choose another with --host and --port"
         ) from error
     return listening

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,15 +21,15 @@ def serve(
         int, typer.Option(min=0, max=65535, help="The port to listen on; 0: any that is free.")
     ] = 8028,
     model: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             help="A reader's model file (default: the one in the package).", show_default=False
         ),
     ] = None,
     data: Data = None,
     runs: Annotated[
-        Path, typer.Option(help="The folder of training runs and reports.")
-    ] = Path("runs"),
+        str, typer.Option(help="The folder of training runs and reports.")
+    ] = "runs",
     memory_limit: Annotated[
         float,
         typer.Option(
@@ -51,9 +50,15 @@ def serve(
 
     It needs nothing from the network, and is for this machine only unless --host says otherwise.
     """
+    from byhand import checks
     from byhand.app.application import Settings
     from byhand.app.server import serve as run
 
-    memory = round(memory_limit * 2**30)
-    settings = Settings(host=host, model=model, data=data, runs=runs, memory=memory)
+    settings = Settings(
+        host=host,
+        model=None if model is None else checks.path("--model", model),
+        data=data,
+        runs=checks.path("--runs", runs),
+        memory=round(memory_limit * 2**30),
+    )
     run(settings, port, lambda line: print(line, flush=True), browser=browser)
