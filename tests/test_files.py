@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -202,3 +203,52 @@ def test_what_json_cannot_say_leaves_the_old_file(tmp_path):
         write_json(tmp_path / "a", {"x": object()})
     assert json.loads((tmp_path / "a").read_text()) == {"x": 1}
     assert listing(tmp_path) == ["a"]
+
+
+def test_a_file_written_over_keeps_its_mode(tmp_path):
+    path = tmp_path / "model"
+    for mode in (0o600, 0o640, 0o444):
+        path.write_text("old")
+        path.chmod(mode)
+        write_text(path, "new")
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+        assert path.read_text() == "new"
+        path.chmod(0o600)
+
+
+def test_a_link_stays_and_its_target_is_written(tmp_path):
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    for target in (folder / "old", folder / "not there yet"):
+        link = tmp_path / f"link to {target.name}"
+        link.symlink_to(target)
+        write_text(link, "new")
+        assert link.is_symlink()
+        assert target.read_text() == "new"
+    assert {p.name for p in folder.iterdir()} == {"old", "not there yet"}
+
+
+def test_a_loop_of_links_is_named_and_stays(tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    with pytest.raises(FileWriteError, match="loop"):
+        write_text(loop, "new")
+    assert loop.is_symlink()
+
+
+@pytest.mark.parametrize("name", ["a" * 243, "a" * 255, "ü" * 127, "😀" * 63])
+def test_a_name_as_long_as_a_name_may_be_is_written(tmp_path, name):
+    write_text(tmp_path / name, "new")
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+def test_a_pipe_is_written_and_stays_a_pipe(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_text(pipe, "new")
+        assert os.read(reader, 10) == b"new"
+    finally:
+        os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,22 +23,34 @@ def atomic_write(path: str | Path, mode: str = "wb") -> Iterator[IO[Any]]:
     """Open a temporary neighbour of `path` and move it over `path` when the block ends well.
 
     On an error (a full disk, an exception in the block) the neighbour is removed and what stood at
-    `path` stays as it was. Data reach the disk before the move, so a crash leaves old or new.
+    `path` stays as it was. Data reach the disk before the move, so a crash leaves old or new. The
+    new file has the old one's permissions; a link stays and what it points to is written; a device
+    or a pipe is written as it is.
 
     Raises:
         FileWriteError: the file cannot be written; the message names it and the reason.
     """
-    path = Path(path)
-    temporary = path.parent / f".{path.name}.{secrets.token_hex(6)}{PARTIAL}"
+    target = Path(os.path.realpath(path))
+    encoding = None if "b" in mode else "utf-8"
+    # A name may have 255 bytes; fifty characters have at most 200 and say whose it is.
+    temporary = target.parent / f".{target.name[:50]}.{secrets.token_hex(6)}{PARTIAL}"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_symlink():
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        if target.exists() and not target.is_file() and not target.is_dir():
+            with target.open(mode, encoding=encoding) as file:
+                yield file
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         handle = os.open(temporary, flags, 0o666)  # less the user's umask
-        with os.fdopen(handle, mode, encoding=None if "b" in mode else "utf-8") as file:
+        with os.fdopen(handle, mode, encoding=encoding) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        if target.exists():
+            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+        os.replace(temporary, target)
     except OSError as error:
         if isinstance(error, FileWriteError):
             raise

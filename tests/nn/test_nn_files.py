@@ -12,7 +12,7 @@ from safetensors.numpy import save as serialise
 
 from byhand import nn
 from byhand.data import Standardisation
-from byhand.errors import DataError, FileWriteError, ShapeError
+from byhand.errors import DataError, FileWriteError, InputError, ShapeError
 from byhand.nn.files import FORMAT, read_tensors, write_tensors
 
 
@@ -322,3 +322,150 @@ def test_an_initialiser_of_ones_own_is_refused_when_saving(path):
     with pytest.raises(DataError, match="Mine cannot be saved"):
         nn.save(model, path)
     assert not path.exists()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_what_save_writes_load_reads(path, dtype):
+    nn.save(network(dtype), path)
+    loaded = nn.load(path)
+    assert loaded.flat.dtype == dtype
+    assert np.array_equal(loaded.flat, network(dtype).flat)
+
+
+def test_a_type_that_no_file_holds_is_refused_when_saving(path):
+    with pytest.raises(DataError, match=r"copy\(numpy\.float64\)"):
+        nn.save(network(np.longdouble), path)
+    assert not path.exists()
+
+
+def test_a_model_nested_deeper_than_load_reads_is_refused_when_saving(path):
+    model = nn.ReLU()
+    for _ in range(70):
+        model = nn.Sequential(model)
+    with pytest.raises(DataError, match="deep"):
+        nn.save(model.init(np.random.default_rng(0)), path)
+    assert not path.exists()
+
+
+def test_a_model_as_deep_as_may_be_saved_is_loaded(path):
+    saved = 0
+    model = nn.ReLU()
+    for depth in range(1, 40):
+        model = nn.Sequential(model)
+        try:
+            nn.save(model.init(np.random.default_rng(0)), path)
+        except DataError:
+            break
+        saved = depth
+        nn.load(path)
+    assert saved >= 10
+
+
+def padded(channels=2, padding=400):
+    """A model whose file is small and whose second layer makes large pictures."""
+    model = nn.Sequential(nn.ReLU(), nn.AvgPool2d(20, 1, padding), nn.Conv2d(1, channels, 1))
+    model.card = nn.ModelCard(image_shape=(1, 28, 28))
+    return model.init(np.random.default_rng(0))
+
+
+def test_a_model_that_takes_more_than_the_limit_is_refused_before_it_runs(path, monkeypatch):
+    nn.save(padded(), path)
+    for layer in (nn.ReLU, nn.AvgPool2d, nn.Conv2d):
+        monkeypatch.setattr(layer, "forward", None)
+    taken = nn.memory(nn.load(path), (1, 28, 28))
+    large = 4 * 809 * 809  # bytes of one channel
+    assert taken.parameters == 4 * (2 + 2)
+    assert taken.outputs == 2 * 4 * 28 * 28 + large + 2 * large
+    assert taken.workspace == 2 * large  # padded (by nothing), and unfolded: as much
+    assert nn.load(path, limit=taken.total).flat.size == 4
+    with pytest.raises(DataError, match=r"layer 2 \(Conv2d\).*--memory-limit") as caught:
+        nn.load(path, limit=taken.total - 1)
+    assert str(path) in str(caught.value)
+    with pytest.raises(DataError, match=r"layer 1 \(AvgPool2d\).*0\.00195 GiB"):
+        nn.load(path, limit=2**21)
+    nn.load(path, limit=None)
+    for odd in (0, -1, "x", 2.5, True):
+        with pytest.raises(InputError, match="limit"):
+            nn.load(path, limit=odd)
+
+
+def test_a_gibibyte_a_picture_is_the_limit_that_nobody_named(path):
+    nn.save(padded(channels=500), path)
+    with pytest.raises(DataError, match=r"layer 2 \(Conv2d\) .*more than the limit of 1 GiB"):
+        nn.load(path)
+    assert nn.memory(nn.load(path, limit=2**31), (1, 28, 28)).total > 2**30
+
+
+def test_a_model_for_something_else_than_its_cards_pictures_is_loaded(path):
+    model = nn.Sequential(nn.Linear(4, 3)).init(np.random.default_rng(0))
+    nn.save(model, path)
+    assert np.array_equal(nn.load(path).flat, model.flat)
+
+
+def sharing(levels):
+    """Each container holds the one before twice: a short file of 2**levels layers."""
+    layers = [{"layer": "ReLU", "arguments": {}}]
+    for number in range(1, levels):
+        twice = [{"shared": number if number > 1 else 1}] * 2
+        layers.append({"layer": "Sequential", "arguments": {"layers": twice}})
+    return {"layer": "Sequential", "arguments": {"layers": layers}}
+
+
+def test_a_short_file_of_endlessly_many_layers_is_refused(saved):
+    rewritten(saved, lambda h: h.update(architecture=sharing(50)))
+    with pytest.raises(DataError, match=r"more than 10,000 layers"):
+        nn.load(saved)
+    assert isinstance(nn.build(sharing(8)), nn.Sequential)
+
+
+@pytest.mark.parametrize(
+    ("entry", "odd", "said"),
+    [
+        ("classes", ["0", 1], "classes"),
+        ("classes", "0123456789", "classes"),
+        ("classes", ["a", "b", "a"], "two classes have the name 'a'"),
+        ("classes", [], "at least one class"),
+        ("image_shape", [1, 28, "28"], "image_shape"),
+        ("image_shape", [1, -28, 28], "image_shape"),
+        ("image_shape", [1, 2**40, 28], "image_shape"),
+        ("image_shape", [1, 2**20, 2**20], "pixels"),
+        ("image_shape", [1, 28, 28, 1], "image_shape"),
+        ("name", 3, "name"),
+        ("standardisation", {"mean": [0.1, 0.2], "std": [1, 1]}, "2 channels"),
+        ("standardisation", {"mean": [0.1], "std": [0]}, "std"),
+        ("standardisation", {"mean": ["x"], "std": [1]}, "mean"),
+        ("standardisation", {"mean": [None], "std": [1]}, "mean"),
+        ("recipe", [1], "recipe"),
+        ("recipe", {"name": 3}, "name"),
+        ("figures", "good", "figures"),
+        ("figures", {"test_accuracy": "high"}, "test_accuracy"),
+        ("figures", {"test_accuracy": 98}, "test_accuracy"),
+        ("figures", {"dataset": ["mnist"]}, "dataset"),
+    ],
+)
+def test_an_odd_entry_of_the_card_is_named_with_the_file(saved, entry, odd, said):
+    rewritten(saved, lambda h: h["card"].update({entry: odd}))
+    with pytest.raises(DataError, match=said) as caught:
+        nn.load(saved)
+    assert str(saved) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("entry", ["name", "image_shape", "classes", "standardisation", "figures"])
+def test_a_card_that_lacks_an_entry_is_refused_and_nothing_is_guessed(saved, entry):
+    rewritten(saved, lambda h: h["card"].pop(entry))
+    with pytest.raises(DataError, match=f"it has no {entry}"):
+        nn.load(saved)
+
+
+def test_an_error_is_one_line_also_where_the_header_has_several(saved):
+    rewritten(saved, lambda h: h.update(architecture={"layer": "A\nB\x1b", "arguments": {}}))
+    with pytest.raises(DataError) as caught:
+        nn.load(saved)
+    assert "\n" not in str(caught.value)
+    assert "\x1b" not in str(caught.value)
+
+
+def test_weights_that_are_no_numbers_are_loaded_as_they_are(saved):
+    rewritten(saved, change_tensors=lambda t: t["0.bias"].fill(np.nan))
+    assert np.isnan(nn.load(saved).state_dict()["0.bias"]).all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from byhand.checks import record, said, whole, word
+from byhand.checks import number, record, said, whole, word
 from byhand.data.standardise import Standardisation
 from byhand.errors import DataError, InputError
 
@@ -54,6 +54,15 @@ class ModelCard:
                 f"the standardisation is of {len(self.standardisation.mean)} channels, but the "
                 f"pictures have {c}"
             )
+        for known, key in (
+            (self.recipe, "name"),
+            (self.recipe, "summary"),
+            (self.figures, "dataset"),
+        ):
+            if known.get(key) is not None:
+                word(f"the card's {key}", known[key])
+        if self.figures.get("test_accuracy") is not None:
+            number("the card's test_accuracy", self.figures["test_accuracy"], 0, 1)
         for key, value in (("name", name), ("image_shape", (c, h, w)), ("classes", classes)):
             object.__setattr__(self, key, value)
 

@@ -93,7 +93,7 @@ def save(model: Layer, path: str | Path) -> None:
         )
     header = {"format": FORMAT, "architecture": architecture, "card": model.card.as_dict()}
     # Building it here says which names the loaded model will have, and that it can be built.
-    again = _built(json.loads(json.dumps(jsonable(header))))
+    again = _built(parse_json(json.dumps(jsonable(header)), "the model's description"))
     write_tensors(path, {name: values[name] for name in _stored(again)}, header)
 
 
@@ -121,7 +121,7 @@ def load(path: str | Path, limit: int | None = GIB) -> Layer:
     try:
         model = _built(header)
     except DataError as error:
-        raise DataError(f"{path} cannot be built into a model: {error}") from error
+        raise DataError(f"{path} cannot be built into a model: {one_line(error)}") from error
     own = _stored(model)
     try:
         check_state(own, tensors)

@@ -103,7 +103,7 @@ def window(kernel_size: Size, stride: Size = 1, padding: Padding = 0) -> Window:
     steps = pair(stride, "stride", 1)
     if isinstance(padding, str):
         if padding != "same":
-            raise InputError(f'padding is {padding!r}, but the only word for it is "same"')
+            raise InputError(f'padding is {said(padding)}, but the only word for it is "same"')
         if steps != (1, 1):
             raise InputError(f'padding "same" needs stride 1, but the stride is {stride!r}')
         kh, kw = kernel
