@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 import byhand
 from app import pictures
 from byhand import models, nn
-from byhand.app import Settings, create_app, inside, networks, records
+from byhand.app import Settings, create_app, inside, networks, records, tasks
 from byhand.app.problems import Problem
 from byhand.errors import DataError
 
@@ -229,6 +229,19 @@ def test_a_network_too_large_to_be_shown_is_refused_and_takes_no_answer(monkeypa
     monkeypatch.setattr(inside, "MOST_VALUES", 100)
     with pytest.raises(Problem, match="too many to be shown"):
         inside.traced(model, seen, None)
+
+
+def test_layers_have_the_numbers_of_their_names_where_batch_norm_is_folded(tmp_path):
+    layers = [nn.BatchNorm2d(1), nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(),
+              nn.Linear(1352, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 10)]  # fmt: skip
+    model = nn.Sequential(*layers).init(np.random.default_rng(0))
+    byhand.save(model, tmp_path / "model.safetensors")
+    place = networks.Place("x", "x", "run", tmp_path / "model.safetensors")
+    traced = tasks.look(inside.traced, place, 2**30, np.zeros((28, 28), np.uint8), None)
+    named = {layer["name"]: layer for layer in traced["layers"]}
+    assert list(named) == ["0", "1", "3", "4", "5", "7", "8"]
+    weights = {name.partition(".")[0] for name in model.state_dict() if "weight" in name}
+    assert {name for name, layer in named.items() if layer["parameters"]} <= weights
 
 
 def test_a_network_is_listed_with_its_own_parameters_and_data(tmp_path):

@@ -172,12 +172,39 @@ def describe(path: Path, memory: int) -> dict[str, Any]:
     return {**asdict(about), "parameters": int(model.flat.size), "problem": None}
 
 
+@dataclass(frozen=True)
+class Network:
+    """A network as it is looked into: nobody may change it.
+
+    Args:
+        model: with batch norm folded in, so that there is a layer less to explain.
+        places: where each of its layers stands in the file's own, from 0.
+    """
+
+    model: nn.Layer
+    places: tuple[int, ...]
+
+    def own_name(self, name: str) -> str:
+        """A layer's name as its parameters have it in the file, of its name in `model`."""
+        first, dot, rest = name.partition(".")
+        return f"{self.places[int(first)]}{dot}{rest}" if self.places else name
+
+
 @lru_cache(KEPT)
-def opened(path: Path, version: tuple[int, int], memory: int) -> nn.Layer:
-    """The network in a file, which nobody may change.
+def opened(path: Path, version: tuple[int, int], memory: int) -> Network:
+    """The network in a file.
 
     Raises:
         DataError: as `describe`.
     """
-    # With batch norm folded in there is a layer less to explain.
-    return nn.fold_batch_norm(nn.load(path, memory))
+    own = nn.load(path, memory)
+    folded = nn.fold_batch_norm(own)
+    if not isinstance(own, nn.Sequential) or not isinstance(folded, nn.Sequential):
+        return Network(folded, ())
+    # Folding leaves layers out and changes the order of none.
+    left = [type(layer) for layer in folded.layers]
+    places: list[int] = []
+    for i, layer in enumerate(own.layers):
+        if len(places) < len(left) and type(layer) is left[len(places)]:
+            places.append(i)
+    return Network(folded, tuple(places))

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from byhand import nn
 from byhand.app import inside, readings
 from byhand.app.networks import Place, opened
 from byhand.reader import Reader
@@ -45,8 +44,12 @@ def look(
         Problem: the network reads other pictures, or the label is no class of it.
         DataError: its file is broken, or it takes too much memory.
     """
-    model: nn.Layer = inside.fits(opened(place.path, place.version, memory))
-    return how(model, seen, inside.checked_label(model, label), *more)
+    network = opened(place.path, place.version, memory)
+    model = inside.fits(network.model)
+    values = how(model, seen, inside.checked_label(model, label), *more)
+    for layer in values.get("layers", ()):
+        layer["name"] = network.own_name(layer["name"])
+    return values
 
 
 @lru_cache(1)
