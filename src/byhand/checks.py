@@ -156,6 +156,17 @@ def one_of(name: str, value: T, choices: Collection[T]) -> T:
     return value
 
 
+def instance(name: str, value: object, kind: type[T], wanted: str) -> T:
+    """An object of `kind`; `wanted` says what to give instead.
+
+    Raises:
+        InputError: it is of another class, or the class itself; names it.
+    """
+    if not isinstance(value, kind):
+        raise InputError(f"{name} is {said(value)}, but it must be {wanted}")
+    return value
+
+
 def parse_json(text: str | bytes, what: str) -> Any:
     """Read JSON that somebody else may have written.
 

@@ -13,6 +13,8 @@ import pytest
 import blobs
 from byhand import recipes
 from byhand.errors import DataError
+from byhand.nn.files import read_tensors, write_tensors
+from byhand.recipes import run
 
 SETTINGS = (
     "--set", "epochs=4", "--set", "batch_size=10", "--set", "average=0.9",
@@ -92,8 +94,6 @@ def straight(tmp_path_factory, blob_data, run_quietly):
 
 def tensors(folder):
     """The model's arrays as bytes: all of the file but the header, which holds times and paths."""
-    from byhand.nn.files import read_tensors
-
     values, _ = read_tensors(folder / "model.safetensors", "model file")
     return {name: value.tobytes() for name, value in values.items()}
 
@@ -154,7 +154,6 @@ def test_interrupted_by_hand_it_says_how_to_go_on(cli, spawn, tmp_path):
     # Going on picks up the epochs that were done, and can be left again at once.
     state = json.loads(log.read_text().splitlines()[-1])
     from byhand.data import open_data
-    from byhand.recipes import run
 
     plan, _ = run.resumed("r")
     events = run.run(plan, open_data(data), "r", resume=True)
@@ -232,19 +231,78 @@ def test_a_model_in_the_checkpoints_place_is_refused(refused, copied, blob_data)
     refused("train", "--resume", "r", "--data", blob_data, names=["not a checkpoint"])
 
 
-@pytest.mark.parametrize("settings", [{}, {"recipe": {}}, {"recipe": {"name": "gone"}}])
-def test_a_checkpoint_of_somebody_elses_run_is_refused(copied, settings):
-    """One written by `training.fit` from Python has other settings than a run's."""
-    from byhand.nn.files import read_tensors, write_tensors
-    from byhand.recipes import run
+def with_settings(folder, **changes):
+    """Change settings in the checkpoint of a run."""
+    path = folder / "checkpoint.safetensors"
+    values, header = read_tensors(path, "checkpoint")
+    header["settings"] |= changes
+    write_tensors(path, values, header)
 
-    values, header = read_tensors(copied / "checkpoint.safetensors", "checkpoint")
-    header["settings"] = settings
-    write_tensors(copied / "checkpoint.safetensors", values, header)
-    with pytest.raises((DataError, ValueError)) as error:
+
+def test_a_checkpoint_of_somebody_elses_run_is_refused(refused, copied, blob_data):
+    """One written by `training.fit` from Python has other settings than a run's."""
+    path = copied / "checkpoint.safetensors"
+    values, header = read_tensors(path, "checkpoint")
+    write_tensors(path, values, {**header, "settings": {}})
+    refused("train", "--resume", "r", "--data", blob_data, names=["checkpoint.safetensors"])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("recipe", {}), ("recipe", {"name": "gone"}), ("recipe", {"name": "settings"}),
+        ("recipe", {"name": ["one_conv"]}), ("recipe", "one_conv"),
+        ("recipe", {"name": "one_conv", "epochs": -1}),
+        ("recipe", {"name": "one_conv", "batch_size": [1]}),
+        ("recipe", {"name": "one_conv", "optimiser": "-" * 3000 + "1"}),
+        ("recipe", {"name": "one_conv", "what": 1}),
+        ("seed", -1), ("seed", "0"), ("seed", 1.5), ("seed", 2**64), ("settings", "epochs=2"),
+        ("settings", [1]), ("track_test", 1), ("from_model", 3), ("layout", "sometimes"),
+        ("layout", None), ("threads", 0), ("threads", "2"), ("data", 1), ("sha256", None),
+        ("arithmetic", "lanes"), ("arithmetic", {"layout": "lanes"}),
+    ],
+)  # fmt: skip
+def test_settings_of_a_checkpoint_that_make_no_run_are_refused(copied, name, value):
+    with_settings(copied, **{name: value})
+    with pytest.raises(DataError) as error:
         run.resumed(copied)
-    assert not isinstance(error.value, KeyError)
     assert "\n" not in str(error.value)
+    assert str(copied / "checkpoint.safetensors") in str(error.value)
+
+
+@pytest.mark.usefixtures("no_report")
+@pytest.mark.parametrize("how", [("--out", "r", "one_conv"), ("--resume", "r")], ids=lambda h: h[0])
+def test_a_folder_that_another_process_trains_in_is_refused(refused, copied, blob_data, how):
+    before = (copied / "log.jsonl").read_bytes()
+    with run.alone_in(copied):
+        refused("train", *how, "--data", blob_data, names=["another process trains in r"])
+    assert (copied / "log.jsonl").read_bytes() == before
+
+
+@pytest.mark.usefixtures("no_report")
+def test_a_resume_with_another_number_of_threads_says_that_bits_differ(cli, copied, blob_data):
+    """On the screen and in run.json, also when it is resumed once more with the same."""
+    other = str(json.loads((copied / "run.json").read_text())["threads"] + 1)
+    for _ in range(2):
+        done = cli("train", "--resume", "r", "--data", blob_data, "--threads", other)
+        assert done.status == 0, done.err
+        assert "its bits are not those of a run that was never stopped" in " ".join(
+            done.err.split()
+        )
+        record = json.loads((copied / "run.json").read_text())
+        assert [c["threads"] for c in record["arithmetic"]] == [int(other) - 1, int(other)]
+        assert any(f"threads {int(other) - 1}, then {other}" in note for note in record["notes"])
+
+
+@pytest.mark.usefixtures("no_report")
+def test_a_resume_with_the_same_arithmetic_says_nothing(cli, copied, blob_data):
+    threads = json.loads((copied / "run.json").read_text())["threads"]
+    assert cli("train", "--resume", "r", "--data", blob_data, "--threads", threads).status == 0
+    record = json.loads((copied / "run.json").read_text())
+    assert len(record["arithmetic"]) == 1
+    assert record["notes"] == []
+    for name in ("layout", "instruction_set", "threads", "blas", "blas_threads", "numpy"):
+        assert name in record["arithmetic"][0]
 
 
 @pytest.mark.usefixtures("no_report")
@@ -262,8 +320,6 @@ def test_a_start_from_a_model_resumes_without_that_model(cli, blob_data, copied,
 
 
 def test_what_is_resumed_is_the_plan_of_the_checkpoint(trained):
-    from byhand.recipes import run
-
     plan, _ = run.resumed(trained)
     wanted = recipes.apply(recipes.get("one_conv"), ["epochs=2", "batch_size=10"])
     assert plan.recipe == wanted
@@ -275,8 +331,6 @@ def test_data_that_is_named_to_resume_is_kept_by_its_whole_path(
     cli, copied, blob_data, monkeypatch, no_report
 ):
     """So that the next resume finds it from any folder."""
-    from byhand.recipes import run
-
     seen = []
     begin = run.run
 

@@ -74,8 +74,9 @@ def interrupt_at(number):
     met = []
 
     def look(frame, event, arg):
-        if event == "call" and frame.f_code.co_filename not in PAGES:
-            return None
+        code = frame.f_code
+        if event == "call" and (code.co_filename not in PAGES or code.co_name == "__del__"):
+            return None  # nothing comes out of `__del__`
         if event == "line":
             met.append((frame.f_code.co_filename, frame.f_lineno))
             if len(met) == number:
@@ -100,6 +101,7 @@ def one_thread():
 
 
 @pytest.mark.usefixtures("one_thread")
+@pytest.mark.filterwarnings("ignore:fit was called")  # interrupted before the first record
 @pytest.mark.parametrize("way", WAYS)
 def test_an_interrupt_at_any_line_leaves_the_old_state_or_the_new(way):
     whole = small_run(**WAYS[way])

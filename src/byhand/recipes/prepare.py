@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -80,7 +81,9 @@ def prepare(
         **recipe.model.settings,
     )
     model.card = replace(model.card, standardisation=standardisation)
-    notes = () if from_model is None else (_start_from(model, from_model),)
+    notes = training.notes(model, train, recipe.batch_size, recipe.steps, recipe.sampling)
+    if from_model is not None:
+        notes = (*notes, _start_from(model, from_model))
     return Prepared(
         recipe, seed, model, train, validation, test, batches_rng, source, sha256, notes
     )
@@ -103,30 +106,33 @@ def train(
         state = prepared.new_state()
     stopping = None if recipe.patience is None else training.EarlyStopping(recipe.patience)
     if stopping is None or not stopping.should_stop(state.records):
-        for record in training.fit(
-            prepared.model,
-            prepared.train,
-            rng=prepared.rng,
-            validation=prepared.validation,
-            test=prepared.test if track_test else None,
-            loss=recipe.loss,
-            optimiser=recipe.optimiser,
-            schedule=recipe.schedule,
-            batch_size=recipe.batch_size,
-            epochs=recipe.epochs,
-            steps=recipe.steps,
-            sampling=recipe.sampling,
-            seed=prepared.seed,
-            clip_norm=recipe.clip_norm,
-            average=recipe.average,
-            augment=recipe.augment,
-            state=state,
-            checkpoint=checkpoint,
-            settings=settings,
-            step_records=step_records,
-            layout=layout,
-            group=group,
-        ):
+        with warnings.catch_warnings():  # `prepared.notes` has them
+            warnings.simplefilter("ignore", UserWarning)
+            records = training.fit(
+                prepared.model,
+                prepared.train,
+                rng=prepared.rng,
+                validation=prepared.validation,
+                test=prepared.test if track_test else None,
+                loss=recipe.loss,
+                optimiser=recipe.optimiser,
+                schedule=recipe.schedule,
+                batch_size=recipe.batch_size,
+                epochs=recipe.epochs,
+                steps=recipe.steps,
+                sampling=recipe.sampling,
+                seed=prepared.seed,
+                clip_norm=recipe.clip_norm,
+                average=recipe.average,
+                augment=recipe.augment,
+                state=state,
+                checkpoint=checkpoint,
+                settings=settings,
+                step_records=step_records,
+                layout=layout,
+                group=group,
+            )
+        for record in records:
             yield record
             if (
                 stopping is not None

@@ -12,15 +12,17 @@ pictures/, report.html   all that, drawn
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from byhand import evaluation, kernels, nn, training
+from filelock import FileLock, Timeout
+
+from byhand import checks, evaluation, kernels, nn, training
 from byhand.data import Splits
 from byhand.errors import DataError, FileWriteError, InputError
 from byhand.files import append_text, jsonable, remove_partials, write_json, write_text
@@ -33,6 +35,7 @@ CHECKPOINT = "checkpoint.safetensors"
 MODEL = "model.safetensors"
 RECORD = "run.json"
 LOG = "log.jsonl"
+LOCK = ".lock"  # held while a process trains here
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,23 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Saved:
+    """The settings in a run's checkpoint: the plan as plain values, and what it was run on."""
+
+    recipe: dict[str, Any]
+    seed: int
+    settings: list[str]
+    track_test: bool
+    from_model: str | None
+    layout: str
+    threads: int | None
+    data: str | None
+    sha256: str  # of the data
+    arithmetic: list[dict[str, Any]]  # one after another, where it was resumed with another
+    range: str | None = None
+
+
+@dataclass(frozen=True)
 class Task:
     """What rank 0 tells the other ranks to train along with it."""
 
@@ -107,30 +127,60 @@ def resumed(folder: str | Path) -> tuple[Plan, str]:
     """The plan of the run in `folder`, from its checkpoint, and the hash of its data.
 
     Raises:
-        DataError: the folder holds no checkpoint, or a broken one.
-        InputError: the checkpoint's recipe is not known here.
+        DataError: the folder holds no checkpoint, or one that is broken or of a recipe that is not
+            known here.
     """
     folder = Path(folder)
     if not (folder / CHECKPOINT).is_file():
         raise DataError(f"{folder} holds no {CHECKPOINT} to resume from; give a run's folder")
-    said = training.read_settings(folder / CHECKPOINT)
+    path = folder / CHECKPOINT
+    said = checks.record(Saved, training.read_settings(path), f"the settings in {path}")
     try:
+        checks.whole("the seed", said.seed, 0, training.SEEDS - 1)
+        if said.threads is not None:
+            checks.whole("threads", said.threads, 1)
+        kernels.resolve_layout(said.layout)
+        name = checks.word("the recipe's name", said.recipe.get("name"))
         plan = Plan(
-            recipe=recipe_settings.from_dict(get(said["recipe"]["name"]), said["recipe"]),
-            seed=said["seed"],
-            settings=tuple(said["settings"]),
-            track_test=said["track_test"],
-            from_model=said["from_model"],
-            layout=said["layout"],
-            threads=said["threads"],
-            data=said["data"],
-            range=said.get("range"),  # absent from older runs
+            recipe=recipe_settings.from_dict(get(name), said.recipe),
+            seed=said.seed,
+            settings=tuple(said.settings),
+            track_test=said.track_test,
+            from_model=said.from_model,
+            layout=said.layout,
+            threads=said.threads,
+            data=said.data,
+            range=said.range,
         )
-        return plan, said["sha256"]
-    except KeyError as error:
-        raise DataError(
-            f"{folder / CHECKPOINT} was not written by byhand train: its settings lack {error}"
+    except InputError as error:
+        raise DataError(f"{path} holds the settings of a run that cannot go on: {error}") from error
+    return plan, said.sha256
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep other processes from training into `folder`, which is made; a killed one keeps nobody.
+
+    Raises:
+        InputError: another one trains there.
+        FileWriteError: it cannot be made or written to.
+    """
+    lock = FileLock(folder / LOCK)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise InputError(
+            f"another process trains in {folder}; wait for its end, or choose another folder"
         ) from error
+    except OSError as error:
+        raise FileWriteError(
+            f"cannot write into the folder {folder}: {error.strerror}; choose another folder"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def run(
@@ -146,7 +196,8 @@ def run(
     Without a folder it makes one in runs/, once all is ready to train.
 
     Stopped at any point, the folder holds the last checkpoint; `resume=True` goes on from it and
-    comes to the same bits as a run that was never stopped.
+    comes to the same bits as a run that was never stopped, or says why not: where threads or
+    anything else of the arithmetic are others.
 
     In a group of several ranks this is what rank 0 does, and the others call `assist`: rank 0 reads
     and writes all files, so that the others need none.
@@ -158,25 +209,41 @@ def run(
     # A checkpoint holds the weights already: the file they started from may be gone by now.
     start = None if resume else plan.from_model
     prepared = prepare(plan.recipe, splits, plan.seed, start)
-    arithmetic = _arithmetic(plan, group)
     folder = new_folder(plan.recipe.name, plan.seed) if folder is None else Path(folder)
+    with alone_in(folder):
+        yield from _run(plan, splits, prepared, folder, resume, group)
+
+
+def _run(
+    plan: Plan,
+    splits: Splits,
+    prepared: Prepared,
+    folder: Path,
+    resume: bool,
+    group: training.Group,
+) -> Generator[Started | training.EpochRecord | training.StepRecord | Finished, None, None]:
+    """`run`, in a folder that no other process trains in."""
+    path = folder / CHECKPOINT
+    computed = [training.arithmetic(kernels.resolve_layout(plan.layout), group.size)]
     if resume:
         if resumed(folder)[1] != prepared.sha256:
             raise InputError(
                 f"the run in {folder} was trained on other data than {prepared.source}; "
                 "name the same data to resume"
             )
-        state = training.load_checkpoint(folder / CHECKPOINT, prepared.model, plan.recipe.optimiser)
-        before = training.read_settings(folder / CHECKPOINT).get("arithmetic", arithmetic)
-        if before != arithmetic:
-            said = f"the run began with the arithmetic {before} and goes on with {arithmetic}"
-            prepared = replace(prepared, notes=(*prepared.notes, said))
-    elif (folder / CHECKPOINT).exists():
+        state = training.load_checkpoint(path, prepared.model, plan.recipe.optimiser)
+        if (state.average is None) != (plan.recipe.average is None):
+            raise DataError(f"{path} and the recipe differ in whether weights are averaged")
+        before = training.read_settings(path)["arithmetic"]
+        computed = before if before[-1:] == computed else before + computed
+        if len(computed) > 1:
+            prepared = replace(prepared, notes=(*prepared.notes, _parted(computed)))
+    elif path.exists():
         raise InputError(f"{folder} holds a run already; resume it, or choose another folder")
     else:
         state = prepared.new_state()
     remove_partials(folder)
-    about = _about(plan, prepared, splits, group)
+    about = {**_about(plan, prepared, splits, group), "arithmetic": computed}
     write_text(folder / LOG, "".join(_line(record) for record in state.records))
     _write_record(folder, about, state.records, (), None)
     group.broadcast(Task(plan, prepared, state))
@@ -186,12 +253,8 @@ def run(
             prepared,
             track_test=plan.track_test,
             state=state,
-            checkpoint=folder / CHECKPOINT,
-            settings={
-                **plan.as_dict(),
-                "sha256": prepared.sha256,
-                "arithmetic": arithmetic,
-            },
+            checkpoint=path,
+            settings={**plan.as_dict(), "sha256": prepared.sha256, "arithmetic": computed},
             step_records=True,
             layout=plan.layout,
             group=group,
@@ -277,11 +340,14 @@ def _finish(
     return Finished(result, folder, folder / MODEL, _report(folder), test, diagnoses)
 
 
-def _arithmetic(plan: Plan, group: training.Group) -> str:
-    """What the plan runs on here: the same bits come out of the same only."""
-    layout = kernels.resolve_layout(plan.layout)
-    said = layout if layout == "reference" else f"{layout} on {kernels.instruction_set()}"
-    return said if group.size == 1 else f"{said}, {group.size} ranks"
+def _parted(computed: Sequence[dict[str, Any]]) -> str:
+    """What to say of a run whose parts were computed in different ways."""
+    names = [name for name in computed[0] if len({str(c.get(name)) for c in computed}) > 1]
+    said = ", ".join(f"{n} {', then '.join(str(c.get(n)) for c in computed)}" for n in names)
+    return (
+        f"the run was stopped and went on with another arithmetic ({said.replace('_', ' ')}): its "
+        "bits are not those of a run that was never stopped"
+    )
 
 
 def _about(plan: Plan, prepared: Prepared, splits: Splits, group: training.Group) -> dict[str, Any]:

@@ -52,6 +52,7 @@ def from_dict(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     for name, value in values.items():
         if name not in FIXED:
             recipe = _apply(recipe, name, "none" if value is None else str(value))
+    check(recipe)
     return recipe
 
 

@@ -3,15 +3,16 @@
     for record in training.fit(model, train, rng=rng, validation=validation, epochs=10):
         print(record.epoch, record.validation_accuracy)
 
-fit.py is the loop, step.py what it does for a batch and epoch.py at an epoch's end, records.py what
-it tells, state.py where it stands, checkpoint.py how it goes on after a stop, group.py who shares
-the work (mpi.py: several processes), diagnose.py what the numbers mean, environment.py what it ran
-on.
+fit.py is the loop, beforehand.py what is looked at before it, step.py what it does for a batch and
+epoch.py at an epoch's end, records.py what it tells, state.py where it stands, checkpoint.py how it
+goes on after a stop, group.py who shares the work (mpi.py: several processes), diagnose.py what the
+numbers mean, environment.py what it ran on.
 """
 
+from byhand.training.beforehand import SEEDS, notes
 from byhand.training.checkpoint import load_checkpoint, read_settings, save_checkpoint
 from byhand.training.diagnose import run_diagnoses, told_once
-from byhand.training.environment import machine, versions
+from byhand.training.environment import arithmetic, machine, versions
 from byhand.training.epoch import EarlyStopping, restore_best, score
 from byhand.training.fit import Diverged, fit
 from byhand.training.group import ALONE, Group
@@ -20,6 +21,7 @@ from byhand.training.state import TrainingState, new_state
 
 __all__ = [
     "ALONE",
+    "SEEDS",
     "Diagnosis",
     "Diverged",
     "EarlyStopping",
@@ -27,10 +29,12 @@ __all__ = [
     "Group",
     "StepRecord",
     "TrainingState",
+    "arithmetic",
     "fit",
     "load_checkpoint",
     "machine",
     "new_state",
+    "notes",
     "read_settings",
     "restore_best",
     "run_diagnoses",

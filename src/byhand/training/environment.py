@@ -15,21 +15,39 @@ from byhand import kernels
 
 def versions() -> dict[str, str]:
     """Of byhand, Python, NumPy and the library of NumPy's matrix products."""
-    from threadpoolctl import threadpool_info
-
-    blas = sorted(
-        {
-            f"{p['internal_api']} {p['version']}"
-            for p in threadpool_info()
-            if p["user_api"] == "blas"
-        }
-    )
     return {
         "byhand": byhand.__version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "blas": ", ".join(blas) or "unknown",
+        "blas": ", ".join(f"{p['internal_api']} {p['version']}" for p in _blas()) or "unknown",
     }
+
+
+def arithmetic(layout: str, ranks: int = 1) -> dict[str, Any]:
+    """All that the bits of a training depend on besides its recipe, seed and data."""
+    blas = [
+        f"{p['internal_api']} {p['version']} {p.get('architecture', '')}".strip() for p in _blas()
+    ]
+    return {
+        "byhand": byhand.__version__,
+        "numpy": np.__version__,
+        "layout": layout,
+        "instruction_set": kernels.instruction_set(),
+        "threads": kernels.threads(),
+        "ranks": ranks,
+        "blas": ", ".join(blas) or "unknown",
+        "blas_threads": max((p["num_threads"] for p in _blas()), default=1),
+    }
+
+
+def _blas() -> list[dict[str, Any]]:
+    """The libraries of matrix products that are loaded."""
+    from threadpoolctl import threadpool_info
+
+    found = [p for p in threadpool_info() if p["user_api"] == "blas"]
+    # SciPy brings one of its own, which is loaded later or not at all.
+    ours = [p for p in found if "numpy" in p["filepath"]]
+    return ours or found
 
 
 def machine() -> dict[str, Any]:

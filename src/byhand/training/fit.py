@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +15,12 @@ import numpy as np
 
 from byhand import nn
 from byhand.data import Augmentation, Dataset, Standardisation, batches
-from byhand.errors import InputError, TrainingStopped
+from byhand.errors import TrainingStopped
 from byhand.losses import CrossEntropy, Loss
 from byhand.nn.layer import layout_for
 from byhand.optim import Adam, Constant, ExponentialMovingAverage, Optimiser, Schedule
 from byhand.training import diagnose
+from byhand.training.beforehand import check_arguments, leaves_out_last, notes
 from byhand.training.checkpoint import save_checkpoint
 from byhand.training.epoch import epoch_record
 from byhand.training.group import ALONE, Group
@@ -36,6 +39,33 @@ class Diverged(TrainingStopped):
         first, remedy = diagnosis.causes[0]
         super().__init__(f"{diagnosis.symptom}; most likely {first}: {remedy}")
         self.diagnosis = diagnosis
+
+
+class Training(Iterator[EpochRecord | StepRecord]):
+    """The records of a training, which goes on as they are taken; `close` ends it early."""
+
+    _begun = True  # until it is made
+
+    def __init__(self, records: Iterator[EpochRecord | StepRecord]) -> None:
+        self._records = records
+        self._begun = False
+
+    def __next__(self) -> EpochRecord | StepRecord:
+        self._begun = True
+        return next(self._records)
+
+    def close(self) -> None:
+        """Train no further; model and state stay as they are."""
+        self._begun = True
+        self._records.close()  # type: ignore[attr-defined]
+
+    def __del__(self) -> None:
+        if not self._begun:
+            warnings.warn(
+                "fit was called but nobody took its records, so nothing was trained; "
+                "write: for record in fit(...): print(record)",
+                stacklevel=2,
+            )
 
 
 def fit(
@@ -62,7 +92,7 @@ def fit(
     step_records: bool = False,
     layout: str = "auto",
     group: Group = ALONE,
-) -> Iterator[EpochRecord | StepRecord]:
+) -> Training:
     """Train `model` in place; yield an EpochRecord an epoch (and a StepRecord a step when asked).
 
     One step: a batch forward, the loss, backward, the optimiser's update of the flat vector. Stop
@@ -80,7 +110,8 @@ def fit(
         loss: what is made small.
         optimiser: how the gradient changes the weights.
         schedule: the learning rate by step.
-        batch_size: the last batch of an epoch may be smaller.
+        batch_size: the last batch of an epoch may be smaller; where it is of one picture and the
+            model normalises over a batch, it is left out, and a warning says so.
         epochs: how many passes over the training set.
         steps: how many updates; what is reached first ends it, and one of the two must be given.
         sampling: "shuffle", "in_order" or "with_replacement".
@@ -99,45 +130,24 @@ def fit(
             loop after the same one; rank 0 writes the checkpoint.
 
     Raises:
+        InputError: an argument does not make sense, alone or with the others (at the call).
         Diverged: the loss became NaN or infinite; what the last checkpoint holds is kept.
-        InputError: an argument does not make sense.
     """
-    if epochs is None and steps is None:
-        raise InputError("say how long to train: epochs or steps")
-    for name, number in (("epochs", epochs), ("steps", steps), ("batch_size", batch_size)):
-        if number is not None and number < 1:
-            raise InputError(f"{name} is {number}, but it must be at least 1")
-    if len(train) == 0:
-        raise InputError("there is no picture to train on")
-    if train.image_shape != model.card.image_shape:
-        raise InputError(
-            f"the pictures are {train.image_shape}, but the model's card says "
-            f"{model.card.image_shape}; set model.card = nn.ModelCard(image_shape=...)"
-        )
-    if state is not None and (state.average is None) != (average is None):
-        raise InputError(
-            "the state to go on from and the arguments differ in `average`; give the same again"
-        )
-    per_epoch = -(-len(train) // batch_size)
+    check_arguments(locals())
+    layout = layout_for(model, layout)
+    for note in notes(model, train, batch_size, steps, sampling):
+        warnings.warn(note, stacklevel=2)
+    one_left_out = leaves_out_last(model, train, batch_size, steps, sampling)
+    per_epoch = -(-len(train) // batch_size) - one_left_out
     limits = [n for n in (steps, None if epochs is None else epochs * per_epoch) if n is not None]
     total_steps = min(limits)
     schedule = schedule.over(total_steps)
-    if (
-        state is not None
-        and state.generator["bit_generator"] != rng.bit_generator.state["bit_generator"]
-    ):
-        raise InputError(
-            f"the state to go on from has a {state.generator['bit_generator']} generator, "
-            f"but rng is a {rng.bit_generator.state['bit_generator']}"
-        )
-    if state is None:
-        state = new_state(model, optimiser, rng, average is not None)
-    layout = layout_for(model, layout)
+    state = state or new_state(model, optimiser, rng, average is not None)
     step = Stepper(model, loss, optimiser, seed, clip_norm, group, average)
     standardisation = model.card.standardisation or Standardisation.unit(train.image_shape[0])
     chance = diagnose.chance_level(train)
     probe = standardisation.apply(train.images[:PROBE])
-    recent: list[float] = []  # gradient norms of the latest steps
+    recent: deque[float] = deque(maxlen=10)  # gradient norms of the latest steps
     saved_at = time.monotonic()
 
     def save() -> None:
@@ -146,66 +156,76 @@ def fit(
             save_checkpoint(checkpoint, model, state, settings or {})
         saved_at = time.monotonic()
 
-    try:
-        agree(model, state, group)
-        # A checkpoint may hold a finished last step whose epoch has no record yet.
-        while state.step < total_steps or state.sums.images:
-            rng.bit_generator.state = state.generator
-            order = batches(
-                train,
-                batch_size,
-                rng,
-                sampling=sampling,
-                standardisation=standardisation,
-                skip=state.batch,
-                layout=layout,
-                augment=augment,
-                key=nn.Key(seed, state.step - state.batch),
-                part=group.part,
+    def steps_of_epoch() -> Iterator[StepRecord]:
+        rng.bit_generator.state = state.generator
+        order = batches(
+            train,
+            batch_size,
+            rng,
+            sampling=sampling,
+            standardisation=standardisation,
+            skip=state.batch,
+            layout=layout,
+            augment=augment,
+            key=nn.Key(seed, state.step - state.batch),
+            part=group.part,
+        )
+        for batch in order:
+            n = len(batch.indices)
+            if state.step >= total_steps or (one_left_out and n == 1):
+                break
+            rate = schedule(state.step)
+            with np.errstate(over="ignore", invalid="ignore"):  # told by `Diverged`
+                value, correct, norm = step(batch, state, rate)
+            recent.append(norm)
+            if not math.isfinite(value):
+                images = standardisation.apply(train.images[batch.indices])
+                said = (value, state.step + 1, rate, images, list(recent))
+                raise Diverged(diagnose.diverged(*said))
+            yield StepRecord(state.step, state.epoch + 1, value, correct / n, rate, norm)
+            if time.monotonic() - saved_at > CHECKPOINT_SECONDS:
+                save()
+
+    def end_of_epoch() -> EpochRecord:
+        if not np.isfinite(model.flat).all():
+            # A step's loss is that before its update, so the last update is looked at here.
+            rate = schedule(max(state.step - 1, 0))
+            said = (math.nan, state.step, rate, probe, list(recent))
+            raise Diverged(diagnose.diverged(*said, "a weight"))
+        with np.errstate(over="ignore", invalid="ignore"):
+            record, best = epoch_record(
+                model, state, validation, test, loss, schedule, layout, group
             )
-            for batch in order:
-                if state.step >= total_steps:
-                    break
-                rate = schedule(state.step)
-                with np.errstate(over="ignore", invalid="ignore"):  # told by `Diverged`
-                    value, correct, norm = step(batch, state, rate)
-                recent = [*recent[-9:], norm]
-                if not math.isfinite(value):
-                    images = standardisation.apply(train.images[batch.indices])
-                    raise Diverged(diagnose.diverged(value, state.step + 1, rate, images, recent))
-                if step_records:
-                    accuracy = correct / len(batch.indices)
-                    yield StepRecord(state.step, state.epoch + 1, value, accuracy, rate, norm)
-                if time.monotonic() - saved_at > CHECKPOINT_SECONDS:
-                    save()
-            agree(model, state, group)  # so that all decide alike what follows
-            if not np.isfinite(model.flat).all():
-                # A step's loss is that before its update, so the last update is looked at here.
-                rate = schedule(max(state.step - 1, 0))
-                said = (math.nan, state.step, rate, probe, recent)
-                raise Diverged(diagnose.diverged(*said, "a weight"))
-            with np.errstate(over="ignore", invalid="ignore"):
-                record, best = epoch_record(
-                    model, state, validation, test, loss, schedule, layout, group
-                )
-            if record.validation_loss is not None and not math.isfinite(record.validation_loss):
-                said = (record.validation_loss, state.step, record.learning_rate, probe, recent)
-                raise Diverged(diagnose.diverged(*said, "the validation loss"))
-            rising = state.step < total_steps and schedule(state.step) > record.peak_rate
-            health = diagnose.activation_health(model, probe)
-            found = diagnose.epoch_diagnoses(
-                record, model, chance, state.sums.images, health, rising
-            )
-            record = replace(record, diagnoses=found)
-            state.advance(
-                records=[*state.records, record],
-                epoch=record.epoch,
-                batch=0,
-                sums=EpochSums(),
-                generator=dict(rng.bit_generator.state),
-                **best,
-            )
-            save()
-            yield record
-    finally:
-        state.settle()
+        if record.validation_loss is not None and not math.isfinite(record.validation_loss):
+            said = (record.validation_loss, state.step, record.learning_rate, probe, list(recent))
+            raise Diverged(diagnose.diverged(*said, "the validation loss"))
+        rising = state.step < total_steps and schedule(state.step) > record.peak_rate
+        health = diagnose.activation_health(model, probe)
+        found = diagnose.epoch_diagnoses(record, model, chance, state.sums.images, health, rising)
+        record = replace(record, diagnoses=found)
+        state.advance(
+            records=[*state.records, record],
+            epoch=record.epoch,
+            batch=0,
+            sums=EpochSums(),
+            generator=dict(rng.bit_generator.state),
+            **best,
+        )
+        return record
+
+    def records() -> Iterator[EpochRecord | StepRecord]:
+        try:
+            agree(model, state, group)
+            # A checkpoint may hold a finished last step whose epoch has no record yet.
+            while state.step < total_steps or state.sums.images:
+                for of_step in steps_of_epoch():
+                    if step_records:
+                        yield of_step
+                agree(model, state, group)  # so that all decide alike what follows
+                record = end_of_epoch()
+                save()
+                yield record
+        finally:
+            state.settle()
+
+    return Training(records())
