@@ -15,6 +15,7 @@ from byhand import recipes
 from byhand.errors import DataError
 from byhand.nn.files import read_tensors, write_tensors
 from byhand.recipes import run
+from byhand.recipes.folder import alone_in
 
 SETTINGS = (
     "--set", "epochs=4", "--set", "batch_size=10", "--set", "average=0.9",
@@ -274,7 +275,7 @@ def test_settings_of_a_checkpoint_that_make_no_run_are_refused(copied, name, val
 @pytest.mark.parametrize("how", [("--out", "r", "one_conv"), ("--resume", "r")], ids=lambda h: h[0])
 def test_a_folder_that_another_process_trains_in_is_refused(refused, copied, blob_data, how):
     before = (copied / "log.jsonl").read_bytes()
-    with run.alone_in(copied):
+    with alone_in(copied):
         refused("train", *how, "--data", blob_data, names=["another process trains in r"])
     assert (copied / "log.jsonl").read_bytes() == before
 

@@ -115,8 +115,9 @@ def test_a_run_without_a_name_gets_one_in_runs(cli, blob_data, short, tmp_path):
 def test_two_runs_at_once_get_two_folders(tmp_path):
     """As two processes that start in the same second would ask, and train side by side."""
     from byhand.recipes import run
+    from byhand.recipes.folder import new_folder
 
-    folders = [run.new_folder("one_conv", 0, tmp_path) for _ in range(2)]
+    folders = [new_folder("one_conv", 0, tmp_path) for _ in range(2)]
     assert len(set(folders)) == 2
     plan = run.Plan(recipes.apply(recipes.get("one_conv"), ["epochs=2", "batch_size=10"]))
     splits = blobs.splits(80, 40)

@@ -29,6 +29,7 @@ from byhand.data import Dataset, open_data
 from byhand.errors import ByhandError
 from byhand.files import jsonable
 from byhand.recipes import run as runs
+from byhand.recipes.folder import new_folder
 from byhand.recipes.prepare import Prepared
 
 STEPS_A_SECOND = 5  # step events at most
@@ -98,7 +99,7 @@ def train(order: dict[str, Any], orders: Orders) -> None:
     splits = open_data(
         data, dataset=plan.recipe.dataset, allow_bundled=plan.data is None, range=plan.range
     )
-    folder = runs.new_folder(plan.recipe.name, plan.seed, order["runs"])
+    folder = new_folder(plan.recipe.name, plan.seed, order["runs"])
     events = runs.run(plan, splits, folder)
     began, told, shown = monotonic(), 0.0, 0.0
     with closing(events):

@@ -89,10 +89,13 @@ class Recipe:
         return values
 
 
+PARTS = ("__init__", "recipe", "settings", "run", "prepare", "folder")  # pages of no recipe
+
+
 def names() -> tuple[str, ...]:
     """The recipes there are: the pages of this folder that define `RECIPE`."""
     pages = sorted(p.stem for p in Path(__file__).parent.glob("*.py"))
-    return tuple(p for p in pages if p not in ("__init__", "recipe", "settings", "run", "prepare"))
+    return tuple(p for p in pages if p not in PARTS)
 
 
 def get(name: str) -> Recipe:

@@ -12,22 +12,19 @@ pictures/, report.html   all that, drawn
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from byhand import checks, evaluation, kernels, nn, training
 from byhand.data import Splits
-from byhand.errors import DataError, FileWriteError, InputError
+from byhand.errors import DataError, InputError
 from byhand.files import append_text, jsonable, remove_partials, write_json, write_text
 from byhand.reader.calibrate import calibrate
 from byhand.recipes import settings as recipe_settings
+from byhand.recipes.folder import alone_in, new_folder
 from byhand.recipes.prepare import Prepared, prepare, train
 from byhand.recipes.recipe import Recipe, get
 
@@ -35,7 +32,6 @@ CHECKPOINT = "checkpoint.safetensors"
 MODEL = "model.safetensors"
 RECORD = "run.json"
 LOG = "log.jsonl"
-LOCK = ".lock"  # held while a process trains here
 
 
 @dataclass(frozen=True)
@@ -103,26 +99,6 @@ class Task:
     state: training.TrainingState
 
 
-def new_folder(recipe: str, seed: int, parent: str | Path = "runs") -> Path:
-    """Make a folder of its own for a run, named by recipe, seed and time.
-
-    Raises:
-        FileWriteError: it cannot be made.
-    """
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    name = f"{recipe}-seed{seed}-{stamp}"
-    for number in count(1):
-        folder = Path(parent) / (name if number == 1 else f"{name}-{number}")
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:  # another run began in the same second
-            continue
-        except OSError as error:
-            raise FileWriteError(f"cannot make the folder {folder}: {error.strerror}") from error
-        break
-    return folder
-
-
 def resumed(folder: str | Path) -> tuple[Plan, str]:
     """The plan of the run in `folder`, from its checkpoint, and the hash of its data.
 
@@ -155,32 +131,6 @@ def resumed(folder: str | Path) -> tuple[Plan, str]:
     except InputError as error:
         raise DataError(f"{path} holds the settings of a run that cannot go on: {error}") from error
     return plan, said.sha256
-
-
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Keep other processes from training into `folder`, which is made; a killed one keeps nobody.
-
-    Raises:
-        InputError: another one trains there.
-        FileWriteError: it cannot be made or written to.
-    """
-    lock = FileLock(folder / LOCK)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise InputError(
-            f"another process trains in {folder}; wait for its end, or choose another folder"
-        ) from error
-    except OSError as error:
-        raise FileWriteError(
-            f"cannot write into the folder {folder}: {error.strerror}; choose another folder"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def run(
