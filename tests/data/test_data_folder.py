@@ -12,6 +12,7 @@ from PIL import Image
 
 from byhand.data import open_data, open_folder
 from byhand.errors import DataError
+from byhand.reader import open_picture
 
 
 def draw(path, value=200, size=(8, 8), paper=0, mode="L"):
@@ -440,15 +441,24 @@ def test_a_dark_set_is_said_to_be_so(tmp_path):
 
 def test_colours_of_16_bits_that_hold_fewer_are_named(tmp_path, sentence):
     fill(tmp_path)
-    header = struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)
 
     def chunk(kind, data):
         check = zlib.crc32(kind + data)
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)
 
-    rows = zlib.compress((b"\0" + struct.pack(">24H", *[200] * 24)) * 8)
-    body = chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-    (tmp_path / "0" / "9.png").write_bytes(b"\x89PNG\r\n\x1a\n" + body)
-    with pytest.raises(DataError) as caught:
-        open_folder(tmp_path)
-    sentence(caught.value, tmp_path / "0" / "9.png", "16 bits a colour")
+    def png(path, colour, values):
+        header = struct.pack(">IIBBBBB", 8, 8, 16, colour, 0, 0, 0)
+        rows = zlib.compress((b"\0" + struct.pack(f">{len(values)}H", *values)) * 8)
+        body = chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+        path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+
+    for colour, values in ((2, [200] * 24), (6, [200, 200, 200, 65535] * 8)):
+        png(tmp_path / "0" / "9.png", colour, values)
+        with pytest.raises(DataError) as caught:
+            open_folder(tmp_path)
+        sentence(caught.value, tmp_path / "0" / "9.png", "16 bits a colour")
+        with pytest.raises(DataError, match="16 bits a colour"):
+            open_picture(tmp_path / "0" / "9.png")
+    png(tmp_path / "0" / "9.png", 6, [0, 0, 0, 0] * 4 + [0, 0, 0, 65535] * 4)  # black on nothing
+    assert open_folder(tmp_path).train.images.shape[1:] == (1, 8, 8)
+    assert open_picture(tmp_path / "0" / "9.png").pixels[0, :, 0].tolist() == [255] * 4 + [0] * 4

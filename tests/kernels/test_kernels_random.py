@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from byhand import kernels
+from byhand.errors import InputError
 from byhand.kernels import Key
 
 # Random123, examples/kat_vectors: philox 4x32 with 10 rounds.
@@ -41,6 +42,13 @@ def test_the_words_of_an_image_are_philox_of_its_column_and_place():
         words = kernels.philox((block, image, 0, 0), key.words())
         columns = bits[image, 4 * block : 4 * block + 4]
         assert columns.tolist() == list(words)[: len(columns)]
+
+
+def test_a_seed_may_have_all_64_bits():
+    for seed in (2**62 + 1, 2**63, 2**64 - 1):
+        assert Key(seed).words() != Key(seed - 1).words()
+    with pytest.raises(InputError, match="a number of a key"):
+        Key(2**64).words()
 
 
 def test_the_same_address_has_the_same_bits():

@@ -123,8 +123,10 @@ def check_upper_bits(name: str, image: Image.Image) -> None:
     Raises:
         DataError: it is such; names it.
     """
-    extrema: Any = image.convert("RGB").getextrema()
-    if max(high for _, high in extrema) < 16:
+    extrema: Any = image.getextrema()  # by band, where no copy of all is made
+    colours = extrema[:1] if image.mode == "LA" else extrema[:3]
+    shaped = len(extrema) > len(colours) and extrema[-1][0] < 255  # ink by its transparency
+    if not shaped and max(high for _, high in colours) < 16:
         raise DataError(
             f"{name} has 16 bits a colour, of which the upper 8 are read, and next to nothing in "
             "them: save it with 8 bits a colour, or in grey"

@@ -76,7 +76,7 @@ class Key(NamedTuple):
         if not isinstance(self.path, tuple):
             raise InputError(f"the path of a key is {said(self.path)}, but it must be a tuple")
         for value in (self.seed, self.step, *self.path):
-            whole("a number of a key", value, -FARTHEST, FARTHEST)
+            whole("a number of a key", value, -(2**63), 2**64 - 1)  # 64 bits, as they are used
         whole("the first image of a key", self.first, 0, FARTHEST)
 
     def bits(self, n: int, features: int) -> NDArray[np.uint32]:
