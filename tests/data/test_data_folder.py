@@ -233,6 +233,13 @@ def test_the_folder_of_an_archive_is_passed_through_and_said(tmp_path):
     assert splits.notes == ("the pictures are in digits-1.2/data/",)
 
 
+def test_a_part_that_was_unpacked_into_itself_is_read(tmp_path):
+    fill(tmp_path / "train" / "train")
+    fill(tmp_path / "test" / "test", n=2)
+    splits = open_folder(tmp_path)
+    assert (len(splits.train), len(splits.test), splits.train.classes) == (10, 4, ("0", "1"))
+
+
 def test_what_is_left_alone_is_said(tmp_path):
     fill(tmp_path / "train")
     fill(tmp_path / "test")

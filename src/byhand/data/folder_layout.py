@@ -79,7 +79,7 @@ def find_layout(folder: Path) -> Layout:
         notes.append(f"{parts['validation'].name}/ is the validation part, to choose by")
     if not parts:
         return Layout(folder, None, None, tuple(notes))
-    places = {part: _unpacked(path) for part, path in parts.items()}
+    places = {part: _unpacked(path, part=True) for part, path in parts.items()}
     return Layout(places["train"], places.get("test"), places.get("validation"), tuple(notes))
 
 
@@ -166,11 +166,14 @@ def _entries(folder: Path) -> list[Path]:
         ) from error
 
 
-def _unpacked(folder: Path) -> Path:
-    """The folder itself, or the one that is all it holds where that holds folders in turn."""
+def _unpacked(folder: Path, part: bool = False) -> Path:
+    """The folder itself, or the one that is all it holds where that holds folders in turn.
+
+    That one may be called as a part is inside a part only, as in train/train/.
+    """
     for _ in range(_LEVELS):
         inner = folders(folder)
-        if len(inner) != 1 or _part_of(inner[0]) is not None or not folders(inner[0]):
+        if len(inner) != 1 or not folders(inner[0]) or not (part or _part_of(inner[0]) is None):
             break
         folder = inner[0]
     return folder

@@ -28,7 +28,7 @@ MOST_SIDE = 65_535
 # What has a signature of its own and is decoded by a library that is kept; not, for one, EPS,
 # which is a program that Pillow has Ghostscript run.
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM", "AVIF", "JPEG2000")
-_KNOWN = "PNG, JPEG, WebP, BMP, TIFF, GIF, PPM, AVIF or PDF"
+_KNOWN = "PNG, JPEG, WebP, BMP, TIFF, GIF, PPM or AVIF"
 _ORIENTATION = 0x0112  # EXIF's tag: how the picture is to be turned
 _HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
