@@ -15,6 +15,7 @@ from types import UnionType
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
+from numpy import ndarray
 from numpy.typing import NDArray
 
 from byhand.checks import flag, said
@@ -22,6 +23,10 @@ from byhand.errors import InputError, ShapeError
 
 F = TypeVar("F", bound=Callable[..., Any])
 Check = Callable[[Any], object]
+# An implementation, whether it is the definition, the checks of its arguments (place after the
+# first, name, check, whether it asks for an array of floats), whether it is a backward, the check
+# of all arguments that there are.
+_Way = tuple[Callable[..., Any], bool, tuple[tuple[int, str, Check, bool], ...], bool, Check | None]
 
 # NumPy's arrays that compute as arrays do; `implements` adds our own. Others that look like arrays
 # (matrices, masked arrays) multiply or sum otherwise.
@@ -44,26 +49,30 @@ def operation(reference: F) -> F:
         way = ways.get(type(first))
         if way is None:
             array_type = _arithmetic(name, first, registry)
-            way = ways[type(first)] = _Way(name, registry[array_type], array_type)
-        if way.plain and (first.dtype.kind != "f" or first.ndim == 0):
+            way = ways[type(first)] = _way(name, registry[array_type], array_type)
+        function, plain, checks, backward, rest = way
+        if plain and (first.dtype.kind != "f" or first.ndim == 0):
             raise _wrong(f"{name} got", first)
         given = len(args)
-        for place, parameter, check in way.checks:
+        for place, parameter, check, array in checks:
             if place < given:
-                check(args[place])
+                value = args[place]
+                # An array of floats where one belongs passes without a call, since most are that.
+                if not array or type(value) is not ndarray or value.dtype.kind != "f":
+                    check(value)
             elif parameter in kwargs:
                 check(kwargs[parameter])
-        if way.backward:
+        if backward:
             cache = args[0] if args else kwargs.get("cache")
             if cache is not None and cache.shape != first.shape:
                 raise ShapeError(
                     f"{name} got a gradient of shape {first.shape}, but the forward pass gave "
                     f"{cache.shape}"
                 )
-        if way.rest is not None:
+        if rest is not None:
             for value in args:
-                way.rest(value)
-        return way.function(first, *args, **kwargs)
+                rest(value)
+        return function(first, *args, **kwargs)
 
     generic.registry = registry  # type: ignore[attr-defined]
     return cast(F, generic)
@@ -95,24 +104,20 @@ def _arithmetic(name: str, first: Any, registry: Mapping[type, Any]) -> type:
     )
 
 
-class _Way:
-    """An implementation, and the checks of its arguments: (place after the first, name, check)."""
-
-    __slots__ = ("backward", "checks", "function", "plain", "rest")
-
-    def __init__(self, name: str, function: Callable[..., Any], array_type: type) -> None:
-        self.function, self.plain = function, array_type in _plain
-        self.rest: Check | None = None
-        hints = get_type_hints(function)
-        checks = []
-        for place, parameter in enumerate(list(signature(function).parameters.values())[1:]):
-            check = _check_of(name, parameter.name, hints.get(parameter.name), array_type)
-            if parameter.kind is parameter.VAR_POSITIONAL:
-                self.rest = check
-            elif check is not None:
-                checks.append((place, parameter.name, check))
-        self.checks = tuple(checks)
-        self.backward = any(parameter == "cache" for _, parameter, _ in checks)
+def _way(name: str, function: Callable[..., Any], array_type: type) -> _Way:
+    """An implementation as `operation` calls it; see `_Way`."""
+    rest: Check | None = None
+    hints = get_type_hints(function)
+    checks = []
+    for place, parameter in enumerate(list(signature(function).parameters.values())[1:]):
+        check = _check_of(name, parameter.name, hints.get(parameter.name), array_type)
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            rest = check
+        elif check is not None:
+            checks.append((place, parameter.name, check, check.__name__ == "check_array"))
+    backward = any(parameter == "cache" for _, parameter, _, _ in checks)
+    # Those of our own on plain arrays look at the type themselves.
+    return function, array_type is ndarray, tuple(checks), backward, rest
 
 
 def _check_of(name: str, parameter: str, hint: Any, array_type: type) -> Check | None:
@@ -150,12 +155,11 @@ def _check_of(name: str, parameter: str, hint: Any, array_type: type) -> Check |
         optional = type(None) in kinds
 
         def check_array(value: Any) -> None:
-            if not (type(value) is np.ndarray and value.dtype.kind == "f") and not (
-                value is None and optional
-            ):
-                if array_type in _plain and type(value) in _others:
-                    raise _apart(name, array_type, value) or _wrong(name, value)
-                floats(f"{name} got as {parameter}", value)
+            if (type(value) is ndarray and value.dtype.kind == "f") or (value is None and optional):
+                return
+            if array_type in _plain and type(value) in _others:
+                raise _apart(name, array_type, value) or _wrong(name, value)
+            floats(f"{name} got as {parameter}", value)
 
         return check_array
     if array_type in kinds:
@@ -217,7 +221,8 @@ def floats(subject: str, value: Any) -> NDArray[Any]:
     """
     if type(value) not in _plain or value.dtype.kind != "f" or value.ndim == 0:
         raise _wrong(subject, value)
-    return cast(NDArray[Any], value)
+    array: NDArray[Any] = value
+    return array
 
 
 def numbers(subject: str, value: Any) -> NDArray[Any]:

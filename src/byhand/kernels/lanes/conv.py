@@ -68,7 +68,8 @@ def plan_of(
         ShapeError: the shapes do not fit each other, or the kernel not the padded picture.
     """
     shapes = (weight.shape, None if bias is None else bias.shape)
-    stride, padding = exact(stride, "stride", 1), exact(padding, "padding", 0)
+    if type(stride) is not int or type(padding) is not int:
+        stride, padding = exact(stride, "stride", 1), exact(padding, "padding", 0)
     try:
         plan: ConvPlan = _plans(x[1:], *shapes, stride, padding)
     except ShapeError:

@@ -29,7 +29,7 @@ void test_cross_entropy(Size n, Size K, double spread, bool strange) {
         for (Size k = 0; k < K; k++) sum += std::exp(shifted(k)), targets += t[i * K + k];
         for (Size k = 0; k < K; k++) {
             const double log_probability = shifted(k) - std::log(sum);
-            losses[i] -= t[i * K + k] * log_probability;
+            if (t[i * K + k] != 0) losses[i] -= t[i * K + k] * log_probability;
             probabilities[i * K + k] = std::exp(log_probability);
             dlogits[i * K + k] = dlosses[i] * (probabilities[i * K + k] * targets - t[i * K + k]);
         }
@@ -85,7 +85,7 @@ void test_labels(Size n, Size K, float smoothing, bool strange) {
         for (Size k = 0; k < K; k++) sum += std::exp(z[i * K + k] - largest);
         for (Size k = 0; k < K; k++) {
             const double log_probability = z[i * K + k] - largest - std::log(sum);
-            both[i] -= t[i * K + k] * log_probability;  // 0 times -inf is NaN, as in the definition
+            if (t[i * K + k] != 0) both[i] -= t[i * K + k] * log_probability;
             both.push_back(std::exp(log_probability));
             probabilities[i * K + k] = static_cast<float>(both.back());
             dlogits[i * K + k] = dlosses[i] * (double(probabilities[i * K + k]) - t[i * K + k]);
@@ -155,7 +155,8 @@ double squared_error(double y, double t, double& derivative) {
 
 double binary_cross_entropy(double z, double t, double& derivative) {
     derivative = 1 / (1 + std::exp(-z)) - t;
-    return (std::isnan(z) ? z : std::max(z, 0.0)) - z * t + std::log1p(std::exp(-std::fabs(z)));
+    const double against = z > 0 ? 1 - t : t;
+    return (against == 0 ? 0 : std::fabs(z) * against) + std::log1p(std::exp(-std::fabs(z)));
 }
 
 void test_scale_images(Size n, Size size) {

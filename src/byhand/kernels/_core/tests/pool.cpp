@@ -31,16 +31,18 @@ void test_shape(Size n, const PoolShape& s) {
     for (size_t i = 5; i < dy.size(); i += 53) dy[i] = i % 2 ? NAN : static_cast<float>(INF);
     const Lanes x_lanes = to_lanes(n, xs, x, JUNK), dy_lanes = to_lanes(n, ys, dy, 0);
 
-    // As kernels/reference/pool.py does it: padded by -inf or 0, better where larger or NaN.
+    // As kernels/reference/pool.py does it: padded by -inf or 0, better where larger or NaN; padding never wins.
     Doubles y(n * ys), place(n * ys), dx(n * xs), mean(n * ys), dmean(n * xs);
     for (Size plane = 0; plane < n * s.C; plane++)
         for (Size i = 0; i < s.OH; i++)
             for (Size j = 0; j < s.OW; j++) {
                 const Size to = (plane * s.OH + i) * s.OW + j;
                 const Size from = plane * s.H * s.W;
+                y[to] = -INF;  // of these, the first inside of the picture
+                place[to] = std::max<Size>(s.top - i * s.SH, 0) * s.KW + std::max<Size>(s.left - j * s.SW, 0);
                 for_window(s, i, j, [&](Size number, Size pixel) {
                     const double value = pixel < 0 ? -INF : x[from + pixel];
-                    if (number == 0 || value > y[to] || std::isnan(value)) {
+                    if (value > y[to] || std::isnan(value)) {
                         y[to] = value;
                         place[to] = number;
                     }
