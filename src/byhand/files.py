@@ -16,6 +16,7 @@ from byhand.errors import FileWriteError
 
 # Leftovers of a killed writer carry this ending; every reader ignores them.
 PARTIAL = ".partial"
+FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))  # of a disk
 
 
 @contextmanager
@@ -31,20 +32,20 @@ def atomic_write(path: str | Path, mode: str = "wb") -> Iterator[IO[Any]]:
         FileWriteError: the file cannot be written; the message names it and the reason.
     """
     target = Path(os.path.realpath(path))
-    encoding = None if "b" in mode else "utf-8"
+    encoding, errors = (None, None) if "b" in mode else ("utf-8", "backslashreplace")
     # A name may have 255 bytes; fifty characters have at most 200 and say whose it is.
     temporary = target.parent / f".{target.name[:50]}.{secrets.token_hex(6)}{PARTIAL}"
     try:
         if target.is_symlink():
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         if target.exists() and not target.is_file() and not target.is_dir():
-            with target.open(mode, encoding=encoding) as file:
+            with target.open(mode, encoding=encoding, errors=errors) as file:
                 yield file
             return
         target.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         handle = os.open(temporary, flags, 0o666)  # less the user's umask
-        with os.fdopen(handle, mode, encoding=encoding) as file:
+        with os.fdopen(handle, mode, encoding=encoding, errors=errors) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -80,7 +81,7 @@ def append_text(path: str | Path, text: str) -> None:
         FileWriteError: the file cannot be written.
     """
     try:
-        with Path(path).open("a", encoding="utf-8") as file:
+        with Path(path).open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     except OSError as error:
         raise _write_error(path, error) from error
@@ -92,11 +93,14 @@ def write_json(path: str | Path, value: Any) -> None:
 
 
 def jsonable(value: Any) -> Any:
-    """Turn arrays, NumPy scalars, paths, tuples and non-finite floats into what JSON can say."""
+    r"""Turn arrays, NumPy scalars, paths, tuples and non-finite floats into what JSON can say.
+
+    Bytes of a file's name that are no UTF-8 are written as \udc and their two digits.
+    """
     import numpy as np
 
     if isinstance(value, dict):
-        return {str(key): jsonable(item) for key, item in value.items()}
+        return {jsonable(str(key)): jsonable(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
         return jsonable(value.tolist())
     if isinstance(value, list | tuple):
@@ -105,12 +109,13 @@ def jsonable(value: Any) -> Any:
         return jsonable(value.item())
     if isinstance(value, float):
         return value if value == value and abs(value) != float("inf") else None
-    if isinstance(value, Path):
-        return str(value)
+    if isinstance(value, str | Path):
+        return str(value).encode("utf-8", "backslashreplace").decode()
     return value
 
 
 def _write_error(path: str | Path, error: OSError) -> FileWriteError:
-    full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG)
-    remedy = "free some space or choose another folder" if full else "choose another folder"
+    remedy = "choose another folder"
+    if error.errno in FULL:
+        remedy = f"free some space or {remedy}"
     return FileWriteError(f"cannot write {path}: {error.strerror or error}; {remedy}")

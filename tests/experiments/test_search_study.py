@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3.dbapi2
 from dataclasses import replace
 
 import pytest
@@ -59,6 +60,25 @@ def test_a_study_of_something_else_is_not_gone_on_with(study):
     with pytest.raises(InputError, match="another epochs; name another study with --set study="):
         study(alike={"epochs": 5, "data": "d"})
     study(alike={"epochs": 5, "data": "d"}, name="other")
+
+
+def test_a_study_lets_its_file_go_also_where_it_cannot_be_begun(study, tmp_path, monkeypatch):
+    made, connect = [], sqlite3.dbapi2.connect
+    monkeypatch.setattr(
+        sqlite3.dbapi2, "connect", lambda *a, **k: made.append(connect(*a, **k)) or made[-1]
+    )
+    first = study()
+    first.ask(1, 2)
+    first.close()
+    with pytest.raises(InputError):
+        study(alike={"data": "another"})
+    (tmp_path / "text.db").write_text("no data base, but a page of words" * 99)
+    with pytest.raises(InputError, match="cannot be used"):
+        study(storage=tmp_path / "text.db")
+    assert len(made) >= 3
+    for connection in made:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.total_changes  # noqa: B018
 
 
 def test_a_data_base_that_cannot_be_used_is_named_without_its_password(study):

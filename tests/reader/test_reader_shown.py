@@ -184,6 +184,17 @@ def test_csv_can_be_read_back_whatever_stands_in_it():
     assert (second[0], second[-1]) == ("c#page=2", "gone, it is")
 
 
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r="])
+def test_a_name_that_a_spreadsheet_would_run_is_text_in_csv(start):
+    import csv
+    import io
+
+    text = as_csv([Reading(f"{start}1+1.png", None, None, f"{start}HYPERLINK()")])
+    _, row = csv.reader(io.StringIO(text, newline=""))
+    shown = start.replace("\r", " ")
+    assert (row[0], row[-1]) == (f"'{shown}1+1.png", f"'{shown}HYPERLINK()")
+
+
 def test_a_line_without_boxes_has_none():
     assert line_box(Line((digit(box=None),))) is None
 

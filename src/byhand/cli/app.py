@@ -11,6 +11,7 @@ import typer
 
 from byhand.cli import (
     bench,
+    console,
     data,
     doctor,
     evaluate,
@@ -22,6 +23,7 @@ from byhand.cli import (
     train,
 )
 from byhand.errors import ByhandError
+from byhand.files import FULL
 
 app = typer.Typer(
     name="byhand",
@@ -74,6 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     2 for what the user gave, 1 for a failure, 130 for an interrupt; the reason is one sentence on
     standard error.
     """
+    console.prepare()
     given = list(sys.argv[1:] if arguments is None else arguments)
     # --debug may stand anywhere, as people add it to the end of a command that failed.
     if "--debug" in given and given[0] != "--debug":
@@ -121,6 +124,9 @@ def _explain(error: BaseException) -> ranks.Failure:
     told = getattr(error, "format_message", None)
     if callable(told):  # a usage error, from the parser of the command line
         return ranks.Failure(_usage(error, str(told())), 2, False)
+    if isinstance(error, OSError) and error.errno in FULL:
+        where = f" {error.filename}" if error.filename else ""
+        return ranks.Failure(f"cannot write{where}: {error.strerror}; free some space", 1, debug)
     said = f"unexpected {type(error).__name__}: {error}; run it again with --debug for the details"
     return ranks.Failure(said, 1, debug)
 

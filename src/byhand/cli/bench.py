@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from byhand.cli.output import Json, note, print_json
+from byhand.cli.output import Json, file_or_folder, note, print_json
 
 RECORD, PICTURE = "bench.json", "bench.png"
 
@@ -44,6 +44,7 @@ def bench(
     out: Annotated[
         Path | None,
         typer.Option(
+            parser=file_or_folder,
             help="Where bench.json and bench.png go (default: runs/bench-TIME).",
             show_default=False,
         ),

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from byhand.cli.output import Data, Json, Range, note, open_splits, print_json
+from byhand.cli.output import Data, Json, Range, file_or_folder, note, open_splits, print_json
 
 app = typer.Typer(
     help="Fetch MNIST, say what data there is, or show it augmented.", no_args_is_help=True
@@ -47,7 +47,9 @@ def info(data: Data = None, range: Range = None, json: Json = False) -> None:
 
 @app.command()
 def augment(
-    out: Annotated[Path, typer.Option(help="The PNG or SVG to write.")] = Path("augment.png"),
+    out: Annotated[
+        Path, typer.Option(parser=file_or_folder, help="The PNG or SVG to write.")
+    ] = Path("augment.png"),
     data: Data = None,
     seed: Annotated[int, typer.Option(help="Draws the pictures and their copies.", min=0)] = 0,
     json: Json = False,

@@ -7,7 +7,7 @@ from typing import Any
 
 from byhand.cli.output import Json, print_json
 
-EXTRAS = ("torch", "onnx", "onnxruntime", "jax", "optuna", "mpi4py")
+EXTRAS = ("torch", "onnx", "onnxruntime", "jax", "mpi4py")
 
 
 def doctor(json: Json = False) -> None:

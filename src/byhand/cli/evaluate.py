@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from byhand.cli.output import Data, Json, Range, find_model, open_splits, print_json
+from byhand.cli.output import (
+    Data,
+    Json,
+    MemoryLimit,
+    Range,
+    beside,
+    file_or_folder,
+    find_model,
+    open_splits,
+    print_json,
+)
 
 GALLERY = 80  # pictures of mistakes at the most
 
@@ -16,7 +26,9 @@ def evaluate(
     model: Annotated[
         Path | None,
         typer.Argument(
-            help="A model file, or a run's folder. With --reader: a reader's model file "
+            parser=file_or_folder,
+            help="A model file, or a run's folder (default: the latest run's). With --reader: "
+            "a reader's model file "
             "(default: the one in the package).",
             show_default=False,
         ),
@@ -33,7 +45,11 @@ def evaluate(
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option(help="Where pictures go (default: beside the model).", show_default=False),
+        typer.Option(
+            parser=file_or_folder,
+            help="Where pictures go (default: beside the model).",
+            show_default=False,
+        ),
     ] = None,
     reader: Annotated[
         bool,
@@ -46,6 +62,7 @@ def evaluate(
     quick: Annotated[
         bool, typer.Option("--quick", help="With --reader: a tenth of the larger sets.")
     ] = False,
+    memory_limit: MemoryLimit = 1.0,
     json: Json = False,
 ) -> None:
     """Accuracy, loss, the figures of each class, confusions and calibration of a model."""
@@ -64,13 +81,12 @@ def evaluate(
         return
     if quick:
         raise InputError("--quick goes with --reader only; leave it out")
-    if model is None:
-        raise InputError("name a model file or a run's folder to evaluate; or give --reader")
     if data is not None and dataset is not None:
         raise InputError("--data and --dataset both name the data; give one of them")
     path = find_model(model)
-    loaded = byhand.load(path)
-    splits = open_splits(data, dataset, model=loaded, range=range)
+    loaded = byhand.load(path, limit=round(memory_limit * 2**30))
+    bundled = model is None and data is None
+    splits = open_splits(data, dataset, model=loaded, allow_bundled=bundled, range=range)
     parts = {"test": splits.test, "train": splits.train, "validation": splits.validation}
     chosen = parts.get(part)
     if chosen is None:
@@ -93,7 +109,7 @@ def evaluate(
     if mistakes:
         from byhand import plots
 
-        folder = path.parent if out is None else out
+        folder = beside(path) if out is None else out
         count = len(result.mistake_indices)
         shown = min(count, GALLERY)
         figure = plots.new_figure(*plots.gallery_size(shown))

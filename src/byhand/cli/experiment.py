@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from byhand.cli.output import Data, Json, needed, note, open_splits, print_json
+from byhand.cli.output import Data, Json, file_or_folder, needed, note, open_splits, print_json
 
 ALL = "all"
 LIST = "list"
@@ -29,6 +29,7 @@ def experiment(
     out: Annotated[
         Path | None,
         typer.Option(
+            parser=file_or_folder,
             help="The folder of all experiments (default: runs/experiments). Each has a folder in "
             "it; finished trainings are kept there and not redone.",
             show_default=False,

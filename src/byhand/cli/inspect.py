@@ -7,20 +7,39 @@ from typing import Annotated
 
 import typer
 
-from byhand.cli.output import Data, Json, find_model, note, open_splits, print_json
+from byhand.cli.output import (
+    Data,
+    Json,
+    MemoryLimit,
+    beside,
+    file_or_folder,
+    find_model,
+    note,
+    open_splits,
+    print_json,
+)
 
 
 def inspect(
-    model: Annotated[Path, typer.Argument(help="A model file, or a run's folder.")],
+    model: Annotated[
+        Path | None,
+        typer.Argument(
+            parser=file_or_folder,
+            help="A model file, or a run's folder (default: the latest run's).",
+            show_default=False,
+        ),
+    ] = None,
     data: Data = None,
     index: Annotated[int, typer.Option(help="Which test picture to look at.", min=0)] = 0,
     out: Annotated[
         Path | None,
         typer.Option(
+            parser=file_or_folder,
             help="Where the report and its pictures go (default: inspect/ beside the model).",
             show_default=False,
         ),
     ] = None,
+    memory_limit: MemoryLimit = 1.0,
     json: Json = False,
 ) -> None:
     """Layers, kernels, feature maps, gradients and norms of a model, as a report with pictures."""
@@ -31,12 +50,12 @@ def inspect(
     from byhand.errors import ByhandError, InputError
 
     kernels.set_threads()
-    path = find_model(model)
-    loaded = byhand.load(path)
-    folder = path.parent / "inspect" if out is None else out
-    facts = [("model", str(path))]
+    found_at = find_model(model)
+    loaded = byhand.load(found_at, limit=round(memory_limit * 2**30))
+    folder = beside(found_at) / "inspect" if out is None else out
+    facts = [("model", str(found_at))]
     try:
-        splits = open_splits(data, model=loaded)
+        splits = open_splits(data, model=loaded, allow_bundled=model is None and data is None)
         evaluation.check_fits(loaded, splits.test)
     except ByhandError as error:
         if data is not None:
@@ -49,15 +68,20 @@ def inspect(
             raise InputError(f"--index is {index}, but there are {len(test)} test pictures")
         found = evaluation.inspect(loaded, test.images[index], int(test.labels[index]))
         facts.append(("picture", f"test picture {index} of {splits.name}"))
-    words = ["byhand", "inspect", str(model), *(["--index", str(index)] if index else [])]
+    words = [
+        "byhand",
+        "inspect",
+        str(found_at if model is None else model),
+        *(["--index", str(index)] if index else []),
+    ]
     words += [] if data is None else ["--data", str(data)]
     report, pictures = plots.write_inspection(
-        found, folder, loaded.card.name or path.stem, shlex.join(words), facts
+        found, folder, loaded.card.name or found_at.stem, shlex.join(words), facts
     )
     if json:
         print_json(
             {
-                "model": str(path),
+                "model": str(found_at),
                 "name": loaded.card.name,
                 "parameters": found.table.parameters,
                 "operations": found.table.operations,

@@ -14,16 +14,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from byhand import checks
 from byhand.errors import ByhandError, InputError
 
 if TYPE_CHECKING:
     from byhand.data import Splits
     from byhand.nn import Layer
 
+
+def file_or_folder(text: str) -> Path:
+    """Of an option: see `checks.path`."""
+    try:
+        return checks.path("it", text)
+    except InputError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
 Data = Annotated[
     Path | None,
     typer.Option(
         "--data",
+        parser=file_or_folder,
         help="A folder with MNIST's files, mnist.npz or mnist.pkl.gz, or with one folder of "
         "pictures for each class. Without it: BYHAND_DATA, the user's cache, a download.",
         show_default=False,
@@ -38,6 +49,13 @@ Range = Annotated[
         show_default=False,
     ),
 ]
+MemoryLimit = Annotated[
+    float,
+    typer.Option(
+        min=0.001, max=1024,
+        help="GiB that the network may take for one picture; one that takes more is not run.",
+    ),
+]  # fmt: skip
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on the last line, and nothing else.")
 ]
@@ -110,21 +128,29 @@ def open_splits(
     return splits
 
 
+OWN = "lenet5"  # of the networks in the package, what is shown where nobody trained one
+
+
 def find_model(model: Path | None) -> Path:
     """The model that the user named: a file or a run's folder; without one, the latest run's.
 
-    Raises:
-        InputError: there is none; says how to get one.
+    Where there is no run either it is the network in the package that learnt MNIST.
     """
+    from byhand import models
     from byhand.recipes.run import MODEL
 
     if model is not None:
         return model / MODEL if model.is_dir() else model
     found = sorted(Path("runs").glob(f"*/{MODEL}"), key=lambda p: p.stat().st_mtime)
     if not found:
-        raise InputError(
-            "there is no trained model in runs/; train one with byhand train, or name one "
-            "with --model"
-        )
-    note(f"reading with {found[-1]}, the latest; --model chooses another")
+        note(f"there is no run in runs/ yet, so this is the {OWN} that comes with byhand")
+        return models.trained_files()[OWN]
+    note(f"the model is {found[-1]}, the latest; name another to choose it")
     return found[-1]
+
+
+def beside(model: Path) -> Path:
+    """The folder where pictures of a model go: the model's, or this one for the package's own."""
+    from byhand import models
+
+    return Path() if model in models.trained_files().values() else model.parent

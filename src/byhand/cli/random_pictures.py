@@ -40,7 +40,7 @@ def read_random(
     kernels.set_threads()
     path = find_model(model)
     loaded = byhand.load(path)
-    test = open_splits(data, model=loaded).test
+    test = open_splits(data, model=loaded, allow_bundled=model is None and data is None).test
     chosen = np.random.default_rng(seed).choice(len(test), min(count, len(test)), replace=False)
     pictures = test.images[chosen]
     probabilities = evaluation.predict(loaded, pictures)

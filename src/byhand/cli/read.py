@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from byhand.cli.output import Data, Json, Range, note, print_json
+from byhand.cli.output import Data, Json, Range, file_or_folder, note, print_json
 from byhand.errors import ByhandError, InputError
 
 if TYPE_CHECKING:
@@ -36,6 +35,7 @@ def read(
     model: Annotated[
         Path | None,
         typer.Option(
+            parser=file_or_folder,
             help="A reader's model file (default: the one in the package). With --random: a model "
             "file or a run's folder (default: the latest run's).",
             show_default=False,
@@ -66,6 +66,7 @@ def read(
         Path | None,
         typer.Option(
             metavar="OUT.png", show_default=False,
+            parser=file_or_folder,
             help="Draw boxes, digits and confidence onto the picture; for several pictures "
             "OUT-1.png, OUT-2.png and so on, by row.",
         ),
@@ -74,6 +75,7 @@ def read(
         Path | None,
         typer.Option(
             metavar="DIR", show_default=False,
+            parser=file_or_folder,
             help="Write the picture of each step; for several pictures into DIR/1, DIR/2 and so "
             "on, by row.",
         ),
@@ -98,7 +100,8 @@ def read(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="With --random: write the pictures to this PNG.", show_default=False),
+        typer.Option(parser=file_or_folder,
+            help="With --random: write the pictures to this PNG.", show_default=False),
     ] = None,
     json: Json = False,
 ) -> None:  # fmt: skip
@@ -256,18 +259,18 @@ def _print(asked: _Asked, readings: Iterator[Reading], json: bool, csv: bool, ch
         if several and reading.page is not None and reading.error is not None:
             remarks.append(reading.error)
         for said in remarks:
-            note(_printable(f"{reading.name}: {said}") if several else said)
+            note(f"{reading.name}: {said}" if several else said)
         if csv:
             continue
         if several:
-            print(_printable(as_row(reading)), flush=True)
+            print(as_row(reading), flush=True)
         elif reading.page is not None:
             _print_alone(reading, choices)
     one = len(done) == 1 and not asked.several(done[0])
     if json:
         print_json({"images": [reading.as_dict(choices) for reading in done]})
     elif csv and not (one and asked.failures):
-        print(_printable(as_csv(done)), end="")
+        print(as_csv(done), end="")
     if choices and not json and not one:
         note("--choices for several pages goes with --json; add it to see them")
     if asked.failures:
@@ -348,9 +351,3 @@ def _none_of(what: str, given: dict[str, Any]) -> None:
     for name, value in given.items():
         if value is not None:
             raise InputError(f"{name} does not go with {what}; leave one of them out")
-
-
-def _printable(text: str) -> str:
-    """The text as standard output can say it, whatever bytes stand in a file's name."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    return text.encode(encoding, "replace").decode(encoding)

@@ -15,6 +15,7 @@ from byhand.cli.output import (
     Data,
     Json,
     Range,
+    file_or_folder,
     find_model,
     needed,
     note,
@@ -54,7 +55,10 @@ def train(
     seed: Annotated[
         int | None,
         typer.Option(
-            help="Of weights, split, batches and dropout (default: 0).", min=0, show_default=False
+            help="Of weights, split, batches and dropout (default: 0).",
+            min=0,
+            max=2**32 - 1,
+            show_default=False,
         ),
     ] = None,
     data: Data = None,
@@ -62,19 +66,27 @@ def train(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="The run's folder (default: runs/RECIPE-seedN-TIME).", show_default=False
+            parser=file_or_folder,
+            help="The run's folder (default: runs/RECIPE-seedN-TIME).",
+            show_default=False,
         ),
     ] = None,
     resume: Annotated[
         Path | None,
         typer.Option(
+            parser=file_or_folder,
             help="Go on with the run in this folder; recipe, settings and seed are that run's.",
             show_default=False,
         ),
     ] = None,
     from_model: Annotated[
         Path | None,
-        typer.Option("--from", help="Start from this model's weights.", show_default=False),
+        typer.Option(
+            "--from",
+            parser=file_or_folder,
+            help="Start from this model's weights.",
+            show_default=False,
+        ),
     ] = None,
     threads: Annotated[
         int | None,
@@ -82,6 +94,7 @@ def train(
             help="Threads to use (default: BYHAND_THREADS, or all cores; under mpiexec this rank's "
             "share of them).",
             min=1,
+            max=1024,
             show_default=False,
         ),
     ] = None,
@@ -134,14 +147,14 @@ def train(
             data=plan.data if data is None else str(data.absolute()),
         )
     else:
-        chosen = recipe or DEFAULT
+        chosen = DEFAULT if recipe is None else recipe
         plan = runs.Plan(
             recipe=recipes.apply(recipes.get(chosen), settings or ()),
             seed=seed or 0,
             settings=tuple(settings or ()),
             track_test=track_test,
             from_model=None if from_model is None else str(find_model(from_model)),
-            layout=layout or "auto",
+            layout="auto" if layout is None else layout,
             threads=threads,
             data=None if data is None else str(data.absolute()),
             range=range,
@@ -164,6 +177,8 @@ def train(
         print_json(finished.result)
     else:
         _conclude(finished)
+    if finished.failure is not None:
+        raise finished.failure
 
 
 def _for_digits(plan: Plan, asked: str | None) -> Plan:
@@ -234,8 +249,9 @@ def _conclude(finished: Finished) -> None:
         f"trained in {result['train_seconds']:.0f} s at {result['images_per_second']:,.0f} "
         f"images/s ({result['layout']} arithmetic, {ranks}{result['threads']} threads)"
     )
-    print(f"model   {finished.model}")
-    print(f"report  {finished.report}")
+    for what, path in (("model", finished.model), ("report", finished.report)):
+        if path.is_file():
+            print(f"{what:6s}  {path}")
     draw = "draw a digit" if set(DIGITS) <= set(test.classes) else "draw"
     print(f"look    {byhand} serve opens a page: {draw}, and see what the network makes of it")
     print(f"read    {byhand} read {_shortest(PAGE)} reads a page of digits, as a photograph of one")

@@ -90,7 +90,8 @@ def as_csv(readings: Sequence[Reading]) -> str:
     error. Everything else gives a heading and a row a line of writing: file, line (from 1), text,
     confidence (the least of its digits'), rejected (how many digits were, and are not in the text),
     the line's box in pixels of the upright picture, and error. A picture in which nothing was found
-    has a row with its name alone.
+    has a row with its name alone. Text that a spreadsheet would take for a formula (= + - @ at its
+    start) begins with an apostrophe.
     """
     read = [reading.page for reading in readings if reading.page is not None]
     if read and all(page.grid is not None for page in read):
@@ -98,8 +99,17 @@ def as_csv(readings: Sequence[Reading]) -> str:
     else:
         rows = [list(LINE_COLUMNS), *(row for reading in readings for row in _lines(reading))]
     written = io.StringIO()
-    csv.writer(written, lineterminator="\n").writerows(rows)
+    csv.writer(written, lineterminator="\n").writerows([_as_text(c) for c in row] for row in rows)
     return written.getvalue()
+
+
+def _as_text(cell: str | int) -> str | int:
+    """The cell so that a spreadsheet takes text for text, not for a formula."""
+    if isinstance(cell, int):
+        return cell
+    text = " ".join(cell.splitlines())  # a row stays a line
+    formula = text.startswith("\t") or text.lstrip().startswith(("=", "+", "-", "@"))
+    return f"'{text}" if formula else text
 
 
 def line_box(line: Line) -> Box | None:

@@ -12,7 +12,7 @@ pictures/, report.html   all that, drawn
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -32,6 +32,7 @@ CHECKPOINT = "checkpoint.safetensors"
 MODEL = "model.safetensors"
 RECORD = "run.json"
 LOG = "log.jsonl"
+REPORT = "report.html"
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,11 @@ class Started:
 
 @dataclass(frozen=True)
 class Finished:
-    """The end of a run: the result as `--json` prints it, the folder, and what looked wrong."""
+    """The end of a run: the result as `--json` prints it, the folder, and what looked wrong.
+
+    `failure` is why a file of the folder (a full disk, the report) could not be written; the first
+    such error, which is for the caller to raise once the result is told.
+    """
 
     result: dict[str, Any]
     folder: Path
@@ -52,6 +57,7 @@ class Finished:
     report: Path
     test: evaluation.Evaluation
     diagnoses: tuple[training.Diagnosis, ...]
+    failure: Exception | None = None
 
 
 @dataclass(frozen=True)
@@ -282,12 +288,21 @@ def _finish(
     # A model goes to other machines, where the run's folder means nothing.
     figures = {name: value for name, value in result.items() if name not in ("run", "model")}
     model.card = replace(model.card, recipe=plan.recipe.as_dict(), figures=figures)
-    nn.save(model, folder / MODEL)
-    test.save(folder)
-    evaluation.look(model, prepared.test.images[0]).save(folder)
     diagnoses = training.run_diagnoses(model, records)
-    _write_record(folder, about, records, diagnoses, result)
-    return Finished(result, folder, folder / MODEL, _report(folder), test, diagnoses)
+    writing: tuple[Callable[[], object], ...] = (
+        lambda: nn.save(model, folder / MODEL),
+        lambda: _write_record(folder, about, records, diagnoses, result),
+        lambda: test.save(folder),
+        lambda: evaluation.look(model, prepared.test.images[0]).save(folder),
+        lambda: _report(folder),
+    )
+    failure: Exception | None = None
+    for write in writing:  # whatever one of them meets, the others are worth having
+        try:
+            write()
+        except Exception as error:
+            failure = failure or error
+    return Finished(result, folder, folder / MODEL, folder / REPORT, test, diagnoses, failure)
 
 
 def _parted(computed: Sequence[dict[str, Any]]) -> str:

@@ -35,8 +35,8 @@ class Study:
         alike: what must be the same for trials to be comparable; kept with the study.
 
     Raises:
-        InputError: Optuna is not installed, the data base cannot be reached, or the study in it was
-            begun with something else than `alike`.
+        InputError: the data base cannot be reached, or the study in it was begun with something
+            else than `alike`.
     """
 
     def __init__(
@@ -48,21 +48,30 @@ class Study:
         space: Mapping[str, tuple[float, float] | list[int]],
         alike: Mapping[str, Any],
     ) -> None:
-        try:
-            import optuna
-        except ImportError as error:
-            raise InputError(
-                "the search needs Optuna, which is not installed; pip install byhand[search]"
-            ) from error
+        import optuna
+
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._optuna = optuna
         self._seed, self._space = seed, space
         if isinstance(storage, Path):
             storage.parent.mkdir(parents=True, exist_ok=True)
+        self._worker = hashlib.sha256(f"{platform.node()}:{home.absolute()}".encode()).hexdigest()
+        self._storage: Any = None
+        try:
+            self._open(storage, name, alike)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, storage: str | Path, name: str, alike: Mapping[str, Any]) -> None:
+        from sqlalchemy.pool import NullPool
+
         url = f"sqlite:///{storage.absolute()}" if isinstance(storage, Path) else storage
         try:
-            self._storage = optuna.storages.RDBStorage(url)
-            self._study = optuna.create_study(
+            # No connection outlives its use, also where Optuna fails on the way.
+            kwargs = {"poolclass": NullPool}
+            self._storage = self._optuna.storages.RDBStorage(url, engine_kwargs=kwargs)
+            self._study = self._optuna.create_study(
                 storage=self._storage, study_name=name, direction="maximize", load_if_exists=True
             )
         except Exception as error:  # of whatever driver the URL names
@@ -71,7 +80,6 @@ class Study:
                 f"the study's data base {masked(url)} cannot be used: {said}; give a URL such as "
                 "postgresql://user@host/name, whose driver is installed"
             ) from error
-        self._worker = hashlib.sha256(f"{platform.node()}:{home.absolute()}".encode()).hexdigest()
         began = self._study.user_attrs.get("alike")
         if began is None:
             self._study.set_user_attr("alike", dict(alike))
@@ -84,8 +92,9 @@ class Study:
 
     def close(self) -> None:
         """Let the data base go."""
-        self._storage.remove_session()
-        self._storage.engine.dispose()
+        if self._storage is not None:
+            self._storage.remove_session()
+            self._storage.engine.dispose()
 
     def ask(self, most: int, trials: int) -> list[tuple[int, dict[str, Any]]]:
         """Up to `most` trials, as (number, settings), while the study has fewer than `trials`.
