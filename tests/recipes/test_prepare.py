@@ -9,7 +9,7 @@ import pytest
 
 import blobs
 import support
-from byhand import data, nn, recipes
+from byhand import data, evaluation, nn, recipes
 from byhand.data import Dataset, Standardisation
 from byhand.errors import InputError
 
@@ -50,6 +50,66 @@ def test_limits_take_the_first_pictures():
     assert np.array_equal(prepared.train.images, splits.train.images[:50])
     assert np.array_equal(prepared.test.labels, splits.test.labels[:20])
     assert len(prepare("train_limit=9999", splits=splits).test) == 40
+
+
+def test_limits_of_a_sorted_set_draw_every_class_by_the_seed_and_say_so():
+    found = blobs.splits(200, 100)
+    order = [np.argsort(part.labels, kind="stable") for part in (found.train, found.test)]
+    splits = replace(found, train=found.train.take(order[0]), test=found.test.take(order[1]))
+    settings = ("train_limit=50", "test_limit=20", "validation_fraction=0")
+    prepared = prepare(*settings, splits=splits)
+    assert np.bincount(prepared.train.labels).tolist() == [5] * 10
+    assert np.bincount(prepared.test.labels).tolist() == [2] * 10
+    assert "training set is sorted" in prepared.notes[0]
+    assert "test set is sorted" in prepared.notes[1]
+    assert "20 were drawn by the seed" in prepared.notes[1]
+    again, other = (prepare(*settings, splits=splits, seed=seed) for seed in (0, 1))
+    assert np.array_equal(again.train.images, prepared.train.images)
+    assert not np.array_equal(other.train.images, prepared.train.images)
+
+
+def test_a_limit_of_a_mixed_set_draws_nothing_of_the_other_generators():
+    splits = blobs.splits(200, 40)
+    one, two = prepare("train_limit=50", splits=splits), prepare("train_limit=200", splits=splits)
+    assert one.notes == ()
+    assert np.array_equal(one.model.flat, two.model.flat)
+    assert one.rng.bit_generator.state == two.rng.bit_generator.state
+
+
+def of_classes(splits, classes, order=None):
+    """The same pictures with other names, or the classes in another order."""
+    order = np.arange(len(classes)) if order is None else np.asarray(order)
+    parts = {
+        name: Dataset(part.images, order[part.labels], classes)
+        for name, part in (("train", splits.train), ("test", splits.test))
+    }
+    return replace(splits, **parts)
+
+
+def test_a_start_from_a_model_with_its_classes_in_another_order_keeps_what_it_reads(trained):
+    path, _ = trained
+    found = blobs.splits(200, 40)
+    turned = of_classes(found, tuple("9876543210"), 9 - np.arange(10))
+    prepared = prepare(splits=turned, from_model=path)
+    here, there = (
+        evaluation.evaluate(model, part).predictions
+        for model, part in ((prepared.model, turned.test), (nn.load(path), found.test))
+    )
+    assert np.array_equal(9 - here, there)
+    assert "put into the data's order of classes, 9, 8" in prepared.notes[0]
+
+
+def test_a_start_from_a_model_of_ten_other_classes_has_a_new_last_layer(trained):
+    path, _ = trained
+    letters = of_classes(blobs.splits(200, 40), tuple("abcdefghij"))
+    prepared = prepare(splits=letters, from_model=path, seed=3)
+    assert "starts anew, because the classes are a, b, c" in prepared.notes[0]
+    *kept, weight, bias = prepared.model.parameters()
+    fresh = prepare(splits=letters, seed=3).model.parameters()
+    for name in (weight, bias):
+        assert np.array_equal(prepared.model.parameters()[name], fresh[name])
+    for name in kept:
+        assert np.array_equal(prepared.model.parameters()[name], nn.load(path).parameters()[name])
 
 
 def test_standardisation_is_fitted_on_the_training_part_alone():

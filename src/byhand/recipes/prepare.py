@@ -49,19 +49,20 @@ def prepare(
 
     The reader's recipe makes its lessons of that part first, which takes minutes.
 
-    The seed gives three independent generators: of the starting weights, of the split and of the
-    batches. The standardisation is fitted on the training part only. With `from_model` the weights
-    of that file are the start; where the number of classes differs the last layer starts anew.
+    The seed gives independent generators: of the starting weights, of the split, of the batches and
+    of what a limit draws from a sorted set. The standardisation is fitted on the training part
+    only. With `from_model` the weights of that file are the start; the outputs follow the classes'
+    order, and where the classes are others the last layer starts anew.
 
     Raises:
         ShapeError: the pictures do not fit the network, or `from_model` is another network.
         InputError: the recipe needs fonts that are not there.
     """
-    weights_rng, split_rng, batches_rng = (
-        np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3)
+    weights_rng, split_rng, batches_rng, limits_rng = (
+        np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(4)
     )
-    train = splits.train if recipe.train_limit is None else splits.train.first(recipe.train_limit)
-    test = splits.test if recipe.test_limit is None else splits.test.first(recipe.test_limit)
+    train, *drawn = _limited(splits.train, recipe.train_limit, limits_rng, "training")
+    test, *drawn_test = _limited(splits.test, recipe.test_limit, limits_rng, "test")
     validation, source, sha256 = splits.validation, splits.source, splits.sha256
     if recipe.lessons == "reader":
         made = lessons(replace(splits, train=train, test=test), seed)
@@ -81,11 +82,31 @@ def prepare(
         **recipe.model.settings,
     )
     model.card = replace(model.card, standardisation=standardisation)
-    notes = training.notes(model, train, recipe.batch_size, recipe.steps, recipe.sampling)
+    notes = (*drawn, *drawn_test)
+    notes += training.notes(model, train, recipe.batch_size, recipe.steps, recipe.sampling)
     if from_model is not None:
         notes = (*notes, _start_from(model, from_model))
     return Prepared(
         recipe, seed, model, train, validation, test, batches_rng, source, sha256, notes
+    )
+
+
+def _limited(
+    dataset: Dataset, limit: int | None, rng: np.random.Generator, what: str
+) -> tuple[Dataset] | tuple[Dataset, str]:
+    """The first `limit` pictures; from a sorted set a drawn part with all classes, and a note."""
+    if limit is None or limit >= len(dataset):
+        return (dataset,)
+    first = dataset.first(limit)
+    share = np.bincount(dataset.labels, minlength=len(dataset.classes)) / len(dataset)
+    met = np.bincount(first.labels, minlength=len(dataset.classes))
+    spread = np.sqrt(limit * share * (1 - share))  # of a class's number in a mixed set
+    if (np.abs(met - limit * share) <= 5 * spread + 1).all():
+        return (first,)
+    _, part = stratified_split(dataset, limit / len(dataset), rng)
+    return part, (
+        f"the {what} set is sorted, so its first {limit:,} pictures would not stand for it: "
+        f"{len(part):,} were drawn by the seed, each class in its proportion"
     )
 
 
@@ -159,12 +180,26 @@ def _start_from(model: nn.Layer, path: str | Path) -> str:
             f"{path} holds {other.card.name or 'another network'}, whose weights do not fit "
             f"{model.card.name}; choose the recipe that it was trained with"
         )
+    mine, old = model.card.classes, other.card.classes
+    anew = bool(differ) or set(mine) != set(old)
+    # The last layer has a row for each class; those of the same classes go where they are now.
+    rows = [old.index(c) for c in mine] if not anew and mine != old else None
     for name, view in ours.items():
-        if name not in differ:
-            view[...] = theirs[name]
-    if differ:
+        of_head = bool(head) and name.startswith(head)
+        if not (anew and of_head):
+            view[...] = theirs[name] if rows is None or not of_head else theirs[name][rows]
+    if anew:
+        why = f"there are {len(mine)} classes and not {len(old)}"
+        if len(mine) == len(old):
+            why = f"the classes are {_some(mine)} and not {_some(old)}"
+        return f"weights from {path}; the last layer starts anew, because {why}"
+    if rows is not None:
         return (
-            f"weights from {path}; the last layer starts anew, because there are "
-            f"{len(model.card.classes)} classes and not {len(other.card.classes)}"
+            f"weights from {path}; the outputs are put into the data's order of classes, "
+            f"{_some(mine)}, from {_some(old)}"
         )
     return f"weights from {path}"
+
+
+def _some(classes: tuple[str, ...]) -> str:
+    return ", ".join(classes[:10]) + (", ..." if len(classes) > 10 else "")

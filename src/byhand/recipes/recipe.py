@@ -55,8 +55,8 @@ class Recipe:
     summary: str
     # Data
     dataset: str = "mnist"  # or digits: scikit-learn's 1,797; either where no data are named
-    train_limit: int | None = None  # the first so many training pictures
-    test_limit: int | None = None  # the first so many test pictures
+    train_limit: int | None = None  # the first so many training pictures (of a sorted set, drawn)
+    test_limit: int | None = None  # the first so many test pictures (likewise)
     standardise: bool = True  # to mean 0, deviation 1; otherwise pixels / 255
     validation_fraction: float = 0.1  # of the training pictures, for making choices
     sampling: str = "shuffle"  # or in_order, or with_replacement

@@ -41,7 +41,7 @@ def apply(recipe: Recipe, settings: Iterable[str]) -> Recipe:
     for setting in settings:
         name, equals, text = setting.partition("=")
         if not equals:
-            raise InputError(f"--set takes field=value, not {setting!r}")
+            raise InputError(f"--set takes field=value, not {checks.said(setting)}")
         recipe = _apply(recipe, name.strip(), text.strip())
     check(recipe)
     return recipe
@@ -61,12 +61,17 @@ def _apply(recipe: Recipe, path: str, text: str) -> Recipe:
     types = {k: t for k, t in get_type_hints(Recipe).items() if k not in FIXED}
     if name not in types:
         raise InputError(
-            f"a recipe has no field {name!r}{_close(name, types)}; it has: {', '.join(types)}"
+            f"a recipe has no field {checks.said(name)}{_close(name, types)}; "
+            f"it has: {', '.join(types)}"
         )
-    if not dot:
-        value = read(name, text, types[name])
-    else:
-        value = _apply_part(name, getattr(recipe, name), part, text)
+    checks.word(name, text)
+    try:
+        if not dot:
+            value = read(name, text, types[name])
+        else:
+            value = _apply_part(name, getattr(recipe, name), part, text)
+    except (RecursionError, MemoryError) as error:  # what Python's own parser ends with
+        raise InputError(f"{path} is {checks.said(text)}, which is nested too deep") from error
     return replace(recipe, **{name: value})
 
 
@@ -83,8 +88,8 @@ def _apply_part(name: str, value: Any, part: str, text: str) -> Any:
     first, dot, rest = part.partition(".")
     if first not in known_parts:
         raise InputError(
-            f"{type(value).__name__} has no setting {first!r}{_close(first, known_parts)}; "
-            f"it has: {', '.join(known_parts) or 'none'}"
+            f"{type(value).__name__} has no setting {checks.said(first)}"
+            f"{_close(first, known_parts)}; it has: {', '.join(known_parts) or 'none'}"
         )
     if dot:
         new = _apply_part(f"{name}.{first}", getattr(value, first), rest, text)
@@ -122,7 +127,7 @@ def read(name: str, text: str, kind: Any) -> Any:
             if one is ExponentialMovingAverage and _is_number(text):
                 return ExponentialMovingAverage(float(text))
             return _part(name, text, PARTS[one])
-    raise InputError(f"{name} is {text!r}, but it takes {_said(allowed)}")
+    raise InputError(f"{name} is {checks.said(text)}, but it takes {_said(allowed)}")
 
 
 def check(recipe: Recipe) -> None:
@@ -135,19 +140,15 @@ def check(recipe: Recipe) -> None:
 
     for name, choices in (("dataset", DATASETS), ("lessons", LESSONS), ("sampling", SAMPLINGS)):
         checks.one_of(name, getattr(recipe, name), choices)
-    if not 0 <= recipe.validation_fraction < 1:
-        raise InputError(
-            f"validation_fraction is {recipe.validation_fraction}, "
-            "but it must be at least 0 and less than 1"
-        )
+    checks.number("validation_fraction", recipe.validation_fraction, 0, below=1)
     for name in ("train_limit", "test_limit", "batch_size", "epochs", "steps", "patience"):
         value = getattr(recipe, name)
-        if value is not None and value < 1:
-            raise InputError(f"{name} is {value}, but it must be at least 1")
+        if value is not None:
+            checks.whole(name, value, 1)
     if recipe.epochs is None and recipe.steps is None:
         raise InputError("epochs and steps are both none; say how long to train")
-    if recipe.clip_norm is not None and not recipe.clip_norm > 0:
-        raise InputError(f"clip_norm is {recipe.clip_norm}, but it must be more than 0")
+    if recipe.clip_norm is not None:
+        checks.number("clip_norm", recipe.clip_norm, above=0)
     if recipe.patience is not None and recipe.validation_fraction == 0:
         raise InputError("patience needs a validation set; set validation_fraction too")
 
@@ -156,7 +157,7 @@ def _part(name: str, text: str, registry: Mapping[str, type]) -> Any:
     by_lower = {k.lower(): v for k, v in registry.items()}
     if text.partition("(")[0].strip().lower() not in by_lower:
         raise InputError(
-            f"{name} is {text!r}, but it must be one of {', '.join(registry)}, "
+            f"{name} is {checks.said(text)}, but it must be one of {', '.join(registry)}, "
             f"such as {name}='{next(iter(registry))}(...)'"
         )
     called, settings = _call(name, text, registry)
@@ -166,7 +167,7 @@ def _part(name: str, text: str, registry: Mapping[str, type]) -> Any:
     for part, value in settings.items():
         if part not in known:
             raise InputError(
-                f"{name}: {cls.__name__} has no setting {part!r}{_close(part, known)}; "
+                f"{name}: {cls.__name__} has no setting {checks.said(part)}{_close(part, known)}; "
                 f"it has: {', '.join(known) or 'none'}"
             )
         if not isinstance(value, tuple(PARTS)):  # a part inside a part has been checked
@@ -183,12 +184,14 @@ def _call(
     """`Step(0.01, factor=0.9)` as its name and settings; arguments without names go in order."""
     try:
         node = ast.parse(text, mode="eval").body
-    except SyntaxError as error:
-        raise InputError(f"{name} is {text!r}, which is not of the form Name(key=value)") from error
+    except (SyntaxError, ValueError) as error:  # ValueError: a null byte, a number of 5,000 digits
+        raise InputError(
+            f"{name} is {checks.said(text)}, which is not of the form Name(key=value)"
+        ) from error
     if isinstance(node, ast.Name):
         return node.id, {}
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
-        raise InputError(f"{name} is {text!r}, which is not of the form Name(key=value)")
+        raise InputError(f"{name} is {checks.said(text)}, which is not of the form Name(key=value)")
     called = node.func.id
     ordered: list[str] = []
     if registry is not None:
@@ -201,9 +204,11 @@ def _call(
     }
     for keyword in node.keywords:
         if keyword.arg in settings:
-            raise InputError(f"{name} is {text!r}, which sets {keyword.arg} twice")
+            raise InputError(f"{name} is {checks.said(text)}, which sets {keyword.arg} twice")
         if keyword.arg is None:
-            raise InputError(f"{name} is {text!r}, which is not of the form Name(key=value)")
+            raise InputError(
+                f"{name} is {checks.said(text)}, which is not of the form Name(key=value)"
+            )
         settings[keyword.arg] = _value(name, keyword.value, registry)
     return called, settings
 
@@ -222,14 +227,14 @@ def _literal(name: str, text: str) -> Any:
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError) as error:
-        raise InputError(f"{name} is {text!r}, which is not a plain value") from error
+        raise InputError(f"{name} is {checks.said(text)}, which is not a plain value") from error
 
 
 def _check_network_setting(network: str, known: Mapping[str, Any], part: str, value: Any) -> None:
     """See that the network has the setting, and that the value is of its default's kind."""
     if part not in known:
         raise InputError(
-            f"{network} has no setting {part!r}{_close(part, known)}; "
+            f"{network} has no setting {checks.said(part)}{_close(part, known)}; "
             f"it has: {', '.join(known) or 'none'}"
         )
     default = known[part]
@@ -244,7 +249,7 @@ def _check_network_setting(network: str, known: Mapping[str, Any], part: str, va
         fits = (number and math.isfinite(value)) or (default is None and value is None)
     if not fits:
         kind = WORDS.get(type(default), WORDS[float])
-        raise InputError(f"{network}'s {part} is {value!r}, but it takes {kind}")
+        raise InputError(f"{network}'s {part} is {checks.said(value)}, but it takes {kind}")
 
 
 def _is_word(text: str) -> bool:
