@@ -191,3 +191,31 @@ def test_a_trained_copy_comes_with_the_package(name):
 
 def test_the_trained_copies_take_less_than_a_megabyte():
     assert sum(path.stat().st_size for path in models.trained_files().values()) < 1_000_000
+
+
+ODD = (
+    None, "x", "", -1, 2.5, float("nan"), 1e300, 2**31, 2**70, [], [1], {}, object(), "a" * 5000,
+    "conv 1e300 3", "linear 1e9", "conv 99999999 3", "dropout 2", "relu," * 10_000,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", models.names())
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
+def test_an_odd_setting_is_refused_in_a_sentence_or_the_network_computes(name):
+    refused = 0
+    for setting in [*models.options(name), "image_shape", "classes", "dtype"]:
+        for odd in ODD:
+            try:
+                model = models.build(name, np.random.default_rng(0), **{setting: odd})
+            except InputError as error:
+                refused += len(str(error)) < 500 and "\n" not in str(error)
+                continue
+            refused += 1
+            y, _ = model.forward(np.zeros((1, 1, 28, 28), model.flat.dtype))
+            assert np.isfinite(y).all(), (setting, odd)
+    assert refused == len(ODD) * (len(models.options(name)) + 3)
+
+
+def test_the_generator_of_a_network_is_no_number():
+    with pytest.raises(InputError, match=r"default_rng\(0\), but was given 0"):
+        models.build("mlp", 0)

@@ -6,14 +6,16 @@ import importlib
 import inspect
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from byhand import nn
+from byhand.checks import one_line, said, whole
 from byhand.errors import InputError, ShapeError
+
+MOST_CLASSES = 2**20
 
 
 def names() -> tuple[str, ...]:
@@ -63,22 +65,25 @@ def build(
     known = options(name)
     for setting in settings:
         if setting not in known:
-            said = ", ".join(known) or "none"
-            raise InputError(f"{name} has no setting {setting!r}; it has: {said}")
-    class_names = (
-        tuple(str(i) for i in range(classes)) if isinstance(classes, int) else tuple(classes)
-    )
+            raise InputError(
+                f"{name} has no setting {said(setting)}; it has: {', '.join(known) or 'none'}"
+            )
+    if not isinstance(classes, tuple | list):
+        classes = tuple(map(str, range(whole("classes", classes, 1, MOST_CLASSES))))
+    card = nn.ModelCard(name, image_shape, tuple(classes))
     try:
-        model: nn.Sequential = page.build(image_shape, len(class_names), **settings)
-        model.output_shape(image_shape)
+        model: nn.Sequential = page.build(card.image_shape, len(card.classes), **settings)
+        model.output_shape(card.image_shape)
         model.init(rng, dtype)
     except ShapeError as error:
-        size = "×".join(map(str, image_shape[1:]))
+        size = "×".join(map(str, card.image_shape[1:]))
         raise ShapeError(f"pictures of {size} do not fit {name}: {error}") from error
     except (TypeError, ValueError) as error:
-        said = ", ".join(f"{k}={v!r}" for k, v in settings.items())
-        raise InputError(f"{name} cannot be built with {said}: {error}") from error
-    model.card = replace(model.card, name=name, image_shape=image_shape, classes=class_names)
+        given = ", ".join(f"{k}={said(v)}" for k, v in settings.items())
+        raise InputError(
+            f"{name} cannot be built{f' with {given}' if given else ''}: {one_line(error)}"
+        ) from error
+    model.card = card
     return model
 
 
@@ -88,6 +93,6 @@ def features(body: Sequence[nn.Layer], image_shape: tuple[int, int, int]) -> int
 
 
 def _page(name: str) -> Any:
-    if name not in names():
-        raise InputError(f"there is no network {name!r}; there are: {', '.join(names())}")
+    if not isinstance(name, str) or name not in names():
+        raise InputError(f"there is no network {said(name)}; there are: {', '.join(names())}")
     return importlib.import_module(f"byhand.models.{name}")

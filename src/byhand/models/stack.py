@@ -21,9 +21,11 @@ from collections.abc import Callable
 from typing import Literal
 
 from byhand import nn
+from byhand.checks import said, whole, word
 from byhand.errors import InputError
 from byhand.models.build import features
 
+MOST_LAYERS = 200
 ACTIVATIONS: dict[str, Callable[[], nn.Layer]] = {
     "relu": nn.ReLU,
     "leakyrelu": nn.LeakyReLU,
@@ -60,11 +62,12 @@ def build(
         InputError: a word is none of these, or its numbers do not fit it.
         ShapeError: a layer does not fit what comes out of those before it.
     """
-    start = _initialiser(initialiser)
+    start = _initialiser(word("initialiser", initialiser))
+    parts = [part.split() for part in word("layers", layers).split(",")]
+    whole("the number of layers", len(parts), most=MOST_LAYERS)
     body: list[nn.Layer] = []
-    for words in (part.split() for part in layers.split(",")):
-        if words:
-            body += _layer(words, body, image_shape, start)
+    for words in filter(None, parts):
+        body += _layer(words, body, image_shape, start)
     if len(_shape(body, image_shape)) != 1:
         body.append(nn.Flatten())
     return nn.Sequential(*body, nn.Linear(features(body, image_shape), classes, weight_init=start))
@@ -77,31 +80,31 @@ def _layer(
     start: nn.Initialiser,
 ) -> list[nn.Layer]:
     """The layer that `words` name, after those of `body`."""
-    word, *given = words
-    said = " ".join(words)
+    kind, *given = words
+    line = " ".join(words)
     shape = _shape(body, image_shape)
-    if word == "conv":
+    if kind == "conv":
         same = given[2:] == ["same"]
-        kernels, size = _whole(said, given[:-1] if same else given, 2)
+        kernels, size = _whole(line, given[:-1] if same else given, 2)
         padding: Literal["same"] | int = "same" if same else 0
         return [nn.Conv2d(shape[0], kernels, size, padding=padding, weight_init=start)]
-    if word in ("maxpool", "avgpool"):
-        (size,) = _whole(said, given, 1)
-        return [nn.MaxPool2d(size) if word == "maxpool" else nn.AvgPool2d(size)]
-    if word == "linear":
-        (outputs,) = _whole(said, given, 1)
+    if kind in ("maxpool", "avgpool"):
+        (size,) = _whole(line, given, 1)
+        return [nn.MaxPool2d(size) if kind == "maxpool" else nn.AvgPool2d(size)]
+    if kind == "linear":
+        (outputs,) = _whole(line, given, 1)
         flat: list[nn.Layer] = [nn.Flatten()] if len(shape) > 1 else []
         return [*flat, nn.Linear(features(body, image_shape), outputs, weight_init=start)]
-    if word == "dropout":
-        return [nn.Dropout(_numbers(said, given, 1)[0])]
-    if word not in WORDS:
-        raise InputError(f"{said!r} is no layer; a line is made of: {', '.join(WORDS)}")
-    _numbers(said, given, 0)
-    if word == "batchnorm":
+    if kind == "dropout":
+        return [nn.Dropout(_numbers(line, given, 1)[0])]
+    if kind not in WORDS:
+        raise InputError(f"{said(line)} is no layer; a line is made of: {', '.join(WORDS)}")
+    _numbers(line, given, 0)
+    if kind == "batchnorm":
         return [nn.BatchNorm2d(shape[0]) if len(shape) == 3 else nn.BatchNorm1d(shape[0])]
-    if word == "globalavgpool":
+    if kind == "globalavgpool":
         return [nn.GlobalAvgPool()]
-    return [ACTIVATIONS[word]()]
+    return [ACTIVATIONS[kind]()]
 
 
 def _shape(body: list[nn.Layer], image_shape: tuple[int, int, int]) -> tuple[int, ...]:
@@ -109,33 +112,35 @@ def _shape(body: list[nn.Layer], image_shape: tuple[int, int, int]) -> tuple[int
 
 
 def _initialiser(text: str) -> nn.Initialiser:
-    word, *given = text.split() or [""]
-    if word not in INITIALISERS:
-        raise InputError(f"initialiser is {text!r}, but it begins with {', '.join(INITIALISERS)}")
-    numbers = _numbers(text, given, {"normal": 1, "uniform": 2}.get(word, 0))
-    if (word == "normal" and not numbers[0] >= 0) or (
-        word == "uniform" and not numbers[0] <= numbers[1]
+    kind, *given = text.split() or [""]
+    if kind not in INITIALISERS:
+        raise InputError(
+            f"initialiser is {said(text)}, but it begins with {', '.join(INITIALISERS)}"
+        )
+    numbers = _numbers(text, given, {"normal": 1, "uniform": 2}.get(kind, 0))
+    if (kind == "normal" and not numbers[0] >= 0) or (
+        kind == "uniform" and not numbers[0] <= numbers[1]
     ):
         raise InputError(
-            f"initialiser is {text!r}, but normal takes a deviation of at least 0, and uniform the "
+            f"initialiser is {said(text)}, but normal takes a deviation of at least 0, and uniform the "
             "lower end before the upper"
         )
-    return INITIALISERS[word](*numbers)
+    return INITIALISERS[kind](*numbers)
 
 
-def _numbers(said: str, given: list[str], count: int) -> list[float]:
+def _numbers(line: str, given: list[str], count: int) -> list[float]:
     try:
         numbers = [float(text) for text in given]
     except ValueError:
         numbers = [math.nan]
     if len(given) != count or not all(math.isfinite(number) for number in numbers):
         wanted = ("no number", "one number", "two numbers")[count]
-        raise InputError(f"{said!r}: the word {said.split()[0]} takes {wanted} after it")
+        raise InputError(f"{said(line)}: the word {said(line.split()[0])} takes {wanted} after it")
     return numbers
 
 
-def _whole(said: str, given: list[str], count: int) -> list[int]:
-    numbers = _numbers(said, given, count)
+def _whole(line: str, given: list[str], count: int) -> list[int]:
+    numbers = _numbers(line, given, count)
     if any(not number.is_integer() or number < 1 for number in numbers):
-        raise InputError(f"{said!r}: its numbers must be whole and at least 1")
+        raise InputError(f"{said(line)}: its numbers must be whole and at least 1")
     return [int(number) for number in numbers]

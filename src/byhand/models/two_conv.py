@@ -10,6 +10,7 @@ starts uniformly between -1 and 1, as in the classic exercise; otherwise as He e
 from __future__ import annotations
 
 from byhand import nn
+from byhand.checks import flag
 from byhand.models.build import features
 
 
@@ -17,6 +18,7 @@ def build(
     image_shape: tuple[int, int, int] = (1, 28, 28), classes: int = 10, uniform: bool = False
 ) -> nn.Sequential:
     """The network for pictures (C, H, W), without parameter values yet."""
+    uniform = flag("uniform", uniform)
     w: nn.Initialiser = nn.Uniform(-1, 1) if uniform else nn.He()
     b: nn.Initialiser = nn.Uniform(-1, 1) if uniform else nn.Zeros()
     body: list[nn.Layer] = [
