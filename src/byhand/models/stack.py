@@ -122,8 +122,8 @@ def _initialiser(text: str) -> nn.Initialiser:
         kind == "uniform" and not numbers[0] <= numbers[1]
     ):
         raise InputError(
-            f"initialiser is {said(text)}, but normal takes a deviation of at least 0, and uniform the "
-            "lower end before the upper"
+            f"initialiser is {said(text)}, but normal takes a deviation of at least 0, and uniform "
+            "the lower end before the upper"
         )
     return INITIALISERS[kind](*numbers)
 
@@ -135,7 +135,7 @@ def _numbers(line: str, given: list[str], count: int) -> list[float]:
         numbers = [math.nan]
     if len(given) != count or not all(math.isfinite(number) for number in numbers):
         wanted = ("no number", "one number", "two numbers")[count]
-        raise InputError(f"{said(line)}: the word {said(line.split()[0])} takes {wanted} after it")
+        raise InputError(f"{said(line)}: the word {line.split()[0]} takes {wanted} after it")
     return numbers
 
 
