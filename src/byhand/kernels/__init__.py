@@ -10,8 +10,9 @@ image alone passes through have another, on `Rows` (rows.py). layout.py says whi
 when nobody says; random.py is the randomness that operations are given.
 
 To add an operation: write the pair in reference/ with `@operation`, and, if it is to be fast, the
-pair in lanes/ with `@implements(reference.page.name, Lanes)`. There is no list to extend but
-this page's.
+pair in lanes/ with `@implements(reference.page.name, Lanes)`. Its parameters' types say what the
+door (operation.py) checks; its cache has a `shape`, that of y. There is no list to extend but this
+page's.
 """
 
 from byhand.kernels.compiled import core_for, fma_peak, instruction_set
