@@ -52,7 +52,7 @@ def picture_grid(
     scale: Literal["row", "cell"] = "row",
     smooth: Sequence[int] = (),
 ) -> Figure:
-    """Rows of pictures: orange above 0 and blue below in rows that have both, else ink on paper.
+    """Rows of pictures: red above 0 and blue below in rows that have both, else ink on paper.
 
     Args:
         rows: of each row its pictures (H, W), None for an empty place.

@@ -98,7 +98,7 @@ def _filters(found: Inspection, page: Page) -> list[str]:
             else ""
         )
         + ".",
-        f"{some} filters of layer {found.filters_name}: orange above 0, blue below"
+        f"{some} filters of layer {found.filters_name}: red above 0, blue below"
         + ("; smoothed for the eye." if words else "."),
         wide=True,
     )
@@ -138,7 +138,7 @@ def _picture(found: Inspection, seen: Look, page: Page) -> list[str]:
             "rows",
             picture_grid(shown, figure, row_names=names, column_names=above, smooth=[0]),
             f"A column for each of the first {len(above)} kernels; from above: {', '.join(names)}.",
-            "Kernels are smoothed for the eye. Orange is above 0, blue below; each row has a scale "
+            "Kernels are smoothed for the eye. Red is above 0, blue below; each row has a scale "
             "of its own.",
             wide=True,
         )

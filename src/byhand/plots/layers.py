@@ -38,7 +38,7 @@ def filters(
     smooth: bool = False,
     names: Sequence[str] | None = None,
 ) -> Figure:
-    """Weights (F, C, KH, KW), a picture each: orange above 0, blue below, one scale for all.
+    """Weights (F, C, KH, KW), a picture each: red above 0, blue below, one scale for all.
 
     Of several channels the mean is drawn. `smooth` blurs the squares, which shows lines better.
     `names` are written under the numbers.
@@ -93,7 +93,7 @@ def feature_maps(look: Look, figure: Figure, columns: int = 8) -> Figure:
     """The picture, the first filters, and what each layer makes of it: a row a layer.
 
     A column is a channel, so that a filter stands above what it finds. Outputs that fall below 0
-    are orange above and blue below; others are dark where they are large; each row has a scale of
+    are red above and blue below; others are dark where they are large; each row has a scale of
     its own. Few numbers are bars; more are a strip. Layers that change nothing are left out.
     """
     rows, columns = _rows(look), _columns(look, columns)

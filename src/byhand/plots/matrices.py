@@ -46,7 +46,7 @@ def matrix(
         ax: where to draw.
         title: of the axis.
         numbers: whether to write them; cells too small for letters have none all the same.
-        signed: orange above 0 and blue below, else dark where large; by the values if not given.
+        signed: red above 0 and blue below, else dark where large; by the values if not given.
         decimals: of the numbers; as many as they need, and no more than tell, if not given.
         mask_zero: whether zeros stay empty.
         row_names: at the left.
@@ -156,7 +156,7 @@ def matrix_row(
 
 @styled
 def spy(values: Any, ax: Axes, title: str = "") -> Axes:
-    """Where a large matrix is not zero: orange above 0 and blue below, the darker the larger.
+    """Where a large matrix is not zero: red above 0 and blue below, the darker the larger.
 
     Args:
         values: (rows, columns), an array or a sparse matrix of SciPy.

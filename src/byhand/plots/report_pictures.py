@@ -88,7 +88,7 @@ def draw_run(
             keep(
                 "filters", filters(look.filters, figure),
                 f"The {len(look.filters)} first filters of layer {look.filters_name} as pictures.",
-                f"Weights of layer {look.filters_name}: orange above zero, blue below.",
+                f"Weights of layer {look.filters_name}: red above zero, blue below.",
             )  # fmt: skip
         figure = style.new_figure(*feature_maps_size(look))
         keep(

@@ -35,10 +35,8 @@ SETS = {
 
 HITS = LinearSegmentedColormap.from_list("hits", ["#eef5fb", "#0b5a94"])
 ERRORS = LinearSegmentedColormap.from_list("errors", ["#fff0e3", "#c2410c"])
-# One sign one colour, on the page too: negative is blue, positive orange.
-SIGNED = LinearSegmentedColormap.from_list(
-    "signed", ["#00416b", "#6fb0dc", "#ffffff", "#e79a5c", "#8a3600"]
-)
+# One sign one colour, on the page too: negative is blue, positive red.
+SIGNED = matplotlib.colormaps["RdBu_r"]
 INKED = LinearSegmentedColormap.from_list("inked", ["#ffffff", "#1d232b"])
 
 DPI = 160
