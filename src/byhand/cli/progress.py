@@ -129,11 +129,14 @@ class Bars:
         self._accuracy = 0.0
         self._times: list[tuple[float, int]] = []
         self._shown = 0.0
+        # A narrow terminal has room for less, on one line.
+        said = "loss {task.fields[loss]}  accuracy {task.fields[accuracy]}"
+        said = said if console.width >= 70 else "{task.fields[accuracy]}"
         self._bars = Progress(
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(bar_width=None),
-            TextColumn("loss {task.fields[loss]}  accuracy {task.fields[accuracy]}"),
-            TextColumn("{task.fields[speed]}"),
+            TextColumn(said),
+            *([TextColumn("{task.fields[speed]}")] if console.width >= 80 else []),
             TimeRemainingColumn(),
             console=console,
             expand=True,
