@@ -8,7 +8,7 @@ import pytest
 from byhand import nn
 from byhand.data import Standardisation
 from byhand.errors import ByhandError, InputError, ShapeError
-from byhand.evaluation import as_pictures, logits, predict
+from byhand.evaluation import as_pictures, evaluate, logits, predict
 
 
 def network(image_shape=(1, 6, 5), classes="abc", seed=0, standardisation=None):
@@ -180,3 +180,27 @@ def test_a_card_with_other_classes_than_the_model_is_told():
     model.card = nn.ModelCard(image_shape=(1, 6, 5), classes=("a", "b"))
     with pytest.raises(ShapeError, match="names 2 classes"):
         predict(model, pictures())
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, "x", 2.5, True, None])
+def test_a_batch_size_that_is_none_is_named(batch_size):
+    model = network()
+    with pytest.raises(InputError, match="batch_size is "):
+        predict(model, pictures(2), batch_size=batch_size)
+
+
+def test_what_is_no_model_or_no_data_set_is_named():
+    images = pictures(2)
+    model = network()
+    with pytest.raises(InputError, match="model is None"):
+        predict(None, images)
+    for given in (images, (images, [1, 2])):
+        with pytest.raises(InputError, match=r"dataset is .*data.Dataset\(images, labels\)"):
+            evaluate(model, given)
+
+
+def test_masked_pixels_are_not_read_in_silence():
+    model = network()
+    masked = np.ma.masked_array(pictures(2), pictures(2) > 9)
+    with pytest.raises(InputError, match="mask"):
+        predict(model, masked)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from byhand import kernels
+from byhand import checks, kernels
 from byhand.data import Standardisation, standardised
+from byhand.data.arrays import plain_array
 from byhand.errors import ByhandError, InputError, ShapeError
 from byhand.nn import Layer
 from byhand.nn.layer import forward, layout_for
@@ -54,8 +55,8 @@ def logits(
     Raises:
         ShapeError, InputError: as `predict`.
     """
-    if batch_size < 1:
-        raise InputError(f"batch_size is {batch_size}, but it must be 1 or more")
+    checks.instance("model", model, Layer, "a model of byhand.nn, as byhand.load gives it")
+    batch_size = checks.whole("batch_size", batch_size, 1)
     card = model.card
     x = as_pictures(images, card.image_shape)
     standardisation = card.standardisation or Standardisation.unit(card.image_shape[0])
@@ -135,12 +136,12 @@ def _stack(images: Pictures, image_shape: tuple[int, int, int]) -> NDArray[Any]:
     # numbers is one array.
     try:
         if not isinstance(images, list | tuple):
-            return _resolve(np.asarray(images), image_shape)
-        arrays = [np.asarray(picture) for picture in images]
+            return _resolve(plain_array(images, "pixels"), image_shape)
+        arrays = [plain_array(picture, "pixels") for picture in images]
         if max((x.ndim for x in arrays), default=0) < 2:
             # rows of numbers: (N, C*H*W), or one picture (H, W) or (C*H*W,)
             return _resolve(np.asarray(images), image_shape)
-    except ShapeError:
+    except ByhandError:
         raise
     except ValueError as error:  # NumPy: lists of different lengths
         raise ShapeError(

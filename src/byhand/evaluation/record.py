@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from byhand import checks
 from byhand.data import Dataset
 from byhand.errors import DataError, ShapeError
 from byhand.evaluation import metrics
@@ -179,6 +180,8 @@ def evaluate(
         ShapeError: its pictures or classes do not fit the model.
         ByhandError: the model's outputs are not finite.
     """
+    checks.instance("model", model, Layer, "a model of byhand.nn, as byhand.load gives it")
+    checks.instance("dataset", dataset, Dataset, "a data.Dataset(images, labels)")
     if len(dataset) == 0:
         raise DataError("there are no pictures to evaluate: give a data set with at least one")
     check_fits(model, dataset)
