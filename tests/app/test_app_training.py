@@ -16,8 +16,10 @@ import pytest
 from starlette.testclient import TestClient
 
 import blobs
-from byhand.app import Settings, create_app
+from byhand.app import Settings, create_app, worker
 from byhand.app.training import Training
+from byhand.errors import FileWriteError
+from byhand.recipes import run as runs
 
 QUICK = {"recipe": "one_conv", "settings": {"epochs": 2, "batch_size": 20}, "seed": 1}
 LONG = {"recipe": "one_conv", "settings": {"epochs": 100000, "batch_size": 20}, "seed": 1}
@@ -85,6 +87,21 @@ def test_a_training_is_followed_to_its_end_and_its_network_can_be_used(client, t
     assert listed["accuracy"] is not None
     assert client.post("/api/training", json=QUICK).status_code == 201  # and another may begin
     until(client, "finished")
+
+
+def test_a_report_that_cannot_be_written_is_told_with_the_result(
+    data, tmp_path, monkeypatch, capsys
+):
+    def full(folder):
+        raise FileWriteError(f"cannot write {folder}: no space is left")
+
+    monkeypatch.setattr(runs, "_report", full)
+    monkeypatch.setattr(worker.kernels, "set_threads", lambda count: None)  # this process goes on
+    order = {"recipe": "one_conv", "settings": ["epochs=1"], "seed": 0}
+    worker.train({**order, "runs": tmp_path, "data": str(data)}, worker.Orders())
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (last["event"], last["result"]["n_test"]) == ("finished", 40)
+    assert "no space is left" in last["problem"]
 
 
 def test_two_at_once_are_refused_and_one_can_be_paused_resumed_and_stopped(client, tmp_path):

@@ -57,9 +57,9 @@ def test_dropout_keeps_a_mask_in_training_and_nothing_otherwise():
     assert parts(nn.Dropout(0.5), (8,)) == []
 
 
-def test_batch_norm_keeps_the_standardised_input():
+def test_batch_norm_keeps_the_normalised_input():
     what = [name for name, *_ in parts(nn.BatchNorm1d(3), (3,), train=True)]
-    assert what == ["input, standardised", "1 / deviation", "weight", "batch mean", "batch var"]
+    assert what == ["input, normalised", "1 / deviation", "weight", "batch mean", "batch var"]
 
 
 def test_on_lanes_an_input_counts_its_own_values():

@@ -138,7 +138,8 @@ def train(order: dict[str, Any], orders: Orders) -> None:
                 _tell_kernels(prepared.model, event.step)
                 _tell_mistakes(prepared, event.epoch)
             elif isinstance(event, runs.Finished):
-                tell("finished", result=event.result, run=folder.name)
+                problem = None if event.failure is None else str(event.failure)
+                tell("finished", result=event.result, run=folder.name, problem=problem)
                 return
             if not orders.go.is_set():
                 tell("paused")

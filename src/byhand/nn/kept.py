@@ -18,7 +18,7 @@ _WORDS = {
     "kept": "mask",
     "place": "places of the maxima",
     "x_shape": "shape of the input",
-    "xhat": "input, standardised",
+    "xhat": "input, normalised",
     "inverse_std": "1 / deviation",
 }
 

@@ -22,7 +22,7 @@ export function modelChoice(changed) {
     about.textContent = model
       ? [
           t("model.parameters", { n: number(model.parameters) }),
-          model.accuracy === null ? "" : t(model.dataset ? "model.accuracy" : "model.accuracy.unnamed", { share: percent(model.accuracy, 2), dataset: model.dataset }),
+          model.accuracy === null ? "" : t(accuracyText(model), { share: percent(model.accuracy, 2), dataset: model.dataset }),
           model.summary,
           readsDigits(model) ? "" : t("model.classes", { classes: model.classes.join(", ") }),
           model.problem,
@@ -40,6 +40,12 @@ export function modelChoice(changed) {
   });
   show();
   return { element: make("div.which", {}, field("model.choose", select), about, odd), show };
+}
+
+/** The reader's own network looks once where the reader looks several times. */
+function accuracyText({ id, dataset }) {
+  if (id === "reader") return "model.accuracy.once";
+  return dataset ? "model.accuracy" : "model.accuracy.unnamed";
 }
 
 /** Whether it tells the ten digits apart, as what is drawn here is taken for. */

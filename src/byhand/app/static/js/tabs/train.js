@@ -188,6 +188,7 @@ function take(event) {
   else if (kind === "kernels" || kind === "mistakes") view[kind] = event;
   else if (ENDED.includes(kind)) {
     view.end = event;
+    if (event.problem) refuse({ message: event.problem }); // the report, say, could not be written
     if (kind !== "failed") refreshModels().catch(() => {}); // the list is asked for again later
   }
   view.status = event.status;
@@ -290,7 +291,7 @@ function drawState(under) {
   parts.use.hidden = !["finished", "stopped"].includes(status);
   // A report is drawn at the end, and where the loss was no number; not of what was stopped.
   const run = started?.run;
-  parts.report.hidden = !(run && (status === "finished" || end?.diagnosis));
+  parts.report.hidden = !(run && (status === "finished" || end?.diagnosis)) || Boolean(end?.problem);
   parts.report.href = run ? `/runs/${encodeURIComponent(run)}/report.html` : "";
   const notes = [...(started?.notes ?? []), ...(end?.diagnosis ? [end.diagnosis] : [])];
   for (const { symptom } of view.epochs.at(-1)?.diagnoses ?? []) notes.push(symptom);
