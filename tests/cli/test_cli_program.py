@@ -128,3 +128,16 @@ def test_an_error_that_nobody_foresaw_is_one_line(cli, monkeypatch):
     )
     with pytest.raises(RuntimeError):
         cli("doctor", "--debug")
+
+
+def test_an_interrupt_in_a_text_that_is_executed_ends_with_130_too(spawn, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import byhand.cli.app as app\n"
+        "def interrupted(given, group=None):\n"
+        "    exec('raise KeyboardInterrupt')\n"
+        "app._run = interrupted\n"
+    )
+    process = spawn("doctor", env={"PYTHONPATH": str(tmp_path)})
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, ""), err
+    assert "byhand: interrupted" in err
