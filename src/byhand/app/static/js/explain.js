@@ -11,6 +11,16 @@ const pair = (value) => (Array.isArray(value) ? value : [value, value]);
 
 const say = (value) => (Math.abs(value) >= 1000 || (value !== 0 && Math.abs(value) < 0.001) ? value.toExponential(2) : value.toFixed(3));
 
+/** `a + b = value` with as many decimals as the rounded numbers need to add up; with ≈ where six do not do. */
+export function equation(terms, value) {
+  for (let digits = 3; digits <= 6; digits++) {
+    const rounded = (number) => number.toFixed(digits);
+    const off = terms.reduce((sum, term) => sum + Number(rounded(term)), 0) - Number(rounded(value));
+    if (Math.abs(off) < 0.5 * 10 ** -digits) return `${terms.map(rounded).join(" + ")} = ${rounded(value)}`;
+  }
+  return `${terms.map(say).join(" + ")} ≈ ${say(value)}`;
+}
+
 /**
  * How `layer` came to its value at `place` ({c, y, x} of a map, {i} of a vector).
  *
@@ -63,7 +73,7 @@ function convolution(layer, input, { c, y, x }) {
       make("p", {}, `${t("explain.patchSum")} = ${say(shown.total)}`),
       many ? make("p", {}, `${t("explain.otherChannels", { n: channels - 1 })} = ${say(others)}`) : null,
       make("p", {}, `${t("explain.bias")} = ${say(bias ? bias.values[c] : 0)}`),
-      make("p.result", {}, `${say(shown.total)}${many ? ` + ${say(others)}` : ""} + ${say(bias ? bias.values[c] : 0)} = ${say(value)}`),
+      make("p.result", {}, equation([shown.total, ...(many ? [others] : []), bias ? bias.values[c] : 0], value)),
     ],
   };
 }
@@ -125,7 +135,7 @@ function linear(layer, input, { i }) {
         row(t("explain.rest", { n: Math.max(0, size - MOST) }), "", "", say(rest)),
       ),
       make("p", {}, `${t("explain.bias")} = ${say(bias ? bias.values[i] : 0)}`),
-      make("p.result", {}, `${say(total)} + ${say(bias ? bias.values[i] : 0)} = ${say(layer.output.values[i])}`),
+      make("p.result", {}, equation([total, bias ? bias.values[i] : 0], layer.output.values[i])),
     ],
   };
 }
