@@ -9,6 +9,10 @@ class ByhandError(Exception):
 
     exit_status = 1
 
+    def __str__(self) -> str:
+        """The sentence on one line, also where a name or a header in it has line ends."""
+        return " ".join(super().__str__().splitlines())
+
 
 class InputError(ByhandError, ValueError):
     """What the user gave (a file, a value, an option) is not what was expected."""

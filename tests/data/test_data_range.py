@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from byhand.data import PixelRange, open_npz, range_asked
-from byhand.errors import InputError
+from byhand.data.pixel_range import set_to_bytes
+from byhand.errors import DataError, InputError
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,14 @@ from byhand.errors import InputError
 )  # fmt: skip
 def test_a_range_is_text_or_two_numbers(given, black, white):
     assert range_asked(given) == PixelRange(black, white)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_no_number_is_refused_in_whichever_part_it_is(place):
+    parts = [np.ones((2, 3, 3)) for _ in range(3)]
+    parts[place][1, 1, 1] = np.nan
+    with pytest.raises(DataError, match="no numbers"):
+        set_to_bytes(parts, None, "the pictures")
 
 
 @pytest.mark.parametrize(

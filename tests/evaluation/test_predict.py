@@ -175,6 +175,21 @@ def test_a_diverged_model_is_told_and_its_logits_still_given():
         predict(model, x)
 
 
+@pytest.mark.parametrize("fill", [np.inf, -np.inf, 3e38])
+@pytest.mark.parametrize("fold", [False, True])
+def test_weights_out_of_all_bounds_end_in_that_sentence_without_warnings(fill, fold):
+    model = nn.Sequential(
+        nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(24, 3)
+    ).init(np.random.default_rng(0))
+    model.card = network().card
+    model.flat[::2] = fill
+    model.flat_buffers[...] = -1  # a variance that none can have
+    model = nn.fold_batch_norm(model) if fold else model
+    for n in (1, 20):
+        with pytest.raises(ByhandError, match="not finite"):
+            predict(model, np.full((n, 1, 6, 5), 200, np.uint8))
+
+
 def test_a_card_with_other_classes_than_the_model_is_told():
     model = network()
     model.card = nn.ModelCard(image_shape=(1, 6, 5), classes=("a", "b"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -112,6 +114,16 @@ def test_bad_data_sets_are_told(model, dataset):
         evaluate(model, Dataset(dataset.images, dataset.labels, (*CLASSES, "eel")))
     with pytest.raises(ShapeError, match=r"\(60, 1, 5, 4\)"):
         evaluate(model, Dataset(dataset.images.reshape(60, 1, 5, 4), dataset.labels, CLASSES))
+
+
+@pytest.mark.parametrize("said", ["(", "{'descr': 'f4', 'fortran_order': False, 'shape': (1e9,)}"])
+def test_arrays_that_are_described_oddly_make_a_broken_record(model, dataset, tmp_path, said):
+    evaluate(model, dataset).save(tmp_path)
+    described = said.encode().ljust(117) + b"\n"
+    with zipfile.ZipFile(tmp_path / "evaluation.npz", "w") as file:
+        file.writestr("labels.npy", b"\x93NUMPY\1\0" + struct.pack("<H", 118) + described)
+    with pytest.raises(DataError, match=r"evaluation\.npz is not an evaluation"):
+        Evaluation.load(tmp_path)
 
 
 @pytest.mark.parametrize("broken", ["evaluation.json", "evaluation.npz"])

@@ -212,10 +212,25 @@ def test_broken_records_are_told(tmp_path, run_folder, run):
     with pytest.raises(DataError, match=r"run\.json is no JSON"):
         write_report(run_folder)
     (run_folder / "run.json").write_text("[]")
-    with pytest.raises(DataError, match="no record of a run"):
+    with pytest.raises(DataError, match=r"run\.json is \[\], but it must be an object"):
         write_report(run_folder)
     write_json(run_folder / "run.json", run | {"epochs": [{"epoch": 1}]})
     with pytest.raises(DataError, match="epochs in"):
+        write_report(run_folder)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"recipe": 5}, {"dataset": {"n_train": "60"}}, {"layers": [{"parameters": "9"}]},
+        {"layers": [3]}, {"diagnoses": [{"kind": "chance"}]}, {"notes": 4}, {"epochs": [4]},
+        {"settings": [["a", "b", "c"]]}, {"parameters": "many"}, {"command": {"x": 1}},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_record_with_values_of_other_types_is_told(run_folder, run, odd):
+    write_json(run_folder / "run.json", run | odd)
+    with pytest.raises(DataError, match=r"run\.json"):
         write_report(run_folder)
 
 

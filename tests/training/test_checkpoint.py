@@ -9,6 +9,7 @@ import resource
 import subprocess
 import sys
 import textwrap
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -270,6 +271,18 @@ def test_a_header_that_contradicts_itself_is_an_error(runs, saved, name):
     with pytest.raises(DataError) as error:
         load_checkpoint(saved.path, runs.network(), optim.Adam())
     one_sentence(error, saved.path, "broken checkpoint")
+
+
+def test_a_number_in_a_header_costs_nothing_by_its_size(runs, saved):
+    tensors, header = read_tensors(saved.path, "checkpoint")
+    write_tensors(saved.path, tensors, {**header, "epoch": 10**6})
+    model = runs.network()
+    tracemalloc.start()
+    with pytest.raises(DataError, match="after 1000000 epochs it has the records of"):
+        load_checkpoint(saved.path, model, optim.Adam())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8e6
 
 
 @pytest.mark.parametrize("name", ["parameters", "best.parameters", "optimiser.mean"])

@@ -160,7 +160,9 @@ def set_to_bytes(
     found = given
     low, high = 0.0, 0.0
     if full and kind.kind in "buif":
-        low, high = float(min(p.min() for p in full)), float(max(p.max() for p in full))
+        # NumPy's, as Python's lose a NaN that is not the first.
+        low = float(np.min([part.min() for part in full]))
+        high = float(np.max([part.max() for part in full]))
     if found is None:
         found = find_range(low, high, kind, what)
     elif not (np.isfinite(low) and np.isfinite(high)) or kind.kind not in "buif":

@@ -65,7 +65,10 @@ def logits(
     for start in range(0, len(x), batch_size):
         index = np.arange(start, min(start + batch_size, len(x)))
         pictures = standardised(x, index, standardisation, layout, train=False)
-        outputs_of, _ = forward(model, pictures, False, None)
+        with np.errstate(
+            divide="ignore", over="ignore", invalid="ignore"
+        ):  # told by `probabilities_of`
+            outputs_of, _ = forward(model, pictures, False, None)
         y = kernels.as_numpy(outputs_of)
         if y.shape != (len(index), len(card.classes)):
             raise ShapeError(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,12 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from byhand.errors import DataError
-
-_BROKEN = (
-    ValueError, KeyError, TypeError, AttributeError, EOFError, NotImplementedError,
-    zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
+from byhand.errors import ByhandError, DataError
 
 
 @contextmanager
@@ -29,7 +22,9 @@ def reading(path: Path, what: str) -> Iterator[None]:
         raise DataError(
             f"cannot read {path}: {error.strerror or error}; give a folder that {what} was saved in"
         ) from error
-    except _BROKEN as error:
+    except ByhandError:
+        raise
+    except Exception as error:  # a broken file raises anything
         raise DataError(f"{path} is not {what} ({error}); make it again") from error
 
 

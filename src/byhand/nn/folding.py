@@ -55,6 +55,7 @@ def fold_batch_norm(model: Layer) -> Layer:
     return folded
 
 
+@np.errstate(divide="ignore", over="ignore", invalid="ignore")  # told where it is asked to predict
 def _folded(layer: Conv2d | Linear, norm: BatchNorm) -> Conv2d | Linear:
     scale = norm.weight.value / np.sqrt(norm.running_var.value + norm.eps)  # (F,)
     weight = layer.weight.value

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from byhand import checks
 from byhand.errors import DataError
 from byhand.evaluation import Evaluation, Look
 from byhand.files import write_text
@@ -93,6 +95,42 @@ def command(run: dict[str, Any]) -> str:
     return shlex.join(words)
 
 
+@dataclass(frozen=True)
+class _Row:
+    """A layer, in a run's record."""
+
+    name: str = ""
+    layer: str = ""
+    output_shape: tuple[int, ...] | None = None
+    parameters: int | None = None
+    operations: int | None = None
+
+
+@dataclass(frozen=True)
+class _Data:
+    """The data, in a run's record."""
+
+    name: str | None = None
+    n_train: int | None = None
+    notes: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What a report needs of a run's record, where it is there."""
+
+    recipe: dict[str, Any] | None = None
+    dataset: _Data | None = None
+    epochs: tuple[dict[str, Any], ...] | None = None
+    layers: tuple[_Row, ...] | None = None
+    diagnoses: tuple[Diagnosis, ...] | None = None
+    notes: tuple[str, ...] | None = None
+    settings: dict[str, Any] | tuple[str | tuple[str, Any], ...] | None = None
+    command: str | tuple[Any, ...] | None = None
+    parameters: int | None = None
+    operations: int | None = None
+
+
 # Reading -----------------------------------------------------------------------------------------
 
 
@@ -106,9 +144,8 @@ def _read_run(folder: Path) -> dict[str, Any]:
         ) from error
     except ValueError as error:
         raise DataError(f"{path} is no JSON ({error}); train again") from error
-    if not isinstance(run, dict):
-        raise DataError(f"{path} holds no record of a run; train again")
-    return run
+    checks.record(_Run, run, str(path))
+    return dict(run)
 
 
 def _epochs(run: dict[str, Any], folder: Path) -> list[EpochRecord]:

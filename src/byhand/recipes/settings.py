@@ -7,6 +7,7 @@ import difflib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass, replace
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, get_args, get_type_hints
 
@@ -18,6 +19,7 @@ from byhand.optim import OPTIMISERS, SCHEDULES, ExponentialMovingAverage, Optimi
 from byhand.recipes.recipe import Network, Recipe
 
 LESSONS = ("as_found", "reader")
+_types = cache(get_type_hints)  # slow to find, and always the same
 FIXED = ("name", "summary", "expect")  # what a recipe is called and claims cannot be set
 
 # Fields that hold a part of the library: written as a call, `Adam(beta1=0.8)`.
@@ -58,7 +60,7 @@ def from_dict(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
 
 def _apply(recipe: Recipe, path: str, text: str) -> Recipe:
     name, dot, part = path.partition(".")
-    types = {k: t for k, t in get_type_hints(Recipe).items() if k not in FIXED}
+    types = {k: t for k, t in _types(Recipe).items() if k not in FIXED}
     if name not in types:
         raise InputError(
             f"a recipe has no field {checks.said(name)}{_close(name, types)}; "
@@ -83,7 +85,7 @@ def _apply_part(name: str, value: Any, part: str, text: str) -> Any:
         return Network(value.name, {**value.settings, part: new})
     if not is_dataclass(value) or isinstance(value, type):
         raise InputError(f"{name} is {value!r} and has no part {part!r}; set {name} itself")
-    types = get_type_hints(type(value))
+    types = _types(type(value))
     known_parts = {f.name: types[f.name] for f in fields(value)}
     first, dot, rest = part.partition(".")
     if first not in known_parts:
@@ -162,7 +164,7 @@ def _part(name: str, text: str, registry: Mapping[str, type]) -> Any:
         )
     called, settings = _call(name, text, registry)
     cls = by_lower[called.lower()]
-    types = get_type_hints(cls)
+    types = _types(cls)
     known = {f.name: types[f.name] for f in fields(cls)}
     for part, value in settings.items():
         if part not in known:

@@ -163,7 +163,7 @@ def _contradictions(tensors: Mapping[str, Array], header: Header, model: nn.Laye
             yield f"its {name} are not all finite"
     sums, records, names = header.sums, header.records, set(model.parameters())
     begun = records[-1].step if records else 0  # updates before this epoch
-    if [r.epoch for r in records] != list(range(1, header.epoch + 1)):
+    if len(records) != header.epoch or any(r.epoch != i for i, r in enumerate(records, 1)):
         yield f"after {header.epoch} epochs it has the records of {len(records)}"
     if header.step != begun + header.batch or header.step != header.optimiser_step:
         yield f"its step {header.step} is not that of its records and its optimiser"

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from byhand.errors import DataError, InputError
+from byhand.evaluation.reading import read_arrays
 from byhand.files import atomic_write, write_json
 
 RECORD = "record.json"
@@ -46,8 +47,7 @@ def load(folder: str | Path) -> dict[str, Any]:
     folder = Path(folder)
     try:
         values: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
-            values.update({name: arrays[name] for name in arrays.files})
+        values.update(read_arrays(folder / ARRAYS))
     except Exception as error:  # whatever is wrong with the files, they are no record
         raise DataError(f"{folder} holds no whole record ({error}); run it again") from error
     return values
