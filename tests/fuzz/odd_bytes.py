@@ -1,76 +1,16 @@
-"""Small valid picture files of every kind, and seeded ways to spoil them."""
+"""Seeded ways to spoil the bytes of a file."""
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
-
-import numpy as np
-from PIL import Image, features
 
 # What a length, a size or an offset in a header may claim.
 EXTREMES = (0, 1, 2, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 HEADER = 96  # bytes, in which most of what matters stands
 
 
-def seeds():
-    """{name: bytes} of valid files, each of a few kilobytes."""
-    rng = np.random.default_rng(11)
-    y, x = np.mgrid[:40, :52]
-    smooth = np.stack([4 * x, 5 * y, 255 - 2 * x - 2 * y], axis=-1).astype(np.uint8)
-    smooth[10:20, 20:24] = rng.integers(0, 60, (10, 4, 3))
-    rgb = Image.fromarray(smooth)
-    grey, turned = rgb.convert("L"), rgb.rotate(180)
-    deep = Image.fromarray(smooth[..., 0].astype(np.uint16) * 257)
-    floats = Image.fromarray(smooth[..., 0] / np.float32(255))
-    clear = rgb.copy()
-    clear.putalpha(grey)
-    exif = Image.Exif()
-    exif[0x0112], exif[0x010E] = 6, "a page"
-    exif = exif.tobytes()
-    more = {"save_all": True, "append_images": [turned, rgb.copy()]}
-    wanted = {
-        "png": (rgb, "PNG", {"exif": exif}),
-        "png palette": (rgb.quantize(20), "PNG", {"transparency": 3, "bits": 8}),
-        "png alpha": (clear, "PNG", {}),
-        "png 16": (deep, "PNG", {}),
-        "png animated": (rgb, "PNG", more),
-        "jpeg": (rgb, "JPEG", {"exif": exif}),
-        "jpeg progressive": (rgb, "JPEG", {"progressive": True}),
-        "jpeg cmyk": (rgb.convert("CMYK"), "JPEG", {}),
-        "mpo": (rgb, "MPO", {"save_all": True, "append_images": [turned.copy()]}),
-        "webp": (rgb, "WEBP", {"exif": exif}),
-        "webp lossless": (clear, "WEBP", {"lossless": True}),
-        "webp animated": (rgb, "WEBP", more),
-        "bmp": (rgb, "BMP", {}),
-        "bmp palette": (rgb.quantize(16), "BMP", {}),
-        "tiff": (rgb, "TIFF", {"exif": exif}),
-        "tiff lzw": (clear, "TIFF", {"compression": "tiff_lzw"}),
-        "tiff jpeg": (rgb, "TIFF", {"compression": "jpeg"}),
-        "tiff fax": (rgb.convert("1"), "TIFF", {"compression": "group4"}),
-        "tiff float": (floats, "TIFF", {"compression": "tiff_adobe_deflate"}),
-        "tiff pages": (rgb, "TIFF", more),
-        "gif": (rgb, "GIF", {}),
-        "gif animated": (rgb, "GIF", more),
-        "ppm": (rgb, "PPM", {}),
-        "pgm 16": (deep, "PPM", {}),
-        "pfm": (floats, "PPM", {}),
-    }
-    if features.check("jpg_2000"):
-        wanted["jpeg 2000"] = (rgb, "JPEG2000", {})
-    if features.check("avif"):
-        wanted["avif"] = (rgb, "AVIF", {"exif": exif})
-    wanted["pdf"] = (rgb, "PDF", {})
-    files = {}
-    for name, (image, kind, options) in wanted.items():
-        file = io.BytesIO()
-        image.copy().save(file, kind, **options)  # saving leaves traces in a picture
-        files[name] = file.getvalue()
-    return files
-
-
-def mutant(data, others, rng):
+def spoilt(data, others, rng):
     """`data` spoilt in one to three ways; `others` are files to splice from."""
     data = bytearray(data)
     for _ in range(rng.integers(1, 4)):
