@@ -179,8 +179,10 @@ def test_odd_networks_are_listed_with_their_reason_and_the_others_can_be_used(tm
     os.mkfifo(tmp_path / "pipe" / "model.safetensors")
     (tmp_path / "other" / "model.safetensors").write_bytes(serialise({"x": np.zeros(3)}, {}))
     model = nn.load(models.trained_files()["tiny"])
-    model.card.figures["test_accuracy"] = "high"
+    model.card.figures["test_accuracy"] = 0.123456  # as long as the text that takes its place
     byhand.save(model, tmp_path / "name" / "model.safetensors")
+    saved = (tmp_path / "name" / "model.safetensors").read_bytes()
+    (tmp_path / "name" / "model.safetensors").write_bytes(saved.replace(b"0.123456", rb"\"high\""))
     with TestClient(create_app(Settings(runs=tmp_path)), "http://127.0.0.1") as client:
         found = {one["id"]: one["problem"] for one in client.get("/api/models").json()["models"]}
         assert found["runs/good"] is None

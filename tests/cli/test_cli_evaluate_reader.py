@@ -101,7 +101,6 @@ def test_options_of_other_models_are_refused(refused, reader, handwriting, given
 
 def test_options_of_the_reader_are_refused_without_it(refused):
     refused("evaluate", "m", "--quick", names=["--quick", "--reader"])
-    refused("evaluate", names=["--reader"])
 
 
 def test_no_set_at_all_is_an_error(refused, reader, tmp_path):
