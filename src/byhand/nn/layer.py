@@ -299,7 +299,9 @@ def layout_for(model: Layer, layout: str) -> str:
     """
     chosen = kernels.resolve_layout(layout)
     vector = model._vector  # of the outermost container: one type for all, and no walk to find it
-    types = {p.value.dtype for _, p in model.named_params()} if vector is None else {vector.flat.dtype}
+    types = (
+        {p.value.dtype for _, p in model.named_params()} if vector is None else {vector.flat.dtype}
+    )
     other = types - {np.dtype(np.float32)}
     if chosen == "lanes" and other:
         if layout == "auto":
