@@ -158,9 +158,9 @@ def _bundled(error: ByhandError) -> Splits:
     digits = open_digits()
     why = str(error).partition(": check the network")[0]  # what to do is said here
     note = (
-        f"{why}, so scikit-learn's {len(digits.train) + len(digits.test):,} small digits stand in "
-        "for MNIST: byhand data fetch gets it once there is a network, and --data or BYHAND_DATA "
-        "names a folder that holds it"
+        f"scikit-learn's {len(digits.train) + len(digits.test):,} small digits stand in for MNIST: "
+        "byhand data fetch gets it once there is a network, and --data or BYHAND_DATA names a "
+        f"folder that holds it ({why})"
     )
     return replace(digits, notes=(note,))
 
