@@ -124,3 +124,11 @@ def test_labels_without_a_one_hot_form_are_refused(sentence, labels, error):
     with pytest.raises(error) as caught:
         one_hot(labels, 3)
     sentence(caught.value)
+
+
+def test_a_batch_with_replacement_takes_no_more_memory_than_makes_sense():
+    rng = np.random.default_rng(0)
+    assert len(next(batch_indices(27, 2**16, rng, "with_replacement"))) == 2**16
+    assert len(next(batch_indices(27, 2**30, rng, "shuffle"))) == 27
+    with pytest.raises(InputError, match=r"batch_size is 1,073,741,824, but .* of the 27 pictures"):
+        batch_indices(27, 2**30, rng, "with_replacement")

@@ -121,3 +121,18 @@ def test_a_broken_record_is_told(tmp_path):
     np.savez(tmp_path / "look.npz", picture=np.zeros(3))
     with pytest.raises(DataError, match="is not a look"):
         Look.load(tmp_path)
+
+
+ARRAYS = ("picture", "probabilities", "classes", "names", "kinds", "filters", "output_0", "shape_1")
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+@pytest.mark.parametrize("way", [lambda a: a[..., None], lambda a: a.astype("c8"), lambda a: a[:0]])
+def test_arrays_that_do_not_fit_are_a_broken_record(tmp_path, name, way):
+    look(convolutional(), picture()).save(tmp_path)
+    with np.load(tmp_path / "look.npz") as file:
+        arrays = dict(file)
+    arrays[name] = way(arrays[name]) if arrays[name].dtype.kind != "U" else np.zeros(3)
+    np.savez(tmp_path / "look.npz", **arrays)
+    with pytest.raises(DataError, match="is not a look"):
+        Look.load(tmp_path)

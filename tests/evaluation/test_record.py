@@ -116,6 +116,43 @@ def test_bad_data_sets_are_told(model, dataset):
         evaluate(model, Dataset(dataset.images.reshape(60, 1, 5, 4), dataset.labels, CLASSES))
 
 
+ODD = {
+    "loss": "x", "accuracy": [], "accuracy_interval": [0], "classes": [1, 2, 3, 4], "ece": None,
+    "per_class": [{"class": "ant"}] * 4, "confusion": [[0.5] * 4] * 4, "reliability": {},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_figures_of_other_types_make_a_broken_record(model, dataset, tmp_path, name):
+    evaluate(model, dataset).save(tmp_path)
+    path = tmp_path / "evaluation.json"
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {name: ODD[name]}), "utf-8")
+    with pytest.raises(DataError, match=r"evaluation\.json is not an evaluation"):
+        Evaluation.load(tmp_path)
+
+
+CHANGED = {
+    "labels": lambda a: a + 3,
+    "probabilities": lambda a: a * np.nan,
+    "mistake_indices": lambda a: a[::-1],
+    "mistake_images": lambda a: a[:, :, :0],
+}
+
+
+@pytest.mark.parametrize("name", CHANGED)
+@pytest.mark.parametrize("how", ["changed", "flat", "text"])
+def test_arrays_that_do_not_fit_make_a_broken_record(model, dataset, tmp_path, name, how):
+    evaluate(model, dataset).save(tmp_path)
+    path = tmp_path / "evaluation.npz"
+    with np.load(path) as file:
+        arrays = dict(file)
+    ways = {"changed": CHANGED[name], "flat": lambda a: a[None], "text": lambda a: a.astype(str)}
+    arrays[name] = ways[how](arrays[name])
+    np.savez(path, **arrays)
+    with pytest.raises(DataError, match=r"evaluation\.npz is not an evaluation"):
+        Evaluation.load(tmp_path)
+
+
 @pytest.mark.parametrize("said", ["(", "{'descr': 'f4', 'fortran_order': False, 'shape': (1e9,)}"])
 def test_arrays_that_are_described_oddly_make_a_broken_record(model, dataset, tmp_path, said):
     evaluate(model, dataset).save(tmp_path)

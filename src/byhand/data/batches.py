@@ -15,6 +15,7 @@ from byhand.data.standardise import Standardisation
 from byhand.errors import InputError, ShapeError
 from byhand.kernels import Key
 
+MOST_DRAWN = 2**16  # pictures in a batch with replacement, where the set has fewer
 SAMPLINGS = ("shuffle", "in_order", "with_replacement")
 
 
@@ -46,11 +47,17 @@ def batch_indices(
             `rng.integers` a batch), so that some come twice and some not at all.
 
     Raises:
-        InputError: the batch size or the name of the sampling is none (at the call).
+        InputError: the batch size or the name of the sampling is none, or so many cannot be drawn
+            (at the call).
     """
     checks.one_of("sampling", sampling, SAMPLINGS)
-    size = checks.whole("batch_size", batch_size, 1)
-    return _indices(checks.whole("the number of pictures", n), size, rng, sampling)
+    size, n = checks.whole("batch_size", batch_size, 1), checks.whole("the number of pictures", n)
+    if sampling == "with_replacement" and size > max(n, MOST_DRAWN):
+        raise InputError(
+            f"batch_size is {size:,}, but with replacement {max(n, MOST_DRAWN):,} of the {n:,} "
+            "pictures can be drawn at most; give a smaller one"
+        )
+    return _indices(n, size, rng, sampling)
 
 
 def _indices(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from byhand import kernels, nn
 from byhand.data import Standardisation
 from byhand.errors import ShapeError
 from byhand.evaluation.predict import Pictures, as_pictures, probabilities_of
-from byhand.evaluation.reading import read_arrays, reading
+from byhand.evaluation.reading import array_of, read_arrays, reading
 from byhand.files import atomic_write
 
 NPZ = "look.npz"
@@ -121,23 +122,35 @@ class Look:
         path = _file(path)
         with reading(path, "a look"):
             kept = read_arrays(path)
-            layers = tuple(
-                LayerOutput(
-                    str(name),
-                    str(kind),
-                    tuple(int(size) for size in kept[f"shape_{i}"]),
-                    kept[f"output_{i}"],
-                )
-                for i, (name, kind) in enumerate(zip(kept["names"], kept["kinds"], strict=True))
-            )
+            names = array_of(kept, "names", np.str_, (None,))
+            kinds = array_of(kept, "kinds", np.str_, (len(names),))
+            classes = array_of(kept, "classes", np.str_, (None,))
+            picture = array_of(kept, "picture", np.floating, (None,) * 3)
+            filters = None
+            if "filters" in kept:
+                filters = array_of(kept, "filters", np.floating, (None,) * 4)
+            if not picture.size or (filters is not None and not filters.size):
+                raise ValueError("its pictures are empty")
             return Look(
-                picture=kept["picture"],
-                layers=layers,
-                probabilities=kept["probabilities"],
-                classes=tuple(str(name) for name in kept["classes"]),
-                filters=kept.get("filters"),
-                filters_name=str(kept["filters_name"]),
+                picture=picture,
+                layers=tuple(
+                    _layer(kept, i, str(name), str(kind))
+                    for i, (name, kind) in enumerate(zip(names, kinds, strict=True))
+                ),
+                probabilities=array_of(kept, "probabilities", np.floating, (len(classes),)),
+                classes=tuple(str(name) for name in classes),
+                filters=filters,
+                filters_name=str(array_of(kept, "filters_name", np.str_, ())),
             )
+
+
+def _layer(kept: Mapping[str, NDArray[Any]], i: int, name: str, kind: str) -> LayerOutput:
+    # The i-th layer's output as `Look.save` wrote it: some channels of its whole shape.
+    shape = array_of(kept, f"shape_{i}", np.int64, (None,))
+    output = array_of(kept, f"output_{i}", np.floating, (None, *shape[1:].tolist()))
+    if not len(shape) or not output.size or len(output) > shape[0]:
+        raise ValueError(f"its layer {name} is of shape {tuple(shape)}")
+    return LayerOutput(name, kind, tuple(shape.tolist()), output)
 
 
 def look(model: nn.Layer, image: Pictures, max_channels: int = 16) -> Look:

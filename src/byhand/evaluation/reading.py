@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from byhand.errors import ByhandError, DataError
+from byhand.errors import DataError
 
 
 @contextmanager
@@ -22,8 +22,6 @@ def reading(path: Path, what: str) -> Iterator[None]:
         raise DataError(
             f"cannot read {path}: {error.strerror or error}; give a folder that {what} was saved in"
         ) from error
-    except ByhandError:
-        raise
     except Exception as error:  # a broken file raises anything
         raise DataError(f"{path} is not {what} ({error}); make it again") from error
 
@@ -32,3 +30,23 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """All arrays of an npz file; nothing in it is ever run."""
     with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
         return {name: kept[name] for name in kept.files}
+
+
+def array_of(
+    arrays: Mapping[str, NDArray[Any]],
+    name: str,
+    kind: type[np.generic],
+    shape: Sequence[int | None],
+) -> NDArray[Any]:
+    """The array `name`, which must be of this kind and shape; None stands for any size.
+
+    Raises:
+        ValueError: it is not; for a block of `reading`.
+    """
+    found = arrays[name]
+    sizes = len(found.shape) == len(shape) and all(
+        wanted in (None, size) for wanted, size in zip(shape, found.shape, strict=True)
+    )
+    if not sizes or not np.issubdtype(found.dtype, kind):
+        raise ValueError(f"its {name} are {found.dtype} of shape {found.shape}")
+    return found

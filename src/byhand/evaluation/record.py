@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from byhand.errors import DataError, ShapeError
 from byhand.evaluation import metrics
 from byhand.evaluation.metrics import ClassFigures, Confusion, Reliability
 from byhand.evaluation.predict import as_pictures, logits, probabilities_of
-from byhand.evaluation.reading import read_arrays, reading
+from byhand.evaluation.reading import array_of, read_arrays, reading
 from byhand.files import atomic_write, write_json
 from byhand.nn import Layer
 
@@ -149,19 +149,10 @@ class Evaluation:
         """
         path = Path(folder) / JSON
         with reading(path, "an evaluation"):
-            figures = _figures(json.loads(path.read_text(encoding="utf-8")))
+            figures = _figures(checks.parse_json(path.read_bytes(), "the record"))
         path = Path(folder) / NPZ
         with reading(path, "an evaluation"):
-            arrays = read_arrays(path)
-            if arrays["probabilities"].shape != (len(arrays["labels"]), len(figures["classes"])):
-                raise ValueError("its arrays do not fit its classes")
-            return Evaluation(
-                **figures,
-                probabilities=arrays["probabilities"],
-                labels=arrays["labels"],
-                mistake_indices=arrays["mistake_indices"],
-                mistake_images=arrays["mistake_images"],
-            )
+            return Evaluation(**figures, **_arrays(read_arrays(path), len(figures["classes"])))
 
 
 def evaluate(
@@ -221,21 +212,69 @@ def check_fits(model: Layer, dataset: Dataset) -> None:
     as_pictures(dataset.images, model.card.image_shape)
 
 
-def _figures(values: dict[str, Any]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Bins:
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    confidence: tuple[float | None, ...]
+    accuracy: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class _Figures:
+    """What is read of evaluation.json."""
+
+    classes: tuple[str, ...]
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+    loss: float | None
+    per_class: tuple[dict[str, Any], ...]
+    confusion: tuple[tuple[int, ...], ...]
+    ece: float
+    reliability: _Bins
+
+
+def _figures(values: Any) -> dict[str, Any]:
     # The fields of an Evaluation that as_dict wrote.
-    low, high = values["accuracy_interval"]
+    said = checks.record(_Figures, values, "the record")
+    k, bins = len(said.classes), said.reliability
+    confusion = np.array(said.confusion, np.int64)
+    if confusion.shape != (k, k) or confusion.min() < 0 or len(said.per_class) != k:
+        raise ValueError(f"its figures are not of {k} classes")
+    if {len(bins.counts), len(bins.confidence), len(bins.accuracy)} != {len(bins.edges) - 1}:
+        raise ValueError("its bins of confidence do not fit each other")
     return {
-        "classes": tuple(values["classes"]),
-        "accuracy": float(values["accuracy"]),
-        "accuracy_interval": (float(low), float(high)),
-        "loss": math.nan if values["loss"] is None else float(values["loss"]),
+        "classes": said.classes,
+        "accuracy": said.accuracy,
+        "accuracy_interval": said.accuracy_interval,
+        "loss": math.nan if said.loss is None else said.loss,
         "per_class": tuple(
-            ClassFigures(row["class"], row["precision"], row["recall"], row["f1"], row["support"])
-            for row in values["per_class"]
+            checks.record(ClassFigures, {**row, "name": row.get("class")}, "a class of it")
+            for row in said.per_class
         ),
-        "confusion": np.array(values["confusion"], np.int64),
-        "ece": float(values["ece"]),
-        "reliability": Reliability.from_dict(values["reliability"]),
+        "confusion": confusion,
+        "ece": said.ece,
+        "reliability": Reliability.from_dict(vars(bins)),
+    }
+
+
+def _arrays(arrays: Mapping[str, NDArray[Any]], k: int) -> dict[str, Any]:
+    # The arrays of an Evaluation of k classes that save wrote.
+    labels = array_of(arrays, "labels", np.int64, (None,))
+    probabilities = array_of(arrays, "probabilities", np.floating, (len(labels), k))
+    wrong = array_of(arrays, "mistake_indices", np.int64, (None,))
+    images = array_of(arrays, "mistake_images", np.uint8, (len(wrong), None, None, None))
+    if not (((labels >= 0) & (labels < k)).all() and np.isfinite(probabilities).all()):
+        raise ValueError("its labels or probabilities are none")
+    if not np.array_equal(wrong, np.flatnonzero(probabilities.argmax(axis=1) != labels)):
+        raise ValueError("its mistakes are not those of its probabilities")
+    if 0 in images.shape[1:]:
+        raise ValueError("its pictures are empty")
+    return {
+        "probabilities": probabilities,
+        "labels": labels,
+        "mistake_indices": wrong,
+        "mistake_images": images,
     }
 
 
