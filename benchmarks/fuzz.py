@@ -23,6 +23,12 @@ sys.path[0] = str(Path(__file__).parent.parent / "tests")  # where `fuzz` is not
 from fuzz import harness  # noqa: E402
 
 
+def told(number: int) -> None:
+    """Say on standard error how far it is."""
+    if number and number % 1000 == 0:
+        print(f"  case {number:,}", file=sys.stderr, flush=True)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kind", choices=list(harness.KINDS), action="append", help="all if none")
@@ -37,7 +43,7 @@ def main() -> int:
     for kind in asked.kind or harness.KINDS:
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
-            report = harness.run(kind, asked.seed, asked.first, asked.cases, folder)
+            report = harness.run(kind, asked.seed, asked.first, asked.cases, folder, told=told)
             print(f"{kind}: {report}", f"  {time.monotonic() - began:.0f} s", sep="\n", flush=True)
             for numbers, _ in report.faults.values():
                 kept = asked.out / f"{kind}-{asked.seed}-{numbers[0]}"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,8 +76,11 @@ def run(kind, seed, first, count, folder, seconds=SECONDS, memory=MEMORY, told=l
 
 
 def write_case(kind, seed, number, folder):
-    """Write the files of a case into `folder`."""
-    subprocess.run(_command(kind, seed, number, number, SECONDS, MEMORY, folder), check=True)
+    """Write the files of a case into the new folder `folder`."""
+    with tempfile.TemporaryDirectory() as place:
+        command = _command(kind, seed, number, number, SECONDS, MEMORY, place)
+        subprocess.run(command, check=True)
+        shutil.copytree(Path(place) / "case", folder, symlinks=True, dirs_exist_ok=True)
 
 
 def _command(kind, *arguments):

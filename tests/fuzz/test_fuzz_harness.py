@@ -38,7 +38,7 @@ def test_every_fault_is_told_by_its_case(tmp_path):
 def test_a_case_is_the_same_whatever_was_tried_before_it(tmp_path):
     harness.write_case(PLACE, SEED, 7, tmp_path)
     drawn = Planted(tmp_path).case(worker.generator(PLACE, SEED, 7))
-    assert (tmp_path / "case" / "way").read_bytes() == drawn["way"]
+    assert (tmp_path / "way").read_bytes() == drawn["way"]
 
 
 def test_values_are_spoilt_everywhere_and_the_original_is_kept():
