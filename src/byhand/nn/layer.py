@@ -298,11 +298,9 @@ def layout_for(model: Layer, layout: str) -> str:
             core is not there.
     """
     chosen = kernels.resolve_layout(layout)
-    vector = model._vector  # of the outermost container: one type for all, and no walk to find it
-    types = (
-        {p.value.dtype for _, p in model.named_params()} if vector is None else {vector.flat.dtype}
-    )
-    other = types - {np.dtype(np.float32)}
+    vector = model._vector  # one type for all, and no walk to find it
+    found = (p.value for _, p in model.named_params()) if vector is None else (vector.flat,)
+    other = {values.dtype for values in found} - {np.dtype(np.float32)}
     if chosen == "lanes" and other:
         if layout == "auto":
             return "reference"
