@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from byhand.data import open_idx, open_pickled
-from byhand.data.pickled import load_arrays
+from byhand.data.pickled import _of_fractions, load_arrays
+from byhand.data.pixel_range import PixelRange
 from byhand.errors import DataError
 
 
@@ -205,3 +206,11 @@ def test_a_set_with_a_fault_is_refused_in_one_sentence(tmp_path, sentence, case)
     with pytest.raises(DataError) as caught:
         open_pickled(path)
     sentence(caught.value, path, fault)
+
+
+@pytest.mark.parametrize("odd", [np.inf, np.nan, np.finfo(np.float64).max])
+def test_pixels_beyond_all_numbers_are_no_fractions_and_give_no_warning(odd):
+    assert _of_fractions(np.array([[odd, 0.5]])) is None
+    assert PixelRange(0, 1).to_bytes(np.array([[np.finfo(np.float64).max, 0]])).tolist() == [
+        [255, 0]
+    ]

@@ -227,9 +227,10 @@ def _of_fractions(images: NDArray[Any]) -> NDArray[np.uint8] | None:
     for scale in (256, 255):
         pixels = np.empty(images.shape, np.uint8)
         for start in range(0, len(images), 4096):
-            scaled = images[start : start + 4096].astype(np.float64) * scale
-            whole = np.rint(scaled)
-            fits = (np.abs(scaled - whole) <= 1e-3) & (whole >= 0) & (whole <= 255)
+            with np.errstate(over="ignore", invalid="ignore"):  # infinity and NaN do not fit
+                scaled = images[start : start + 4096].astype(np.float64) * scale
+                whole = np.rint(scaled)
+                fits = (np.abs(scaled - whole) <= 1e-3) & (whole >= 0) & (whole <= 255)
             if not fits.all():
                 break
             pixels[start : start + 4096] = whole

@@ -60,7 +60,8 @@ class PixelRange:
         rows = max(1, _CHUNK // max(1, values[:1].size))
         scale = 255 / (self.white - self.black)
         for start in range(0, len(values), rows):
-            scaled = (values[start : start + rows].astype(np.float64) - self.black) * scale
+            with np.errstate(over="ignore"):  # what no float64 holds is infinite, and is cut off
+                scaled = (values[start : start + rows].astype(np.float64) - self.black) * scale
             out[start : start + rows] = np.rint(scaled).clip(0, 255)
         return out
 
