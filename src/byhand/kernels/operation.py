@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from inspect import signature
 from types import UnionType
-from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy import ndarray
@@ -120,12 +120,17 @@ def _way(name: str, function: Callable[..., Any], array_type: type) -> _Way:
     return function, array_type is ndarray, tuple(checks), backward, rest
 
 
+def _kind(hint: Any) -> Any:
+    """The class that a hint is about; NDArray is an alias by name from NumPy 2.5 on."""
+    kind = get_origin(hint) or hint
+    value = getattr(kind, "__value__", None)
+    return kind if value is None else _kind(value)
+
+
 def _check_of(name: str, parameter: str, hint: Any, array_type: type) -> Check | None:
     """The check that a parameter's type asks for; None where its own page does it."""
-    parts = get_args(hint) if get_origin(hint) is UnionType else (hint,)
-    kinds: set[Any] = {k for k in (get_origin(p) or p for p in parts) if isinstance(k, type)} - {
-        Any
-    }
+    parts = get_args(hint) if get_origin(hint) in (UnionType, Union) else (hint,)
+    kinds: set[Any] = {k for k in map(_kind, parts) if isinstance(k, type)} - {Any}
     if parameter == "cache":
         # Any: one that the page takes apart, into the caches of other operations.
         expected = tuple(kinds) or (object,)
