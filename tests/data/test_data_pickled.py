@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import pickle
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -214,3 +215,16 @@ def test_pixels_beyond_all_numbers_are_no_fractions_and_give_no_warning(odd):
     assert PixelRange(0, 1).to_bytes(np.array([[np.finfo(np.float64).max, 0]])).tolist() == [
         [255, 0]
     ]
+
+
+def test_bytes_that_a_pickle_only_claims_take_no_memory(tmp_path):
+    whole = pickle.dumps(bytearray(range(200)), 5)
+    place = whole.index(pickle.BYTEARRAY8) + 1
+    path = tmp_path / "mnist.pkl"
+    path.write_bytes(whole[:place] + struct.pack("<Q", 10**8) + whole[place + 8 :])
+    tracemalloc.start()
+    with pytest.raises(DataError, match="no pickle of arrays"):
+        open_pickled(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10**7

@@ -31,7 +31,7 @@ from byhand.errors import ByhandError  # noqa: E402
 from fuzz import trees  # noqa: E402
 
 ADDRESSES = 8 << 30  # after which the system itself refuses
-LONGEST = 600  # characters of an error's sentence
+LONGEST = 1200  # characters of an error's sentence, which may quote long names
 SOURCE = str(Path(byhand.__file__).parent)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,14 @@ class _Unpickler(_Machine):  # type: ignore[misc]
         if kind is None:
             raise _Forbidden(f"{module}.{name}")
         return _Name(kind)
+
+    def load_bytearray8(self) -> None:
+        """As many bytes as there are: Python's own allocates what the file claims first."""
+        (length,) = struct.unpack("<Q", self.read(8))
+        self.append(bytearray(self.read(length)))
+
+    if hasattr(_Machine, "dispatch"):
+        dispatch = {**_Machine.dispatch, pickle.BYTEARRAY8[0]: load_bytearray8}
 
 
 def open_pickled(path: str | Path, *, range: RangeGiven = None) -> Splits:
