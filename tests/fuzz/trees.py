@@ -8,9 +8,10 @@ from contextlib import suppress
 
 from fuzz.odd_values import pick
 
+LONG = "x" * 200
 # Names that a file may have on some system; "\udcff" is the byte 0xFF, which is no UTF-8.
 NAMES = ("x", " ", "é", "数", "a b", "?", "#", "%2f", "..x", ".hidden", "a\nb", "\udcff", "-rf",
-         "'", "nul", "x" * 200, "=1+1", "<b>", "__MACOSX", "train", "test", "val", "Thumbs.db", "0",
+         "'", "nul", LONG, "=1+1", "<b>", "__MACOSX", "train", "test", "val", "Thumbs.db", "0",
          "007", "experiments", "model.safetensors", "run.json")  # fmt: skip
 
 

@@ -31,7 +31,7 @@ from byhand.errors import ByhandError  # noqa: E402
 from fuzz import trees  # noqa: E402
 
 ADDRESSES = 8 << 30  # after which the system itself refuses
-LONGEST = 1200  # characters of an error's sentence, which may quote long names
+LONGEST = 600  # characters of an error's sentence, but for the folder and the longest names
 SOURCE = str(Path(byhand.__file__).parent)
 
 
@@ -113,7 +113,7 @@ def tried(doors, memory, folder):
 
 def _unclear(error, folder):
     """What is wrong with the sentence of one of byhand's errors, or nothing."""
-    text = str(error).replace(folder, "")
+    text = str(error).replace(folder, "").replace(trees.LONG, "")
     if not text.strip() or "\n" in text or "\r" in text:
         return f"{type(error).__name__} of no line, or of several"
     return f"{type(error).__name__} too long" if len(text) > LONGEST else ""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from byhand.checks import one_line
 from byhand.errors import DataError
 
 
@@ -23,7 +24,7 @@ def reading(path: Path, what: str) -> Iterator[None]:
             f"cannot read {path}: {error.strerror or error}; give a folder that {what} was saved in"
         ) from error
     except Exception as error:  # a broken file raises anything
-        raise DataError(f"{path} is not {what} ({error}); make it again") from error
+        raise DataError(f"{path} is not {what} ({one_line(error)}); make it again") from error
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:

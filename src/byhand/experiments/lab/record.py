@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from byhand.checks import one_line
 from byhand.errors import DataError, InputError
 from byhand.evaluation.reading import read_arrays
 from byhand.files import atomic_write, write_json
@@ -49,5 +50,7 @@ def load(folder: str | Path) -> dict[str, Any]:
         values: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         values.update(read_arrays(folder / ARRAYS))
     except Exception as error:  # whatever is wrong with the files, they are no record
-        raise DataError(f"{folder} holds no whole record ({error}); run it again") from error
+        raise DataError(
+            f"{folder} holds no whole record ({one_line(error)}); run it again"
+        ) from error
     return values
