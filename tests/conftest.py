@@ -1,11 +1,11 @@
-"""One BLAS thread and no user's settings in any test."""
+"""One thread and no user's settings in any test."""
 
 from __future__ import annotations
 
 import os
 
 # Before NumPy is imported: workers of pytest-xdist share the cores already.
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+for _name in ("BYHAND_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
 import pytest  # noqa: E402

@@ -318,8 +318,8 @@ REORDERED = Dataset(X, Y, tuple("1023456789"))
         ({"test": 0.1}, "test is 0.1"),
         ({"train": blobs.pictures(5).take([])}, "no picture to train on"),
         ({"train": REORDERED}, "classes.*'1', '0'.*set model.card"),
-        ({"validation": REORDERED}, "validation: the data set has the 10 classes 1, 0, 2"),
-        ({"test": REORDERED}, "test: the data set has the 10 classes 1, 0, 2"),
+        ({"validation": REORDERED}, "validation: the data set has 10 classes .1, 0, 2"),
+        ({"test": REORDERED}, "test: the data set has 10 classes .1, 0, 2"),
         ({"validation": blobs.pictures(5, size=9)}, "validation: pictures of shape"),
     ],
 )  # fmt: skip

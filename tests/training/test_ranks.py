@@ -34,7 +34,7 @@ sys.modules["byhand.training.fit"].CHECKPOINT_SECONDS = -1.0
 trouble, rank, at = sys.argv[1], sys.argv[2], int(sys.argv[3])
 train = Stepper.__call__
 
-def step(self, batch, state, rate):
+def step(self, batch, state, rate, begun):
     if state.step == at and trouble == "interrupt":
         if self.group.rank == 0:
             print("waiting", file=sys.stderr, flush=True)
@@ -48,7 +48,7 @@ def step(self, batch, state, rate):
             raise RuntimeError("broken on purpose")
         if trouble == "pipe":
             raise BrokenPipeError("as where standard error is closed")
-    return train(self, batch, state, rate)
+    return train(self, batch, state, rate, begun)
 
 Stepper.__call__ = step
 if trouble == "no watch":

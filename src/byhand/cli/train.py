@@ -94,7 +94,6 @@ def train(
             help="Threads to use (default: BYHAND_THREADS, or all cores; under mpiexec this rank's "
             "share of them).",
             min=1,
-            max=1024,
             show_default=False,
         ),
     ] = None,

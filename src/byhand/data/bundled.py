@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+from importlib.util import find_spec
+from pathlib import Path
+
 import numpy as np
 
 from byhand.data.dataset import DIGITS, Dataset, Splits
@@ -21,15 +25,19 @@ def open_digits() -> Splits:
     every class, drawn with a fixed seed, is for testing.
     """
     from PIL import Image
-    from sklearn.datasets import load_digits
 
-    bunch = load_digits()
-    small = np.rint(bunch.images * (255 / 16)).astype(np.uint8)  # (N, 8, 8)
+    # `sklearn.datasets.load_digits` reads the same file, but takes seconds to import.
+    installed = find_spec("sklearn")
+    assert installed is not None and installed.origin is not None  # pyproject.toml asks for it
+    path = Path(installed.origin).parent / "datasets" / "data" / "digits.csv.gz"
+    with gzip.open(path) as file:
+        table = np.loadtxt(file, delimiter=",", dtype=np.int64)  # (N, 64 + 1): the cells, the digit
+    small = np.rint(table[:, :-1].reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
     images = np.zeros((len(small), 1, 28, 28), np.uint8)
     for image, cells in zip(images, small, strict=True):
         box = Image.fromarray(cells).resize((20, 20), Image.Resampling.BICUBIC)
         image[0, 4:24, 4:24] = np.asarray(box)
-    whole = Dataset(images, bunch.target.astype(np.int64), DIGITS)
+    whole = Dataset(images, table[:, -1], DIGITS)
     train, test = stratified_split(whole, _TEST_FRACTION, np.random.default_rng(_SPLIT_SEED))
     source = f"scikit-learn's bundled digits ({len(whole):,} of 8 × 8 pixels, enlarged)"
     return Splits("digits", train, test, None, source, fingerprint(train, test))

@@ -205,9 +205,9 @@ def check_fits(model: Layer, dataset: Dataset) -> None:
     """
     if dataset.classes != model.card.classes:
         raise ShapeError(
-            f"the data set has the {len(dataset.classes)} classes {_some(dataset.classes)} and the "
-            f"model {len(model.card.classes)}, {_some(model.card.classes)}: give the data that the "
-            "model was trained for"
+            f"the data set has {len(dataset.classes)} classes ({_some(dataset.classes)}) and the "
+            f"model {len(model.card.classes)} ({_some(model.card.classes)}): give the data that "
+            "the model was trained for"
         )
     as_pictures(dataset.images, model.card.image_shape)
 

@@ -170,13 +170,14 @@ def fit(
             key=nn.Key(seed, state.step - state.batch),
             part=group.part,
         )
+        begun = time.perf_counter()
         for batch in order:
             n = len(batch.indices)
             if state.step >= total_steps or (one_left_out and n == 1):
                 break
             rate = schedule(state.step)
             with np.errstate(over="ignore", invalid="ignore"):  # told by `Diverged`
-                value, correct, norm = step(batch, state, rate)
+                value, correct, norm = step(batch, state, rate, begun)
             recent.append(norm)
             if not math.isfinite(value):
                 images = standardisation.apply(train.images[batch.indices])
@@ -185,6 +186,7 @@ def fit(
             yield StepRecord(state.step, state.epoch + 1, value, correct / n, rate, norm)
             if time.monotonic() - saved_at > CHECKPOINT_SECONDS:
                 save()
+            begun = time.perf_counter()
 
     def end_of_epoch() -> EpochRecord:
         if not np.isfinite(model.flat).all():

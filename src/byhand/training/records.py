@@ -64,7 +64,7 @@ class EpochRecord:
     learning_rate: float
     gradient_norms: dict[str, float]
     weight_norms: dict[str, float]
-    seconds: float
+    seconds: float  # of its steps, with making their batches
     images_per_second: float
     diagnoses: tuple[Diagnosis, ...] = field(default=())
     peak_rate: float = 0.0  # the highest learning rate of the epoch's steps

@@ -54,13 +54,13 @@ class Stepper:
         if self.group.size > 1:
             self._across = self.model.across(self.group.sum)
 
-    def __call__(self, batch: Batch, state: TrainingState, rate: float) -> Step:
+    def __call__(self, batch: Batch, state: TrainingState, rate: float, begun: float) -> Step:
         """Make the step: the model and the whole state are then those after it.
 
         A loss or a gradient that is not finite changes nothing; the loss given is then not finite.
-        What is raised in between leaves it to `state.settle` to take the step back.
+        What is raised in between leaves it to `state.settle` to take the step back. Its seconds
+        count from `begun` on, as `time.perf_counter` gives it: before the batch was made.
         """
-        start = time.perf_counter()
         group, grads, mine = self.group, self.grads, len(batch.labels) > 0
         whole = len(batch.indices)
         # A batch smaller than the group is rank 0's alone (`Group.part`): the others have no
@@ -98,7 +98,7 @@ class Stepper:
             copy_from_first(group, self.model.flat_buffers)
         if self.average is not None and state.average is not None:
             self.average.update(state.average, self.model.flat, state.step)
-        seconds = time.perf_counter() - start
+        seconds = time.perf_counter() - begun
         state.advance(
             step=state.step + 1,
             batch=state.batch + 1,
