@@ -109,7 +109,7 @@ def test_bad_data_sets_are_told(model, dataset):
     with pytest.raises(DataError, match="no pictures to evaluate"):
         evaluate(model, dataset.first(0))
     with pytest.raises(
-        ShapeError, match=r"5 classes \(ant, bee, cat, dog, eel\) and the model 4 \(ant, bee, cat, dog\)"
+        ShapeError, match=r"5 classes \(ant, .* eel\) and the model 4 \(ant, .* dog\)"
     ):
         evaluate(model, Dataset(dataset.images, dataset.labels, (*CLASSES, "eel")))
     with pytest.raises(ShapeError, match=r"\(60, 1, 5, 4\)"):

@@ -28,8 +28,8 @@ def open_digits() -> Splits:
 
     # `sklearn.datasets.load_digits` reads the same file, but takes seconds to import.
     installed = find_spec("sklearn")
-    assert installed is not None and installed.origin is not None  # pyproject.toml asks for it
-    path = Path(installed.origin).parent / "datasets" / "data" / "digits.csv.gz"
+    assert installed is not None  # pyproject.toml asks for it
+    path = Path(str(installed.origin)).parent / "datasets" / "data" / "digits.csv.gz"
     with gzip.open(path) as file:
         table = np.loadtxt(file, delimiter=",", dtype=np.int64)  # (N, 64 + 1): the cells, the digit
     small = np.rint(table[:, :-1].reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
