@@ -52,6 +52,10 @@ def test_scaling_is_exact_at_both_ends_and_cuts_off_outside():
     assert found.outside(values) == 2
 
 
+def test_a_range_that_the_type_of_the_values_does_not_reach_is_no_overflow():
+    assert PixelRange(-1e5, 1e5).outside(np.array([0, 65504, np.inf], np.float16)) == 1
+
+
 @pytest.mark.parametrize(
     ("scale", "kind"), [(1, np.uint16), (1, np.int64), (1 / 255, np.float32), (1, np.float64)]
 )

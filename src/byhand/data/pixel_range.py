@@ -68,7 +68,8 @@ class PixelRange:
     def outside(self, values: NDArray[Any]) -> int:
         """How many of the values will be cut off."""
         half = (self.white - self.black) / 510  # what rounds to black or white is not
-        low, high = self.black - half, self.white + half
+        # Of NumPy's type, so that float16 values are widened and not these narrowed.
+        low, high = np.float64(self.black - half), np.float64(self.white + half)
         return int(np.count_nonzero(values < low) + np.count_nonzero(values > high))
 
 
