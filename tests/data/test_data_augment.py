@@ -11,8 +11,9 @@ from scipy import ndimage
 
 from byhand import data, nn, recipes
 from byhand.data.augment import Augmentation
-from byhand.data.warp import smooth_field, warp, warp_in_numpy
+from byhand.data.elastic import smooth_field
 from byhand.errors import InputError, ShapeError
+from byhand.kernels import warp
 
 RNG = np.random.default_rng(0)
 PICTURES = RNG.integers(0, 256, (5, 2, 9, 12)).astype(np.uint8)
@@ -29,7 +30,7 @@ def test_no_amount_leaves_pictures_as_they_are():
 
 def test_the_compiled_core_gives_the_same_but_for_rounding():
     maps = Augmentation(2, 25, 0.2, 0.3).maps(5, nn.Key(7))
-    difference = warp(PICTURES, maps).astype(int) - warp_in_numpy(PICTURES, maps)
+    difference = warp(PICTURES, maps).astype(int) - warp.definition(PICTURES, maps)
     assert np.abs(difference).max() <= 1
     assert (difference != 0).mean() < 0.01  # where the sum lies between two numbers
 
@@ -39,13 +40,13 @@ def test_the_compiled_core_gives_the_same_with_a_field():
     maps, field = how.maps(5, nn.Key(7)), how.field(5, 9, 12, nn.Key(7))
     moved = warp(PICTURES, maps, field)
     # The sums of a place are rounded differently, by which a value may fall to the next grey level.
-    difference = moved.astype(int) - warp_in_numpy(PICTURES, maps, field)
+    difference = moved.astype(int) - warp.definition(PICTURES, maps, field)
     assert np.abs(difference).max() <= 1
     assert (difference != 0).mean() < 0.01
     assert not np.array_equal(moved, warp(PICTURES, maps))
 
 
-@pytest.mark.parametrize("move", [warp, warp_in_numpy])
+@pytest.mark.parametrize("move", [warp, warp.definition], ids=["compiled", "definition"])
 def test_a_field_of_whole_numbers_takes_each_pixel_from_there(move):
     to = RNG.integers(-4, 5, (5, 2, 9, 12))
     still = NOTHING.maps(5, nn.Key(0))
@@ -57,7 +58,7 @@ def test_a_field_of_whole_numbers_takes_each_pixel_from_there(move):
     assert np.array_equal(moved, expected)
 
 
-@pytest.mark.parametrize("move", [warp, warp_in_numpy])
+@pytest.mark.parametrize("move", [warp, warp.definition], ids=["compiled", "definition"])
 def test_no_picture_is_moved_to_no_picture(move):
     assert move(PICTURES[:0], ALL.maps(0, nn.Key(0))).shape == (0, 2, 9, 12)
     assert ALL.apply(PICTURES[:0], nn.Key(0)).shape == (0, 2, 9, 12)
@@ -71,7 +72,7 @@ def test_a_whole_shift_moves_pixels_and_brings_in_black():
     assert not moved[:, :, :, :2].any()
 
 
-@pytest.mark.parametrize("move", [warp, warp_in_numpy])
+@pytest.mark.parametrize("move", [warp, warp.definition], ids=["compiled", "definition"])
 @pytest.mark.parametrize("shape", [(1, 1, 70_001, 1), (1, 1, 1, 70_001)])
 def test_far_outside_a_long_picture_is_black(move, shape):
     """Where float32 has no numbers between the border and what is behind it."""
@@ -83,7 +84,7 @@ def test_what_is_no_number_is_the_same_place_for_the_compiled_core():
     maps = NOTHING.maps(5, nn.Key(0))
     maps[:, 0, 2] = [math.nan, math.inf, -math.inf, 0, 0]
     maps[:, 1, 0] = [0, 0, 0, math.inf, math.nan]
-    moved = warp_in_numpy(PICTURES, maps)
+    moved = warp.definition(PICTURES, maps)
     assert not moved[0].any()
     assert np.array_equal(moved, warp(PICTURES, maps))
 

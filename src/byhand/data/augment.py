@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from byhand import checks
 from byhand.data.drawn import even, halves
+from byhand.data.elastic import smooth_field
 from byhand.data.strokes import thicken
-from byhand.data.warp import smooth_field, warp
 from byhand.errors import ShapeError
-from byhand.kernels import Key
+from byhand.kernels import Key, warp
 
 # The key's child that augmentation draws from: apart from the layers', which count from 0.
 _CHILD = 2**16

@@ -6,8 +6,9 @@
 The type of the first argument picks the arithmetic (operation.py). Each operation has one
 definition, in NumPy (reference/), and one fast version, on the array `Lanes` (lanes/, whose pages
 are named like those of reference/, and which call the compiled core, _core/); the few that one
-image alone passes through have another, on `Rows` (rows.py). layout.py says which arithmetic runs
-when nobody says; random.py is the randomness that operations are given.
+image alone passes through have another, on `Rows` (rows.py). Those on plain arrays that are no
+batch (the optimisers' steps, pictures moved) are the core's where it is there. layout.py says which
+arithmetic runs when nobody says; random.py is the randomness that operations are given.
 
 To add an operation: write the pair in reference/ with `@operation`, and, if it is to be fast, the
 pair in lanes/ with `@implements(reference.page.name, Lanes)`. Its parameters' types say what the
@@ -15,7 +16,7 @@ door (operation.py) checks; its cache has a `shape`, that of y. There is no list
 page's.
 """
 
-from byhand.kernels.compiled import core_for, fma_peak, instruction_set
+from byhand.kernels.compiled import fma_peak, instruction_set
 from byhand.kernels.lanes import LANES, Lanes
 from byhand.kernels.layout import (
     ARRAYS,
@@ -27,7 +28,7 @@ from byhand.kernels.layout import (
     gather,
     resolve_layout,
 )
-from byhand.kernels.operation import implements, operation
+from byhand.kernels.operation import implements, operation, plain_operation
 from byhand.kernels.random import Key, philox
 from byhand.kernels.reference.activation import (
     gelu,
@@ -87,6 +88,8 @@ from byhand.kernels.reference.pool import (
     max_pool2d,
     max_pool2d_backward,
 )
+from byhand.kernels.reference.vectors import adagrad, adam, rmsprop, sgd, squares
+from byhand.kernels.reference.warp import warp
 from byhand.kernels.rows import FEW_IMAGES, Rows
 from byhand.kernels.threads import available_threads, cores, set_threads, threads
 
@@ -104,6 +107,8 @@ __all__ = [
     "Size",
     "Total",
     "Window",
+    "adagrad",
+    "adam",
     "add",
     "arithmetic",
     "as_layout",
@@ -128,7 +133,6 @@ __all__ = [
     "conv2d_relu_backward",
     "conv2d_relu_pool2d",
     "conv2d_relu_pool2d_backward",
-    "core_for",
     "cores",
     "cross_entropy",
     "cross_entropy_backward",
@@ -161,16 +165,21 @@ __all__ = [
     "mean_squared_error_backward",
     "operation",
     "philox",
+    "plain_operation",
     "relu",
     "relu_backward",
     "resolve_layout",
+    "rmsprop",
     "set_threads",
+    "sgd",
     "sigmoid",
     "sigmoid_backward",
     "softmax",
     "softmax_backward",
+    "squares",
     "tanh",
     "tanh_backward",
     "threads",
+    "warp",
     "window",
 ]

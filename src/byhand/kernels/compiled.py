@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+# Before the core: NumPy refuses to be in a second interpreter of a process, as the core should.
+import numpy  # noqa: F401
 
 from byhand.errors import InputError
 
@@ -33,11 +33,6 @@ def need_core() -> Any:
     if core is None:
         raise InputError(f"{problem}; or use --layout reference")
     return core
-
-
-def core_for(vector: NDArray[Any]) -> Any:
-    """The compiled core if it can work on this flat vector in place (float32), else None."""
-    return core if vector.dtype == np.float32 and vector.flags.c_contiguous else None
 
 
 def instruction_set() -> str | None:

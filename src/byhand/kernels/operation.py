@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from byhand.checks import flag, said
 from byhand.errors import InputError, ShapeError
+from byhand.kernels.compiled import core
 
 F = TypeVar("F", bound=Callable[..., Any])
 Check = Callable[[Any], object]
@@ -31,6 +32,7 @@ _Way = tuple[Callable[..., Any], bool, tuple[tuple[int, str, Check, bool], ...],
 # NumPy's arrays that compute as arrays do; `implements` adds our own. Others that look like arrays
 # (matrices, masked arrays) multiply or sum otherwise.
 _plain: set[type] = {np.ndarray, np.memmap}
+_COMPILED = (np.float32, np.uint8)  # the types of plain arrays that the core takes
 _others: set[type] = set()  # the other array types that have an arithmetic
 
 
@@ -84,6 +86,33 @@ def implements(generic: Callable[..., Any], array_type: type) -> Callable[[F], F
 
     def register(function: F) -> F:
         cast(Any, generic).registry[array_type] = function
+        return function
+
+    return register
+
+
+def plain_operation(reference: F) -> F:
+    """Make a function on plain arrays, not on batches, one that the compiled core can implement.
+
+    Such arrays lie in memory as they are in every layout. The decorated function is the definition;
+    where the core is there, the version that `compiled` adds runs for a first argument of float32
+    or uint8 without gaps. The function has both, as `definition` and `compiled`.
+    """
+
+    @wraps(reference)
+    def generic(first: Any, *args: Any, **kwargs: Any) -> Any:
+        fast = core is not None and first.dtype in _COMPILED and first.flags.c_contiguous
+        return (generic.compiled if fast else reference)(first, *args, **kwargs)  # type: ignore[attr-defined]
+
+    generic.definition = generic.compiled = reference  # type: ignore[attr-defined]
+    return cast(F, generic)
+
+
+def compiled(generic: Callable[..., Any]) -> Callable[[F], F]:
+    """Say that the decorated function is `generic` by the compiled core."""
+
+    def register(function: F) -> F:
+        cast(Any, generic).compiled = function
         return function
 
     return register

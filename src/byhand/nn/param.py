@@ -172,12 +172,9 @@ class NamedVector(dict[str, Array]):
 
     def squares(self) -> dict[str, float]:
         """The sum of the squares of each name's numbers, in float64."""
-        core = kernels.core_for(self._flat)
-        if core is None or self._ends is None:
+        if self._ends is None:
             return {name: float(np.square(v, dtype=np.float64).sum()) for name, v in self.items()}
-        sums = np.empty(len(self._ends))
-        core.squares(self._ends, self._flat, sums)
-        return dict(zip(self, sums.tolist(), strict=True))
+        return dict(zip(self, kernels.squares(self._flat, self._ends).tolist(), strict=True))
 
     def child(self, name: str) -> NamedVector:
         """The part of the vector whose names begin with `name` and a dot, without them."""

@@ -2,7 +2,8 @@
 
 Symbols: w the parameters, g their gradient, r the learning rate (from a schedule), t the number of
 this step, counted from 1; all arithmetic is by element. What carries over from step to step starts
-at zero. Every optimiser gives the numbers of PyTorch's of the same name, to rounding.
+at zero. Every optimiser gives the numbers of PyTorch's of the same name, to rounding. The steps are
+operations of `kernels` (vectors.py there).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -29,13 +30,6 @@ class OptimiserState:
 
     arrays: dict[str, Array]  # flat vectors, as the parameters
     step: int = 0  # steps done
-    _scratch: list[Array] = field(default_factory=list, repr=False, compare=False)
-
-    def scratch(self, like: Array) -> tuple[Array, Array]:
-        """Two vectors to compute in, kept from step to step so that no step allocates."""
-        if not self._scratch or self._scratch[0].dtype != like.dtype:
-            self._scratch = [np.empty_like(like), np.empty_like(like)]
-        return self._scratch[0], self._scratch[1]
 
 
 @dataclass(frozen=True)
@@ -45,16 +39,9 @@ class Optimiser(ABC):
     One of one's own names the vectors that it carries in `carries` and writes `_update`.
     """
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if "_update" in vars(cls) and "_fused" not in vars(cls):
-            cls._fused = Optimiser._fused  # type: ignore[method-assign]  # the parent's formula
-
     def new_state(self, parameters: Array) -> OptimiserState:
         """The state before the first step, for a flat vector of parameters."""
-        state = OptimiserState({name: np.zeros_like(parameters) for name in self.carries})
-        state.scratch(parameters)
-        return state
+        return OptimiserState({name: np.zeros_like(parameters) for name in self.carries})
 
     def restored(self, parameters: Array, arrays: Mapping[str, Array], step: int) -> OptimiserState:
         """The state that a checkpoint holds: `arrays` and `step` of an earlier one, copied.
@@ -88,9 +75,7 @@ class Optimiser(ABC):
         for name, values in state.arrays.items():
             _same(f"the state's {name}", values, parameters)
         state.step += 1
-        core = kernels.core_for(parameters)
-        if core is None or not self._fused(core, parameters, gradient, state, float(learning_rate)):
-            self._update(parameters, gradient, state, float(learning_rate))
+        self._update(parameters, gradient, state, float(learning_rate))
 
     @property
     @abstractmethod
@@ -100,10 +85,6 @@ class Optimiser(ABC):
     @abstractmethod
     def _update(self, w: Array, g: Array, state: OptimiserState, r: float) -> None:
         """The formula, in place; `state.step` is t already."""
-
-    def _fused(self, core: Any, w: Array, g: Array, state: OptimiserState, r: float) -> bool:
-        """The same by the compiled core in one pass, equal to rounding; False where it has none."""
-        return False
 
 
 @dataclass(frozen=True)
@@ -141,24 +122,10 @@ class SGD(Optimiser):
         return ("velocity",) if self.momentum else ()
 
     def _update(self, w: Array, g: Array, state: OptimiserState, r: float) -> None:
-        a, b = state.scratch(w)
-        g = _with_decay(g, w, self.weight_decay, out=a)
-        if self.momentum:
-            v = state.arrays["velocity"]
-            if state.step == 1:
-                v[...] = g
-            else:
-                v *= self.momentum
-                v += np.multiply(g, 1 - self.dampening, out=b)
-            g = np.add(g, np.multiply(v, self.momentum, out=b), out=b) if self.nesterov else v
-        w -= np.multiply(g, r, out=b)
-
-    def _fused(self, core: Any, w: Array, g: Array, state: OptimiserState, r: float) -> bool:
-        core.sgd(
+        kernels.sgd(
             w, g, state.arrays.get("velocity"), r, self.momentum, self.dampening,
             self.weight_decay, self.nesterov, state.step == 1,
         )  # fmt: skip
-        return True
 
 
 @dataclass(frozen=True)
@@ -182,18 +149,7 @@ class AdaGrad(Optimiser):
         fields(self, number, "weight_decay", least=0, most=LARGE)
 
     def _update(self, w: Array, g: Array, state: OptimiserState, r: float) -> None:
-        s = state.arrays["sum_of_squares"]
-        a, b = state.scratch(w)
-        g = _with_decay(g, w, self.weight_decay, out=a)
-        s += np.multiply(g, g, out=b)
-        np.sqrt(s, out=b)
-        b += self.eps
-        np.divide(g, b, out=b)
-        w -= np.multiply(b, r, out=b)
-
-    def _fused(self, core: Any, w: Array, g: Array, state: OptimiserState, r: float) -> bool:
-        core.adagrad(w, g, state.arrays["sum_of_squares"], r, self.eps, self.weight_decay)
-        return True
+        kernels.adagrad(w, g, state.arrays["sum_of_squares"], r, self.eps, self.weight_decay)
 
 
 @dataclass(frozen=True)
@@ -225,26 +181,10 @@ class RMSProp(Optimiser):
         return ("mean_square", "velocity") if self.momentum else ("mean_square",)
 
     def _update(self, w: Array, g: Array, state: OptimiserState, r: float) -> None:
-        s = state.arrays["mean_square"]
-        a, b = state.scratch(w)
-        g = _with_decay(g, w, self.weight_decay, out=a)
-        _move_to_square(s, g, self.alpha, b)
-        np.sqrt(s, out=b)
-        b += self.eps
-        u = np.divide(g, b, out=b)
-        if self.momentum:
-            v = state.arrays["velocity"]
-            v *= self.momentum
-            v += u
-            u = v
-        w -= np.multiply(u, r, out=b)
-
-    def _fused(self, core: Any, w: Array, g: Array, state: OptimiserState, r: float) -> bool:
-        core.rmsprop(
+        kernels.rmsprop(
             w, g, state.arrays["mean_square"], state.arrays.get("velocity"), r, self.alpha,
             self.eps, self.momentum, self.weight_decay,
         )  # fmt: skip
-        return True
 
 
 @dataclass(frozen=True)
@@ -273,34 +213,21 @@ class Adam(Optimiser):
         fields(self, number, "weight_decay", least=0, most=LARGE)
 
     def _update(self, w: Array, g: Array, state: OptimiserState, r: float) -> None:
-        a, _ = state.scratch(w)
-        self._move(w, _with_decay(g, w, self.weight_decay, out=a), state, r)
+        self._move(w, g, state, r, self.weight_decay, 1.0)
 
-    def _move(self, w: Array, g: Array, state: OptimiserState, r: float) -> None:
-        """The step without weight decay; `g` may be the first scratch vector."""
-        m, s = state.arrays["mean"], state.arrays["mean_square"]
-        _, b = state.scratch(w)
-        m *= self.beta1
-        m += np.multiply(g, 1 - self.beta1, out=b)
-        _move_to_square(s, g, self.beta2, b)
-        np.sqrt(s, out=b)
-        b /= math.sqrt(1 - self.beta2**state.step)
-        b += self.eps
-        np.divide(m, b, out=b)
-        w -= np.multiply(b, r / (1 - self.beta1**state.step), out=b)
-
-    def _fused(self, core: Any, w: Array, g: Array, state: OptimiserState, r: float) -> bool:
-        self._move_fused(core, w, g, state, r, self.weight_decay, 1.0)
-        return True
-
-    def _move_fused(
-        self, core: Any, w: Array, g: Array, state: OptimiserState, r: float,
-        decay: float, shrink: float,
-    ) -> None:  # fmt: skip
-        core.adam(
+    def _move(
+        self,
+        w: Array,
+        g: Array,
+        state: OptimiserState,
+        r: float,
+        weight_decay: float,
+        shrink: float,
+    ) -> None:
+        kernels.adam(
             w, g, state.arrays["mean"], state.arrays["mean_square"],
             r / (1 - self.beta1**state.step), math.sqrt(1 - self.beta2**state.step),
-            self.beta1, self.beta2, self.eps, decay, shrink,
+            self.beta1, self.beta2, self.eps, weight_decay, shrink,
         )  # fmt: skip
 
 
@@ -316,30 +243,7 @@ class AdamW(Adam):
     weight_decay: float = 0.01
 
     def _update(self, w: Array, g: Array, state: OptimiserState, r: float) -> None:
-        if self.weight_decay:
-            w *= 1 - r * self.weight_decay
-        self._move(w, g, state, r)
-
-    def _fused(self, core: Any, w: Array, g: Array, state: OptimiserState, r: float) -> bool:
-        self._move_fused(core, w, g, state, r, 0.0, 1 - r * self.weight_decay)
-        return True
-
-
-def _with_decay(g: Array, w: Array, weight_decay: float, out: Array) -> Array:
-    """The gradient of loss + weight_decay/2 * |w|^2: g itself without weight decay, else `out`."""
-    if not weight_decay:
-        return g
-    np.multiply(w, weight_decay, out=out)
-    out += g
-    return out
-
-
-def _move_to_square(s: Array, g: Array, keep: float, scratch: Array) -> None:
-    """s = keep * s + (1 - keep) * g^2, in place."""
-    s *= keep
-    np.multiply(g, g, out=scratch)
-    scratch *= 1 - keep
-    s += scratch
+        self._move(w, g, state, r, 0.0, 1 - r * self.weight_decay)
 
 
 def _same(name: str, values: Array, parameters: Array) -> None:

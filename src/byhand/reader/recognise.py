@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 from byhand import checks, evaluation, nn
 from byhand.data.arrays import plain_array
 from byhand.data.drawn import even
-from byhand.data.warp import warp
 from byhand.errors import DataError, ShapeError
-from byhand.kernels import Key
+from byhand.kernels import Key, warp
 from byhand.reader.normalise import SIDE
 
 # What is no digit is of two classes: several digits that touch, which may be cut apart, or none.
@@ -166,7 +165,7 @@ def sharpened(probabilities: NDArray[np.float32], temperature: float) -> NDArray
 
 @lru_cache(maxsize=8)
 def view_maps(views: int) -> NDArray[np.float32]:
-    """Where the pixels of each view come from, (views, 2, 3), for `data.warp`; the first stays.
+    """Where the pixels of each view come from, (views, 2, 3), for `kernels.warp`; the first stays.
 
     Every view but the first has an opposite: turned, slanted, stretched and moved the other way.
     """

@@ -1,4 +1,4 @@
-// Pictures of bytes for Python, moved by affine maps and fields: augmentation (data/warp.py says what it is).
+// Pictures of bytes for Python, moved by affine maps and fields: augmentation (kernels/reference/warp.py says what it is).
 #include <algorithm>
 
 #include "arguments.hpp"

@@ -6,8 +6,20 @@ and the core (_core/, C++) does the arithmetic. `implements` ties the two togeth
 package is enough.
 """
 
-from byhand.kernels.lanes import activation, conv, dropout, fused, join, linear, loss, norm, pool
+from byhand.kernels.lanes import (
+    activation,
+    conv,
+    dropout,
+    fused,
+    join,
+    linear,
+    loss,
+    norm,
+    pool,
+    vectors,
+    warp,
+)
 from byhand.kernels.lanes.array import LANES, Lanes, gather
 
 __all__ = ["LANES", "Lanes", "activation", "conv", "dropout", "fused", "gather", "join", "linear",
-           "loss", "norm", "pool"]  # fmt: skip
+           "loss", "norm", "pool", "vectors", "warp"]  # fmt: skip
