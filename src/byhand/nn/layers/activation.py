@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from byhand import kernels
 from byhand.checks import LARGE, number
@@ -14,7 +15,23 @@ from byhand.nn.registry import register
 
 
 class Activation(Layer):
-    """What activations share: the shape stays, and a value costs about one operation."""
+    """What activations share: a function of `kernels` on each value, forward and backward.
+
+    The shape stays, and a value costs about one operation.
+    """
+
+    arrays = kernels.ARRAYS
+    function: ClassVar[tuple[Callable[..., Any], Callable[..., Any]]]
+
+    def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
+        """y as x."""
+        return self.function[0](x)
+
+    def backward(
+        self, dy: Array, cache: Any, grads: NamedVector, need_dx: bool = True
+    ) -> Array | None:
+        """dx as x."""
+        return self.function[1](dy, cache)
 
     def output_shape(self, shape: Shape) -> Shape:
         """As it came."""
@@ -29,24 +46,14 @@ class Activation(Layer):
 class ReLU(Activation):
     """y = max(x, 0); dx = dy where x > 0. Keeps that mask."""
 
-    arrays = kernels.ARRAYS
-
-    def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
-        """y as x."""
-        return kernels.relu(x)
-
-    def backward(
-        self, dy: Array, cache: Any, grads: NamedVector, need_dx: bool = True
-    ) -> Array | None:
-        """dx as x."""
-        return kernels.relu_backward(dy, cache)
+    function = kernels.relu, kernels.relu_backward
 
 
 @register
 class LeakyReLU(Activation):
     """y = x where x > 0, else slope * x: no unit dies."""
 
-    arrays = kernels.ARRAYS
+    function = kernels.leaky_relu, kernels.leaky_relu_backward
 
     def __init__(self, slope: float = 0.01) -> None:
         self.slope = number("slope", slope, -LARGE, LARGE)
@@ -55,62 +62,26 @@ class LeakyReLU(Activation):
         """y as x."""
         return kernels.leaky_relu(x, self.slope)
 
-    def backward(
-        self, dy: Array, cache: Any, grads: NamedVector, need_dx: bool = True
-    ) -> Array | None:
-        """dx as x."""
-        return kernels.leaky_relu_backward(dy, cache)
-
 
 @register
 class Sigmoid(Activation):
     """y = 1 / (1 + exp(-x)); dx = dy * y * (1 - y)."""
 
-    arrays = kernels.ARRAYS
-
-    def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
-        """y as x."""
-        return kernels.sigmoid(x)
-
-    def backward(
-        self, dy: Array, cache: Any, grads: NamedVector, need_dx: bool = True
-    ) -> Array | None:
-        """dx as x."""
-        return kernels.sigmoid_backward(dy, cache)
+    function = kernels.sigmoid, kernels.sigmoid_backward
 
 
 @register
 class Tanh(Activation):
     """y = tanh(x); dx = dy * (1 - y^2)."""
 
-    arrays = kernels.ARRAYS
-
-    def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
-        """y as x."""
-        return kernels.tanh(x)
-
-    def backward(
-        self, dy: Array, cache: Any, grads: NamedVector, need_dx: bool = True
-    ) -> Array | None:
-        """dx as x."""
-        return kernels.tanh_backward(dy, cache)
+    function = kernels.tanh, kernels.tanh_backward
 
 
 @register
 class GELU(Activation):
     """y = x * P(x), P the normal distribution function. Hendrycks and Gimpel, 2016."""
 
-    arrays = kernels.ARRAYS
-
-    def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
-        """y as x."""
-        return kernels.gelu(x)
-
-    def backward(
-        self, dy: Array, cache: Any, grads: NamedVector, need_dx: bool = True
-    ) -> Array | None:
-        """dx as x."""
-        return kernels.gelu_backward(dy, cache)
+    function = kernels.gelu, kernels.gelu_backward
 
 
 @register
@@ -120,31 +91,11 @@ class Softmax(Activation):
     Networks here end in logits, and losses.CrossEntropy takes those: put no Softmax before it.
     """
 
-    arrays = kernels.ARRAYS
-
-    def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
-        """y as x."""
-        return kernels.softmax(x)
-
-    def backward(
-        self, dy: Array, cache: Any, grads: NamedVector, need_dx: bool = True
-    ) -> Array | None:
-        """dx as x."""
-        return kernels.softmax_backward(dy, cache)
+    function = kernels.softmax, kernels.softmax_backward
 
 
 @register
 class LogSoftmax(Activation):
     """y = x - log(sum of exp(x)) over axis 1."""
 
-    arrays = kernels.ARRAYS
-
-    def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
-        """y as x."""
-        return kernels.log_softmax(x)
-
-    def backward(
-        self, dy: Array, cache: Any, grads: NamedVector, need_dx: bool = True
-    ) -> Array | None:
-        """dx as x."""
-        return kernels.log_softmax_backward(dy, cache)
+    function = kernels.log_softmax, kernels.log_softmax_backward
