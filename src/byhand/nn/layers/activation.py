@@ -53,6 +53,7 @@ class ReLU(Activation):
 class LeakyReLU(Activation):
     """y = x where x > 0, else slope * x: no unit dies."""
 
+    arrays = kernels.ARRAYS
     function = kernels.leaky_relu, kernels.leaky_relu_backward
 
     def __init__(self, slope: float = 0.01) -> None:
