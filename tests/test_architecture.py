@@ -7,6 +7,8 @@ import importlib
 import inspect
 import json
 import os
+import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -17,11 +19,10 @@ import byhand
 
 SOURCE = Path(byhand.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
-# The way of the data; a room may import itself and what stands before it.
+# The order of imports; a room may import itself and what stands before it.
 ORDER = [
     "errors", "checks", "files", "kernels", "data", "nn", "losses", "optim", "evaluation",
-    "training", "plots", "models", "reader", "recipes", "experiments", "interop", "bench", "app",
-    "cli",
+    "training", "plots", "models", "reader", "recipes", "experiments", "bench", "app", "cli",
 ]  # fmt: skip
 # The front door offers all rooms, each when it is asked for; and `python -m byhand` is the cli.
 DOORS = {"__init__", "__main__"}
@@ -86,6 +87,25 @@ def test_the_check_of_imports_sees_every_kind_of_import():
     assert {tuple(pair.split()) for pair in known.split(",")} <= found
     lazily = [m for _, m in imported(SOURCE / "kernels" / "reference" / "activation.py")]
     assert "scipy.special" in lazily
+
+
+def test_the_picture_of_the_house_is_drawn_from_these_imports():
+    page = SOURCE.parent.parent / "docs" / "house.py"
+    house = runpy.run_path(str(page))
+    drawn = house["PICTURE"].read_text(encoding="utf-8")
+    assert house["drawing"]() == drawn, "python docs/house.py"
+    assert set(house["rooms"]()) == set(ORDER) - house["SMALL"]
+
+
+def test_every_place_that_the_design_and_the_guide_name_is_there():
+    root = SOURCE.parent.parent
+    for page in ("docs/design.md", "CONTRIBUTING.md"):
+        text = (root / page).read_text(encoding="utf-8")
+        named = re.findall(r"`([\w.]+(?:/[\w.]*)+)`", text)
+        assert len(named) > 10
+        bases = (root, SOURCE, SOURCE / "kernels", SOURCE / "app" / "static")
+        for place in named:
+            assert any((base / place).exists() for base in bases), f"{page} names {place}"
 
 
 def test_only_plots_imports_matplotlib():

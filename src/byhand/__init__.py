@@ -1,6 +1,6 @@
 """byhand: convolutional networks written by hand, for digits written by hand.
 
-The rooms of the house, in the order of the data's way: kernels, data, nn, losses, optim,
+The rooms of the house, in the order of imports: kernels, data, nn, losses, optim,
 evaluation, training, plots, models, reader, recipes, experiments, bench, cli. Each imports only
 those named before it.
 """
