@@ -1,6 +1,6 @@
 # make run    trains a network on handwritten digits and writes a report (five minutes at most)
 # make test   runs the tests
-# make check  looks at style and types
+# make check  looks at style, types and docstrings
 # make core-test  compiles and tests the C++ kernels without Python, plain and under sanitizers
 # make fonts  fetches the fonts that the reader learns from (Debian and its kin, 100 MB)
 # make lock   writes down the versions that CI installs (requirements/)
@@ -21,10 +21,11 @@ run: $(VENV)/installed
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
-check: $(VENV)/installed-check
+check: $(VENV)/installed-check $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_docstrings.py
 
 # The kernels of the compiled core, tested without Python: plain, then under sanitizers.
 CORE := src/byhand/kernels/_core

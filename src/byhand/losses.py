@@ -119,7 +119,7 @@ class BinaryCrossEntropy(Loss):
 def loss_forward(
     loss: Loss, outputs: Any, targets: Array, n: int | None = None
 ) -> tuple[float, Any]:
-    """The loss of outputs of any layout; `n` as in `Loss.forward`."""
+    """The loss of outputs (N, K) of any layout; `n` as in `Loss.forward`."""
     outputs = outputs if type(outputs) in loss.arrays else kernels.as_numpy(outputs)
     # One of one's own may do without n where nothing is cut into shards.
     return loss.forward(outputs, targets) if n is None else loss.forward(outputs, targets, n)

@@ -206,9 +206,10 @@ def test_early_stopping_waits_for_its_patience(runs, seen, patience, stops):
     assert EarlyStopping(patience).should_stop(records) is stops
 
 
-def test_patience_of_zero_is_refused():
-    with pytest.raises(InputError, match="patience is 0"):
-        EarlyStopping(0)
+@pytest.mark.parametrize("patience", [0, -1, 1.5, "3", None])
+def test_patience_that_is_no_number_of_epochs_is_refused(patience):
+    with pytest.raises(InputError, match="patience is"):
+        EarlyStopping(patience)
 
 
 def test_a_poisoned_test_set_changes_only_the_test_figures(runs):

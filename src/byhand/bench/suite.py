@@ -44,7 +44,11 @@ FIGURES = (TRAIN, INFER, BATCHED, ONE)
 
 @dataclass(frozen=True)
 class Plan:
-    """What to measure: cases, contestants beside byhand, threads, and how long."""
+    """What to measure: cases, contestants beside byhand, threads, and how long.
+
+    Raises:
+        InputError: repeats or seconds are no such numbers.
+    """
 
     cases: tuple[Case, ...] = CASES
     peers: tuple[type[Contestant], ...] = ()

@@ -58,7 +58,7 @@ class Dataset:
         return channels, height, width
 
     def take(self, indices: ArrayLike) -> Dataset:
-        """The pictures at `indices` (integers, or a mask of N booleans), copied, in that order.
+        """The pictures at `indices` (n integers, or a mask of shape (N,)), copied, in that order.
 
         Raises:
             DataError: they are none, or outside.

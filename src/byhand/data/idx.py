@@ -28,7 +28,11 @@ def idx_header(shape: tuple[int, ...], kind: int = UNSIGNED_BYTE) -> bytes:
 
 
 def encode_idx(array: NDArray[np.uint8]) -> bytes:
-    """An array of uint8 as the bytes of an IDX file."""
+    """An array of uint8, of any shape, as the bytes of an IDX file.
+
+    Raises:
+        ShapeError: it is of another type, or has no axis.
+    """
     if array.dtype != np.uint8 or array.ndim == 0:
         raise ShapeError(
             f"cannot write an array of type {array.dtype} and {array.ndim} axes as IDX: "

@@ -53,7 +53,7 @@ class PixelRange:
         return f"{self.black:.10g} to {self.white:.10g}"
 
     def to_bytes(self, values: NDArray[Any]) -> NDArray[np.uint8]:
-        """`values` from black..white to 0..255."""
+        """`values`, of any shape, from black..white to 0..255."""
         if values.dtype == np.uint8 and (self.black, self.white) == (0, 255):
             return values
         out = np.empty(values.shape, np.uint8)
@@ -66,7 +66,7 @@ class PixelRange:
         return out
 
     def outside(self, values: NDArray[Any]) -> int:
-        """How many of the values will be cut off."""
+        """How many of the values, of any shape, will be cut off."""
         half = (self.white - self.black) / 510  # what rounds to black or white is not
         # Of NumPy's type, so that float16 values are widened and not these narrowed.
         low, high = np.float64(self.black - half), np.float64(self.white + half)

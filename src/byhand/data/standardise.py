@@ -128,7 +128,11 @@ class Standardisation:
 
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> Standardisation:
-        """The standardisation from what `as_dict` gave."""
+        """The standardisation from what `as_dict` gave.
+
+        Raises:
+            InputError: it is not that.
+        """
         if not isinstance(values, Mapping) or not {"mean", "std"} <= set(values):
             raise InputError(
                 f"{checks.said(values)} is no standardisation: give its mean and its std"

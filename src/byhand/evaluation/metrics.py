@@ -211,7 +211,7 @@ def classification_report(
 def most_confused(
     confusion: NDArray[np.int64], classes: Sequence[str], first: int = 10
 ) -> tuple[Confusion, ...]:
-    """The `first` most frequent kinds of mistake; equal counts in the order of the classes."""
+    """The `first` most frequent kinds of mistake in (K, K); equal counts as the classes go."""
     errors = np.array(confusion)
     np.fill_diagonal(errors, 0)
     support = np.asarray(confusion).sum(axis=1)
@@ -226,7 +226,7 @@ def most_confused(
 
 
 def reliability(probabilities: NDArray[Any], labels: Labels, bins: int = BINS) -> Reliability:
-    """Does it know when it is wrong: accuracy by bins of confidence, the greatest probability.
+    """Does it know when it is wrong: accuracy by bins of confidence, the greatest of (N, K).
 
     Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", 2017.
 

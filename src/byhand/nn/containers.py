@@ -150,6 +150,9 @@ class Concat(Several):
     """Branches side by side on the same x, their outputs joined on the channels.
 
     x (N, ...) to (N, C_0 + C_1 + ..., ...). The gradient of x is the sum of the branches'.
+
+    Raises:
+        InputError: there is no branch.
     """
 
     arrays = kernels.ARRAYS
@@ -211,7 +214,11 @@ class Residual(Container):
         return named
 
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
-        """The sum of both ways."""
+        """The sum of both ways.
+
+        Raises:
+            ShapeError: they end in different shapes.
+        """
         y, body = forward(self.body, x, train, None if key is None else key.child(0))
         if self.shortcut is None:
             straight, short = x, None

@@ -63,7 +63,7 @@ class Param:
         return self._view is not None
 
     def place(self, view: Array) -> None:
-        """Let the parameter live in `view` from now on."""
+        """Let the parameter live in `view`, of its shape, from now on."""
         self._view = view
 
 
@@ -164,6 +164,11 @@ class NamedVector(dict[str, Array]):
         return self[name]
 
     def _refuse(self, *_: Any) -> Never:
+        """Not here: a model's names stay.
+
+        Raises:
+            InputError: always.
+        """
         raise InputError(
             "a model's parameters keep their names; assign numbers to them, or change the layers"
         )

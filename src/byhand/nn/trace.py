@@ -36,7 +36,7 @@ class LayerTrace:
 
 @dataclass
 class Trace:
-    """The layers in the order of the forward pass; by number or by name."""
+    """The layers in the order of the forward pass, by number or by name; the output (N, ...)."""
 
     layers: list[LayerTrace]
     output: Array

@@ -38,6 +38,6 @@ class ExponentialMovingAverage:
         return parameters.copy()
 
     def update(self, average: Array, parameters: Array, step: int) -> None:
-        """Move the average towards the parameters, in place; `step` updates were made before."""
+        """Move the flat average towards the parameters, in place; `step` is the updates before."""
         d = min(self.decay, (1 + step) / (10 + step))
         average += (1 - d) * (parameters - average)

@@ -26,9 +26,9 @@ Array = NDArray[Any]
 
 @dataclass
 class OptimiserState:
-    """What an optimiser carries from step to step; a checkpoint holds `arrays` and `step`."""
+    """What an optimiser carries from step to step: flat vectors by name, and the steps done."""
 
-    arrays: dict[str, Array]  # flat vectors, as the parameters
+    arrays: dict[str, Array]  # as the parameters
     step: int = 0  # steps done
 
 
@@ -44,7 +44,7 @@ class Optimiser(ABC):
         return OptimiserState({name: np.zeros_like(parameters) for name in self.carries})
 
     def restored(self, parameters: Array, arrays: Mapping[str, Array], step: int) -> OptimiserState:
-        """The state that a checkpoint holds: `arrays` and `step` of an earlier one, copied.
+        """The state that a checkpoint holds: flat `arrays` and `step` of an earlier one, copied.
 
         Raises:
             InputError: the arrays are not this optimiser's, or not of these parameters.
@@ -98,6 +98,9 @@ class SGD(Optimiser):
     Robbins and Monro, "A stochastic approximation method", 1951; Polyak, "Some methods of speeding
     up the convergence of iteration methods", 1964; Nesterov, 1983, in the form of Sutskever,
     Martens, Dahl and Hinton, "On the importance of initialization and momentum", 2013.
+
+    Raises:
+        InputError: a setting is out of bounds, or Nesterov's way lacks momentum or has dampening.
     """
 
     momentum: float = 0.0

@@ -171,6 +171,9 @@ class WarmUp(Schedule):
     The first update has 1/steps of the rate and not 0, which would waste it. The inner schedule
     counts from the start of the run, warm-up included. Goyal et al., "Accurate, large minibatch
     SGD", 2017.
+
+    Raises:
+        InputError: there is no schedule inside, or steps are no number of them.
     """
 
     schedule: Schedule

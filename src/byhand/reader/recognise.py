@@ -106,7 +106,7 @@ class Recogniser:
         return sharpened(np.concatenate(parts), self.temperature)
 
     def average(self, pictures: NDArray[np.uint8], views: int = VIEWS) -> NDArray[np.float32]:
-        """What `read` gives before its calibration."""
+        """What `read` gives, (N, classes), before its calibration."""
         return Recogniser(self.model).read(pictures, views)
 
     def _read(self, pictures: NDArray[np.uint8], views: int) -> NDArray[np.float32]:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from byhand import nn
+from byhand.checks import whole
 from byhand.data import Dataset
-from byhand.errors import InputError
 from byhand.evaluation import logits
 from byhand.losses import Loss, loss_forward
 from byhand.optim import Schedule, global_norm
@@ -114,12 +114,14 @@ def restore_best(model: nn.Layer, state: TrainingState) -> None:
 
 
 class EarlyStopping:
-    """Says when validation has not got better for `patience` epochs."""
+    """Says when validation has not got better for `patience` epochs, one at least.
+
+    Raises:
+        InputError: patience is no such number.
+    """
 
     def __init__(self, patience: int) -> None:
-        if patience < 1:
-            raise InputError(f"patience is {patience}, but it must be at least 1 epoch")
-        self.patience = patience
+        self.patience = whole("patience", patience, 1)
 
     def should_stop(self, records: list[EpochRecord]) -> bool:
         """Whether the least validation loss lies `patience` epochs or more back."""

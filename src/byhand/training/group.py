@@ -43,7 +43,7 @@ class Group:
         return slice(self.rank * n // self.size, (self.rank + 1) * n // self.size)
 
     def sum(self, array: Array) -> Array:
-        """Add `array` up over all ranks, in place; gives it back."""
+        """Add `array`, of one shape everywhere, up over all ranks, in place; gives it back."""
         return array
 
     def broadcast(self, value: T) -> T:

@@ -59,7 +59,10 @@ class Held:
 
 @dataclass
 class TrainingState:
-    """Where training stands: after `step` updates, `batch` batches into epoch `epoch` (from 0)."""
+    """Where training stands: after `step` updates, `batch` batches into epoch `epoch` (from 0).
+
+    Arrays are flat, as the model's.
+    """
 
     optimiser: OptimiserState
     generator: dict[str, Any]  # of the batches, as it was when the epoch began
@@ -75,7 +78,7 @@ class TrainingState:
     _held: Held | None = field(default=None, repr=False, compare=False)
 
     def hold(self, arrays: Sequence[Array], into: Sequence[Array]) -> None:
-        """Keep copies of `arrays`, which are about to change, in the arrays `into`."""
+        """Keep copies of `arrays`, which are about to change, in `into`, of the same shapes."""
         for array, copy in zip(arrays, into, strict=True):
             np.copyto(copy, array)
         self._held = Held(arrays, into, self.optimiser.step)

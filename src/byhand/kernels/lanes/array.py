@@ -90,7 +90,11 @@ class Lanes:
         return self.n * math.prod(self.features)
 
     def reshape(self, *shape: Any) -> Lanes:
-        """The same numbers with other axes after the first: a view."""
+        """The same numbers with other axes after the first: a view.
+
+        Raises:
+            ShapeError: the first axis or the count of numbers would change.
+        """
         new = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], tuple) else shape
         if -1 in new[1:]:
             rest = math.prod(d for d in new[1:] if d != -1)

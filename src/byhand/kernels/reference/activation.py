@@ -42,7 +42,7 @@ class GeluCache(NamedTuple):
 
 @operation
 def relu(x: Array) -> tuple[Array, Array]:
-    """y = max(x, 0). Keeps the mask x > 0; the derivative at 0 is taken as 0."""
+    """y = max(x, 0), of any shape. Keeps the mask x > 0; the derivative at 0 is taken as 0."""
     return np.maximum(x, 0), x > 0
 
 
@@ -70,7 +70,7 @@ def leaky_relu_backward(dy: Array, cache: LeakyReluCache) -> Array:
 
 @operation
 def sigmoid(x: Array) -> tuple[Array, Array]:
-    """y = 1 / (1 + exp(-x)), by way of tanh, which does not overflow. Keeps y."""
+    """y = 1 / (1 + exp(-x)), of any shape, by way of tanh, which does not overflow. Keeps y."""
     half = np.asarray(0.5, x.dtype)
     y = half * (1 + np.tanh(half * x))
     return y, y
@@ -84,7 +84,7 @@ def sigmoid_backward(dy: Array, cache: Array) -> Array:
 
 @operation
 def tanh(x: Array) -> tuple[Array, Array]:
-    """The hyperbolic tangent. Keeps y."""
+    """The hyperbolic tangent, of any shape. Keeps y."""
     y = np.tanh(x)
     return y, y
 
@@ -118,7 +118,7 @@ def gelu_backward(dy: Array, cache: GeluCache) -> Array:
 
 @operation
 def softmax(x: Array) -> tuple[Array, Array]:
-    """y = exp(x) / sum of exp(x) over axis 1; the maximum is taken off first, against overflow.
+    """y = exp(x) / sum of exp(x) over axis 1, as x; the maximum is taken off first: no overflow.
 
     Keeps y.
     """
@@ -139,7 +139,7 @@ def softmax_backward(dy: Array, cache: Array) -> Array:
 
 @operation
 def log_softmax(x: Array) -> tuple[Array, Array]:
-    """y = x - log(sum of exp(x)), over axis 1. Keeps y."""
+    """y = x - log(sum of exp(x)), over axis 1, as x. Keeps y."""
     check_classes("log_softmax", x.shape)
     if not x.size:
         return (y := x.copy()), y

@@ -121,6 +121,9 @@ def col2im(
     """Add the columns (C*KH*KW, N*OH*OW) of an unfolded picture up into x_shape (N, C, H, W).
 
     A pixel that lies in several windows gets the sum: this is im2col's transpose, not its inverse.
+
+    Raises:
+        ShapeError: the columns are not those of such a picture.
     """
     where = window(kernel_size, stride, padding)
     if not isinstance(x_shape, tuple | list) or len(x_shape) != 4:

@@ -29,7 +29,7 @@ def sgd(
     nesterov: bool,
     first: bool,
 ) -> None:
-    """A step of gradient descent; with a `velocity`, which the `first` step sets, of momentum."""
+    """A step of descent on flat vectors; with a `velocity`, which the `first` sets, of momentum."""
     g = _decayed(g, w, weight_decay)
     if velocity is not None:
         if first:
@@ -45,7 +45,7 @@ def sgd(
 def adagrad(
     w: Array, g: Array, sum_of_squares: Array, rate: float, eps: float, weight_decay: float
 ) -> None:
-    """A step of AdaGrad."""
+    """A step of AdaGrad on flat vectors."""
     g = _decayed(g, w, weight_decay)
     sum_of_squares += g * g
     w -= rate * (g / (np.sqrt(sum_of_squares) + eps))
@@ -63,7 +63,7 @@ def rmsprop(
     momentum: float,
     weight_decay: float,
 ) -> None:
-    """A step of RMSProp; with a `velocity`, of momentum."""
+    """A step of RMSProp on flat vectors; with a `velocity`, of momentum."""
     g = _decayed(g, w, weight_decay)
     mean_square *= alpha
     mean_square += (1 - alpha) * (g * g)
@@ -91,7 +91,7 @@ def adam(
 ) -> None:
     """A step of Adam: `rate` is r / (1 - beta1^t) and `root` the square root of 1 - beta2^t.
 
-    The weights are first multiplied by `shrink`, which is 1 but for AdamW.
+    The vectors are flat; w is first multiplied by `shrink`, which is 1 but for AdamW.
     """
     g = _decayed(g, w, weight_decay)
     if shrink != 1:

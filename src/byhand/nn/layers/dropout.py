@@ -27,7 +27,11 @@ class Dropout(Layer):
         self.rate = number("dropout's rate", rate, 0, below=1)
 
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
-        """y as x; keeps the mask."""
+        """y as x; keeps the mask.
+
+        Raises:
+            InputError: it trains without a key.
+        """
         if not train or self.rate == 0:
             return x, None
         if key is None:

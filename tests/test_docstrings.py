@@ -1,0 +1,98 @@
+"""Every public function says what it raises, and has a docstring."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+import textwrap
+
+import pytest
+
+import byhand
+from byhand import errors
+
+ERRORS = {name for name, value in vars(errors).items() if inspect.isclass(value)}
+
+
+def public():
+    """(name, function or class) of what the rooms offer, each once."""
+    for room in byhand._ROOMS:
+        module = importlib.import_module(f"byhand.{room}")
+        for name in getattr(module, "__all__", [n for n in vars(module) if not n.startswith("_")]):
+            value = getattr(module, name)
+            home = getattr(value, "__module__", "") or ""
+            if home.startswith(f"byhand.{room}") and callable(value):
+                yield f"{room}.{name}", value
+
+
+def functions():
+    """(name, docstring, function) of each public function and method; a class's for __init__."""
+    for name, value in public():
+        if not inspect.isclass(value):
+            yield name, inspect.getdoc(value), inspect.unwrap(value)
+            continue
+        for own, method in vars(value).items():
+            function = getattr(method, "__func__", getattr(method, "fget", method))
+            if not inspect.isfunction(function) or function.__name__ == "<lambda>":
+                continue
+            if own in ("__init__", "__post_init__"):
+                yield name, inspect.getdoc(value), function
+            elif not own.startswith("_"):
+                # What a method of the base's promises holds for those that take its place.
+                docs = [inspect.getdoc(vars(c)[own]) for c in value.__mro__ if own in vars(c)]
+                yield f"{name}.{own}", method.__doc__ and "\n".join(filter(None, docs)), function
+
+
+FUNCTIONS = list(functions())
+
+
+def raised(function):
+    """The errors of byhand that the function's own body raises."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, SyntaxError):  # made by dataclasses
+        return set()
+    inner = {n for f in ast.walk(tree.body[0]) if isinstance(f, ast.FunctionDef | ast.Lambda)
+             and f is not tree.body[0] for n in ast.walk(f)}  # fmt: skip
+    calls = [n.exc for n in ast.walk(tree) if isinstance(n, ast.Raise) and n not in inner]
+    names = {getattr(getattr(c, "func", c), "id", "") for c in calls}
+    return names & ERRORS
+
+
+def test_the_public_functions_are_seen():
+    names = {name for name, _, _ in FUNCTIONS}
+    assert {"kernels.conv2d", "nn.load", "optim.Adam", "optim.SGD", "training.fit"} <= names
+    assert raised(byhand.optim.SGD.__post_init__) == {"InputError"}
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _, _ in FUNCTIONS}))
+def test_what_a_public_function_raises_stands_in_its_docstring(name):
+    for said, doc, function in FUNCTIONS:
+        if said == name:
+            assert doc, f"{name} has no docstring"
+            for error in raised(function):
+                assert "Raises:" in doc, f"{name} raises {error}"
+                assert error in doc.partition("Raises:")[2], f"{name} raises {error}"
+
+
+def arrays(function):
+    """The parameters that are NumPy arrays."""
+    parameters = inspect.signature(function).parameters.values()
+    return [
+        p.name
+        for p in parameters
+        if re.search(r"\b(NDArray|Array)\b", str(p.annotation))
+        and "Callable" not in str(p.annotation)
+    ]
+
+
+@pytest.mark.parametrize("name", sorted({n for n, _, f in FUNCTIONS if arrays(f)}))
+def test_a_public_function_of_arrays_says_what_shapes_they_have(name):
+    room = name.partition(".")[0]
+    # A backward's are those of its forward; those of pages that draw, of the pictures drawn.
+    if name.endswith("backward") or room in ("plots", "experiments"):
+        return
+    docs = " ".join(doc for said, doc, _ in FUNCTIONS if said == name)
+    assert re.search(r"\([A-Z\dn][^()]*\)|\bshapes?\b|\bflat\b|\bvectors?\b|\bas x\b", docs), docs
