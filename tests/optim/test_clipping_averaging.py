@@ -48,12 +48,11 @@ def test_a_limit_that_is_not_above_zero_is_an_error(norm):
         optim.clip_by_global_norm(np.ones(2), norm)
 
 
-def test_the_average_starts_as_a_copy_and_follows_the_formula():
+def test_the_average_follows_the_formula():
     average_of = optim.ExponentialMovingAverage(0.5)
     w = np.array([1.0, 2.0], np.float32)
-    average = average_of.new_average(w)
+    average = w.copy()
     w += 1
-    assert average.tolist() == [1.0, 2.0]
     average_of.update(average, w, 0)  # decay 0.1
     np.testing.assert_allclose(average, [1.9, 2.9], rtol=1e-6)
     average_of.update(average, w + 1, 1000)  # decay 0.5
@@ -64,7 +63,7 @@ def test_the_average_starts_as_a_copy_and_follows_the_formula():
 def test_the_average_forgets_the_random_start_and_smooths_what_follows():
     rng = np.random.default_rng(0)
     average_of = optim.ExponentialMovingAverage(0.99)
-    average = average_of.new_average(np.full(1000, 50.0))
+    average = np.full(1000, 50.0)
     for step in range(1000):
         w = 1.0 + rng.standard_normal(1000)
         average_of.update(average, w, step)

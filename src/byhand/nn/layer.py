@@ -13,6 +13,7 @@ from byhand import kernels
 from byhand.checks import one_line, said
 from byhand.errors import ByhandError, InputError, ShapeError
 from byhand.kernels import Key, Total
+from byhand.nn.arguments import arguments_of
 from byhand.nn.card import ModelCard
 from byhand.nn.nested import entries, replaced
 from byhand.nn.param import Buffer, NamedVector, Param, check_state, copy_in, real_numbers
@@ -281,9 +282,7 @@ class Layer:
         return type(self).__name__
 
     def __repr__(self) -> str:
-        from byhand.nn.registry import parameters_of
-
-        kept = [k for k in parameters_of(type(self)) if hasattr(self, k)]
+        kept = [k for k in arguments_of(type(self)) if hasattr(self, k)]
         said = ", ".join(f"{k}={getattr(self, k)!r}" for k in kept)
         return f"{type(self).__name__}({said})"
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from byhand.checks import DEPTH, one_line, said, whole
 from byhand.errors import DataError, InputError
+from byhand.nn.arguments import arguments_of
 from byhand.nn.initialisers import INITIALISERS, Initialiser
 from byhand.nn.layer import Layer
 
@@ -58,7 +59,7 @@ def arguments(layer: Layer) -> dict[str, Any]:
         DataError: an argument is not kept under its own name.
     """
     given = {}
-    for name in parameters_of(type(layer)):
+    for name in arguments_of(type(layer)):
         if not hasattr(layer, name):
             raise DataError(
                 f"the layer {type(layer).__name__} does not keep its argument {name!r}; "
@@ -66,15 +67,6 @@ def arguments(layer: Layer) -> dict[str, Any]:
             )
         given[name] = getattr(layer, name)
     return given
-
-
-def parameters_of(cls: type[Layer]) -> dict[str, inspect.Parameter]:
-    """The constructor's parameters by name, without self."""
-    if cls.__init__ is object.__init__:
-        return {}
-    parameters = dict(inspect.signature(cls.__init__).parameters)
-    parameters.pop("self", None)
-    return parameters
 
 
 def describe(layer: Layer) -> dict[str, Any]:
@@ -179,7 +171,7 @@ class _Builder:
         place = len(self.met)
         self.met.append(None)
         cls = _LAYERS[name]
-        parameters = parameters_of(cls)
+        parameters = arguments_of(cls)
         unknown = [key for key in given if key not in parameters]
         if unknown:
             raise DataError(f"the layer {name} takes no argument {said(unknown[0])}")

@@ -33,10 +33,6 @@ class ExponentialMovingAverage:
     def __post_init__(self) -> None:
         fields(self, number, "decay", least=0, below=1)
 
-    def new_average(self, parameters: Array) -> Array:
-        """The average before the first step: a copy of the flat vector."""
-        return parameters.copy()
-
     def update(self, average: Array, parameters: Array, step: int) -> None:
         """Move the flat average towards the parameters, in place; `step` is the updates before."""
         d = min(self.decay, (1 + step) / (10 + step))

@@ -28,6 +28,9 @@ class Group:
     rank: int = 0
     size: int = 1
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(rank {self.rank} of {self.size})"
+
     @property
     def cores(self) -> int:
         """The cores that this rank may keep busy."""
