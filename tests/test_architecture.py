@@ -21,7 +21,7 @@ SOURCE = Path(byhand.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 # The order of imports; a room may import itself and what stands before it.
 ORDER = [
-    "errors", "checks", "files", "kernels", "data", "nn", "losses", "optim", "evaluation",
+    "errors", "checks", "files", "timing", "kernels", "data", "nn", "losses", "optim", "evaluation",
     "training", "plots", "models", "reader", "recipes", "experiments", "bench", "app", "cli",
 ]  # fmt: skip
 # The front door offers all rooms, each when it is asked for; and `python -m byhand` is the cli.

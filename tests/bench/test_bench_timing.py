@@ -7,7 +7,7 @@ import gc
 import pytest
 
 from byhand.bench import Times, interleaved
-from byhand.bench.timing import LEAST_CALLS
+from byhand.timing import LEAST_CALLS, medians
 
 
 class Clock:
@@ -87,3 +87,11 @@ def test_garbage_is_collected_afterwards_as_before(enabled):
 
 def test_nobody_to_time():
     assert interleaved({}, 2, 0.1) == {}
+
+
+def test_medians_come_back_for_each_call_in_turn():
+    calls = []
+    found = medians({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, limit=0)
+    assert set(found) == set("ab")
+    assert all(seconds >= 0 for seconds in found.values())
+    assert calls.count("a") == calls.count("b") >= 5 * LEAST_CALLS

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from byhand.plots import Page
+from byhand.plots import Page, alternative
 
 
 class Unsaved(Page):
     """Draws, and writes no files, which takes the time."""
 
-    def figure(self, name, drawn, alt, caption="", wide=False):
+    def figure(self, name, drawn, alt="", caption="", wide=False):
+        alt = alt or alternative.text_of(getattr(drawn, "figure", None) or drawn)
         self.figures = [*getattr(self, "figures", []), (name, alt)]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import count
-
 import numpy as np
 import pytest
 from scipy.signal import correlate2d
@@ -11,7 +9,6 @@ from scipy.signal import correlate2d
 from byhand import kernels
 from byhand.experiments import activation_pool_order as order
 from byhand.experiments import matrix_forms, two_3x3
-from byhand.experiments.lab.timing import LEAST, MOST, in_turns
 from byhand.experiments.parts import matrices
 from experiments.telling import Unsaved, verdict
 
@@ -228,24 +225,6 @@ def test_the_page_sees_a_gradient_that_does_not_agree(forms, page):
     forms["agreement"][-1]["float32"]["dweight"] = 0.1
     matrix_forms.report(forms, page)
     assert [claim.holds for claim in page.claims] == [True, False]
-
-
-def test_rounds_go_on_until_the_time_is_over():
-    time = count(0, 1.0)  # each look at the clock is a second later
-    calls = []
-    found = in_turns(
-        {"a": lambda: calls.append("a"), "b": lambda: calls.append("b")},
-        limit=20,
-        clock=lambda: next(time),
-    )
-    rounds = len(found["a"])
-    assert LEAST < rounds < MOST
-    assert calls == ["a", "b"] * (rounds + 1)
-    assert found == {"a": [1.0] * rounds, "b": [1.0] * rounds}
-
-
-def test_there_are_never_fewer_rounds_than_the_least():
-    assert len(in_turns({"a": lambda: None}, limit=0)["a"]) == LEAST
 
 
 # activation_pool_order ------------------------------------------------------------------------

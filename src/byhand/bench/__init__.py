@@ -8,7 +8,7 @@
 
 cases.py says what is timed; contestant.py what a contestant can do, with a page for each: ours.py,
 torch_peer.py, jax_peer.py, onnx_peer.py, listed in peers.py. agreement.py sees that all compute
-the same before anything is timed, timing.py takes turns. peak.py and convolutions.py measure
+the same before anything is timed, byhand.timing takes turns. peak.py and convolutions.py measure
 kernels, memory.py fresh processes. suite.py does it all in order; compare.py, targets.py and
 table.py look at what was found.
 """
@@ -21,7 +21,7 @@ from byhand.bench.peers import PEERS
 from byhand.bench.peers import choose as choose_peers
 from byhand.bench.suite import Plan, Suite
 from byhand.bench.table import text
-from byhand.bench.timing import Times, interleaved
+from byhand.timing import Times, interleaved
 
 __all__ = [
     "CASES",

@@ -9,8 +9,8 @@ import numpy as np
 
 from byhand import kernels
 from byhand.bench.cases import SEED, Case, Convolution, convolutions
-from byhand.bench.timing import interleaved
 from byhand.kernels import lanes
+from byhand.timing import interleaved
 
 DIRECTIONS = ("forward", "input_gradient", "weight_gradient")
 

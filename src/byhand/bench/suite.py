@@ -14,8 +14,8 @@ from byhand.bench.compare import compare
 from byhand.bench.contestant import TIMING_RATE, Contestant
 from byhand.bench.ours import INFERENCE_BATCH, Byhand, Reference
 from byhand.bench.peak import fma_peak
-from byhand.bench.timing import Times, interleaved
 from byhand.errors import InputError
+from byhand.timing import Times, interleaved
 
 # A peer's memory is that of its plain form.
 MEMORY_PEERS = ("byhand", "torch", "jax")

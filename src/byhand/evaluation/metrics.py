@@ -12,7 +12,7 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from byhand.errors import DataError, InputError, ShapeError
 
@@ -277,3 +277,21 @@ def _rows(values: NDArray[Any], labels: Labels) -> Labels:
             f"they must be from 0 to {values.shape[1] - 1}"
         )
     return labels
+
+
+def mean(values: ArrayLike) -> float:
+    """The mean of the values, of any shape, that are numbers; NaN where there is none."""
+    known = finite(values)
+    return float(known.mean()) if known.size else math.nan
+
+
+def deviation(values: ArrayLike) -> float:
+    """The sample's standard deviation (n - 1), of any shape; NaN of fewer than two numbers."""
+    known = finite(values)
+    return float(known.std(ddof=1)) if known.size > 1 else math.nan
+
+
+def finite(values: ArrayLike) -> NDArray[np.float64]:
+    """The values of any shape that are numbers, (n,)."""
+    array = np.asarray(values, np.float64).ravel()
+    return array[np.isfinite(array)]

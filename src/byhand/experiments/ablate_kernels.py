@@ -13,7 +13,7 @@ from byhand import evaluation, plots
 from byhand.data import Splits
 from byhand.experiments.lab import Lab, studies
 from byhand.experiments.lab.experiment import Experiment, Record
-from byhand.experiments.lab.statistics import NBSP, counted, difference, mean, say
+from byhand.experiments.lab.statistics import NBSP, difference, mean, say
 from byhand.experiments.lab.train import from_plain, kept_model
 from byhand.experiments.parts import first_kernels
 from byhand.experiments.parts.first_kernels import contributions, rank_correlation
@@ -158,15 +158,10 @@ def report(record: Record, page: Page) -> None:
         "without the two least needed together": of["best_pair"],
         f"trained with {LEFT}": of["six"],
     }
-    ax = plots.new_axes(*plots.compare_size(len(ways)))
     page.figure(
-        "ways",
-        plots.compare(
-            ways, ax, xlabel="test accuracy", percent=True,
-            reference={f"all {each} kernels": STUDY_WITH}, reference_name="the study, one run",
-        ),
-        "Test accuracy. " + "; ".join(f"{way}: {say(a)}" for way, a in ways.items()) + ".",
-        f"The study gives no figure for fewer kernels but that it is under {LIMIT}.",
+        "ways", plots.compare(ways, xlabel="test accuracy", percent=True,
+        reference={f"all {each} kernels": STUDY_WITH}, reference_name="the study, one run"),
+        caption=f"The study gives no figure for fewer kernels but that it is under {LIMIT}."
     )  # fmt: skip
     _dots(record, page)
     _first_seed(record, page)
@@ -193,20 +188,10 @@ def _dots(record: Record, page: Page) -> None:
     kinds = [kind for kind in evaluation.KINDS if kind in series]
     ax = plots.new_axes(8.2, 4.6)
     page.figure(
-        "dots",
-        plots.xy(
-            {kind: series[kind] for kind in kinds}, ax, points=kinds, percent=True,
-            xlabel="share of the kernel's energy that the best word explains",
-            ylabel="accuracy lost without it",
-        ),
-        "Each kernel of each seed: accuracy lost without it, by how well it is explained. On "
-        "average: "
-        + "; ".join(
-            f"{kind} {mean(lost):.2%} ({counted(len(lost), 'kernel')})"
-            for kind, (_, lost) in ((kind, series[kind]) for kind in kinds)
-        )
-        + ".",
-        "A dot is a kernel. Half of the energy is where a kernel is called mixed.",
+        "dots", plots.xy({kind: series[kind] for kind in kinds}, ax, points=kinds, percent=True,
+        xlabel="share of the kernel's energy that the best word explains",
+        ylabel="accuracy lost without it"),
+        caption="A dot is a kernel. Half of the energy is where a kernel is called mixed."
     )  # fmt: skip
 
 
@@ -218,15 +203,12 @@ def _first_seed(record: Record, page: Page) -> None:
     words = first_kernels.names(described)
     names = [f"{words[k]}\n{round(-100 * lost[k], 1) + 0.0:+.1f}".replace("-", "−") for k in order]
     rows = [[record["kernels"][0][k] for k in order]]
-    figure = plots.new_figure(*plots.picture_grid_size(rows, ["kernel"], names))
     seed = record["seeds"][0]
     page.figure(
-        "kernels",
-        plots.picture_grid(rows, figure, row_names=["kernel"], column_names=names, smooth=[0]),
-        f"The kernels of seed {seed} by need: "
-        + "; ".join(name.replace("\n", " ") for name in names) + " points.",
-        f"The kernels of seed {seed}, the most needed first: number, description, and how many "
-        "points of accuracy change without it.",
+        "kernels", plots.picture_grid(rows, row_names=["kernel"], column_names=names, smooth=[0]),
+        caption=f"The kernels of seed {seed}, the most needed first: number, description, and how "
+        "many "
+        "points of accuracy change without it."
     )  # fmt: skip
     page.table(
         ["kernel", "what it is", "explained", "without it", "its mean in its place"],
@@ -240,9 +222,9 @@ def _first_seed(record: Record, page: Page) -> None:
 
 
 EXPERIMENT = Experiment(
-    name="ablate_kernels",
-    question="Which kernels does a network need, and are they those that can be explained?",
-    measure=measure,
-    report=report,
-    study=f"{studies.ONE_CONV}, below figure 14.8.5",
+    "ablate_kernels",
+    "Which kernels does a network need, and are they those that can be explained?",
+    measure,
+    report,
+    f"{studies.ONE_CONV}, below figure 14.8.5",
 )

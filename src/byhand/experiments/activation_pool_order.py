@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,9 +15,9 @@ from byhand.data import Splits
 from byhand.experiments.lab import Lab, studies, sweep
 from byhand.experiments.lab.experiment import Experiment, Record
 from byhand.experiments.lab.statistics import counted, difference, say
-from byhand.experiments.lab.timing import in_turns
 from byhand.plots import Page
 from byhand.recipes import Network
+from byhand.timing import medians
 
 Array = NDArray[Any]
 
@@ -137,7 +136,7 @@ def seconds(splits: Splits, folder: Path, limit: float) -> dict[str, Any]:
             for pool in POOLS:
                 calls[f"{way}, {pool}, ReLU first"] = partial(relu_first, given, pool)
                 calls[f"{way}, {pool}, pooling first"] = partial(pool_first, given, pool)
-    return dict(in_turns(calls, limit))
+    return dict(medians(calls, limit))
 
 
 def report(record: Record, page: Page) -> None:
@@ -196,13 +195,7 @@ def report(record: Record, page: Page) -> None:
     _compared(record, page)
     _digit(record, page)
     page.heading("Trained")
-    said = "; ".join(f"{design}: {say(of)}" for design, of in accuracy.items())
-    ax = plots.new_axes(*plots.compare_size(len(accuracy)))
-    page.figure(
-        "accuracy",
-        plots.compare(accuracy, ax, xlabel="test accuracy", percent=True),
-        f"Test accuracy by order. {said}.",
-    )
+    page.figure("accuracy", plots.compare(accuracy, xlabel="test accuracy", percent=True))
     sweep.table(record, page, "after the convolution", record["values"], {})
     _saved(record, page)
 
@@ -217,14 +210,11 @@ def _example(page: Page) -> None:
             ("pooling first", {"picture": ONE, f"{pool} of 2×2": pooled,
                                "ReLU": pool_first(ONE[None, None], pool)[0][0, 0]}),
         ):  # fmt: skip
-            figure = plots.new_figure(*plots.matrix_row_size(shown))
             last = " ".join(f"{v:g}" for v in list(shown.values())[-1].ravel())
             page.figure(
-                f"{pool}_{order.replace(' ', '_')}",
-                plots.matrix_row(shown, figure, operators="→→"),
-                f"{', '.join(shown)}: the result is {last}.",
-                f"{pool.capitalize()} pooling, {order}: {last}.",
-            )
+                f"{pool}_{order.replace(' ', '_')}", plots.matrix_row(shown, operators="→→"),
+                caption=f"{pool.capitalize()} pooling, {order}: {last}."
+            )  # fmt: skip
     page.say(
         "The largest of some numbers stays the largest when those below 0 become 0, so that max "
         "pooling and ReLU can change places. A mean of numbers of both signs is made smaller by "
@@ -258,17 +248,13 @@ def _digit(record: Record, page: Page) -> None:
     first, second = record["digit_relu_first"], record["digit_pool_first"]
     rows = [list(record["digit"]), list(first), list(second), list(first - second)]
     names = ["convolution", "ReLU, then average", "average, then ReLU", "the difference"]
-    figure = plots.new_figure(*plots.picture_grid_size(rows, names, []))
     page.figure(
-        "digit",
-        plots.picture_grid(rows, figure, row_names=names),
-        "The eight feature maps of the first test picture, and both orders of average pooling and "
-        f"ReLU: they differ in {(first != second).mean():.0%} of the places, by "
-        f"{np.abs(first - second).max():.2f} at most, where the largest is {first.max():.2f}.",
-        "The first test picture in a network that was trained with ReLU first. A column is a "
+        "digit", plots.picture_grid(rows, row_names=names),
+        caption="The first test picture in a network that was trained with ReLU first. A column "
+        "is a "
         "kernel; each row has a scale of its own. The orders differ along the edges of strokes, "
-        "where a window has both signs.",
-    )
+        "where a window has both signs."
+    )  # fmt: skip
 
 
 def _saved(record: Record, page: Page) -> None:
@@ -279,7 +265,7 @@ def _saved(record: Record, page: Page) -> None:
         f"{(many - few) / operations:.1%} of the network's {operations:,} "
         "operations."
     )
-    times = {k: 1e3 * statistics.median(v) for k, v in record["seconds"].items()}
+    times = {k: 1e3 * float(np.median(v)) for k, v in record["seconds"].items()}
     page.table(
         ["arithmetic", "pooling", "ReLU first, ms", "pooling first, ms"],
         [[*key.split(", ")[:2], f"{time:.3g}", f"{times[key.replace('ReLU', 'pooling')]:.3g}"]
@@ -301,9 +287,9 @@ def _share(share: float) -> str:
 
 
 EXPERIMENT = Experiment(
-    name="activation_pool_order",
-    question="Should the activation come before pooling or after?",
-    measure=measure,
-    report=report,
-    study=f"{studies.ONE_CONV}, section 14.8.1",
+    "activation_pool_order",
+    "Should the activation come before pooling or after?",
+    measure,
+    report,
+    f"{studies.ONE_CONV}, section 14.8.1",
 )

@@ -165,18 +165,10 @@ def _sizes(record: Record, page: Page) -> None:
         )
         for state in states
     }
-    means = {state: np.nanmean(of, axis=0) for state, of in norms.items()}
     page.figure(
-        "norms",
-        plots.curves_over_runs(
-            list(range(1, 1 + len(called))), norms, plots.new_axes(), log_y=True, spread="lines",
-            xlabel="layer with parameters, from the picture to the output",
-            ylabel="norm of the gradient that arrives",
-        ),
-        "Norm of the gradient that arrives at each layer with parameters. "
-        + "; ".join(f"{state}: {of[0]:.2g} at {called[0]}, {of[-1]:.2g} at {called[-1]}"
-                    for state, of in means.items()) + ".",
-        f"{', '.join(called)}. A line a seed.",
+        "norms", plots.curves_over_runs(list(range(1, 1 + len(called))), norms, log_y=True,
+        spread="lines", xlabel="layer with parameters, from the picture to the output",
+        ylabel="norm of the gradient that arrives"), caption=f"{', '.join(called)}. A line a seed."
     )  # fmt: skip
     for what, said in (("gradients", "gradient that arrives"), ("outputs", "outputs")):
         counts = {
@@ -184,18 +176,11 @@ def _sizes(record: Record, page: Page) -> None:
             for name in called
         }
         page.figure(
-            what,
-            plots.histograms(
-                counts, plots.new_figure(*plots.histograms_size(len(called), 2)),
-                xlabel=f"size of the {said}, as a power of ten",
-            ),
-            f"Histograms of the sizes of each layer's {said}, freshly started and trained; the "
-            "most frequent powers of ten are, fresh, "
-            + ", ".join(f"{name} {_most(counts[name][FRESH][1])}" for name in called)
-            + ", trained, "
-            + ", ".join(f"{name} {_most(counts[name][TRAINED][1])}" for name in called) + ".",
-            f"Sizes of the {said} of each layer with parameters, without zeros. One to the left is "
-            "ten times smaller.",
+            what, plots.histograms(counts, plots.new_figure(*plots.histograms_size(len(called), 2)),
+            xlabel=f"size of the {said}, as a power of ten"),
+            caption=f"Sizes of the {said} of each layer with parameters, without zeros. One to "
+            "the left is "
+            "ten times smaller."
         )  # fmt: skip
 
 
@@ -210,19 +195,14 @@ def _maps(record: Record, page: Page) -> None:
             )
             rows += [list(maps), list(gradients)]
             labels += [f"{row['called']}, {_by(maps.shape[1:])}", "its gradient"]
-    figure = plots.new_figure(*plots.picture_grid_size(rows, labels, []))
     page.figure(
-        "maps",
-        plots.picture_grid(rows, figure, row_names=labels),
-        f"The picture, a {record['label']}, in the trained network: {CHANNELS} channels of what "
-        f"each of {len(rows) // 2 - 1} convolutions gives, and below each the gradient of the "
-        "loss by it.",
-        f"The trained network: what the convolutions give (the first {CHANNELS} channels) and, "
+        "maps", plots.picture_grid(rows, row_names=labels),
+        caption=f"The trained network: what the convolutions give (the first {CHANNELS} channels) "
+        "and, "
         "below, the gradient of the loss by it. Blue is above 0, brown below; each row has a scale "
         "of its own. The gradient comes through only where ReLU was open and, before a pooling, "
-        "where a maximum was taken.",
-        wide=True,
-    )
+        "where a maximum was taken.", wide=True
+    )  # fmt: skip
 
 
 def _checks(checks: dict[str, list[dict[str, Any]]], page: Page) -> None:
@@ -268,10 +248,10 @@ def _most(counts: Array) -> str:
 
 
 EXPERIMENT = Experiment(
-    name="backprop",
-    question="What does each layer keep for backward, and how does the gradient come back?",
-    measure=measure,
-    report=report,
-    study=studies.DEEP_CONVNET,
+    "backprop",
+    "What does each layer keep for backward, and how does the gradient come back?",
+    measure,
+    report,
+    studies.DEEP_CONVNET,
     settings={"picture": 0},
 )

@@ -168,31 +168,27 @@ def _figures(record: Record, page: Page, rates: Sequence[float]) -> None:
     straight = mean(noise[:, 0]) * np.sqrt(sizes[0] / np.asarray(sizes))
     ax = plots.xy(
         {"measured": (sizes, noise.mean(axis=0)), "1/√batch from the first": (sizes, straight)},
-        plots.new_axes(), xlabel="pictures in a batch", ylabel="noise ÷ length of the gradient",
+        xlabel="pictures in a batch", ylabel="noise ÷ length of the gradient",
         log_x=True, log_y=True,
     )  # fmt: skip
-    said = "; ".join(f"{b:,}: {n:.2g}" for b, n in zip(sizes, noise.mean(axis=0), strict=True))
-    page.figure("noise", ax, f"Noise of the gradient by batch. {said}.",
-                "At 1 the gradient of a batch is as far from that of all pictures as that one is "
-                "long.")  # fmt: skip
+    page.figure(
+        "noise", ax,
+        caption="At 1 the gradient of a batch is as far from that of all pictures as that one is "
+        "long."
+    )  # fmt: skip
     page.heading("Speed")
     ax = plots.xy(
-        {"": (sizes, rates)}, plots.new_axes(), xlabel="pictures in a batch",
+        {"": (sizes, rates)}, xlabel="pictures in a batch",
         ylabel="pictures learnt from a second", log_x=True, log_y=True,
     )  # fmt: skip
-    said = "; ".join(f"{b:,}: {r:,.0f}" for b, r in zip(sizes, rates, strict=True))
-    page.figure("speed", ax, f"Pictures a second by batch. {said}.")
+    page.figure("speed", ax)
     page.heading("What is learnt")
     ax = plots.curves_over_runs(
         sizes, {rule: np.asarray(of, np.float64).T for rule, of in accuracy.items()},
         plots.new_axes(8.0, 4.6), xlabel="pictures in a batch", ylabel="validation accuracy",
         percent=True, log_x=True,
     )  # fmt: skip
-    said = " ".join(
-        f"{rule}: " + "; ".join(f"{b:,} {say(row)}" for b, row in zip(sizes, of, strict=True)) + "."
-        for rule, of in accuracy.items()
-    )
-    page.figure("accuracy", ax, f"Validation accuracy by batch after {_epochs(record)}. {said}")
+    page.figure("accuracy", ax)
     page.table(
         ["batch", "noise", "cosine to the whole gradient", "steps a second", *RULES, "diverged"],
         [
@@ -238,9 +234,9 @@ def _epochs(record: Record) -> str:
 
 
 EXPERIMENT = Experiment(
-    name="batch_size",
-    question="How large should a batch be: noise, speed and what is learnt?",
-    measure=measure,
-    report=report,
-    study=f"{studies.DEEP_CONVNET}, its remarks on mini-batches",
+    "batch_size",
+    "How large should a batch be: noise, speed and what is learnt?",
+    measure,
+    report,
+    f"{studies.DEEP_CONVNET}, its remarks on mini-batches",
 )

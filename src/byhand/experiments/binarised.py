@@ -186,11 +186,7 @@ def report(record: Record, page: Page) -> None:
         f"all kernels rounded and scaled, against real ones: {rounded.say()}; with the last layer "
         f"trained on in both: {again.say()}",
     )
-    figure = plots.new_axes(*plots.compare_size(len(accuracy)))
-    page.figure(
-        "accuracy", plots.compare(accuracy, figure, xlabel="test accuracy", percent=True),
-        "Test accuracy. " + "; ".join(f"{way}: {say(a)}" for way, a in accuracy.items()) + ".",
-    )  # fmt: skip
+    page.figure("accuracy", plots.compare(accuracy, xlabel="test accuracy", percent=True))
     page.table(
         ["kernels", "test accuracy", "against real ones", "test loss"],
         [
@@ -268,11 +264,8 @@ def _kernel(record: Record, page: Page) -> None:
     )
     both = {f"{name}, real values": record["real"], "rounded": record["codes"]}
     page.figure(
-        "kernel",
-        plots.matrix_row(both, plots.new_figure(*plots.matrix_row_size(both)), operators="→"),
-        f"The weights of {name}, and the same rounded: "
-        f"{' / '.join(' '.join(f'{v:.0f}' for v in row) for row in record['codes'])}.",
-        f"Its scale is {record['scale']:.3f}.",
+        "kernel", plots.matrix_row(both, operators="→"),
+        caption=f"Its scale is {record['scale']:.3f}."
     )  # fmt: skip
     rows = {
         "picture": record["digits"], "real kernel": record["real_maps"],
@@ -280,23 +273,18 @@ def _kernel(record: Record, page: Page) -> None:
         "the study's, by hand": record["study_by_hand_maps"],
     }  # fmt: skip
     shown, names = [list(maps) for maps in rows.values()], list(rows)
-    figure = plots.new_figure(*plots.picture_grid_size(shown, names, record["classes"]))
     page.figure(
-        "digits",
-        plots.picture_grid(shown, figure, row_names=names, column_names=record["classes"]),
-        f"The first test picture of each class and, after ReLU, what {name} finds in it: real and "
-        f"rounded maps are correlated by {record['alike_shown']:.2f}.",
-        "After ReLU; dark is large, each row with a scale of its own. The biases of the study's "
-        "kernels are not known and are left out.",
-        wide=True,
-    )
+        "digits", plots.picture_grid(shown, row_names=names, column_names=record["classes"]),
+        caption="After ReLU; dark is large, each row with a scale of its own. The biases of the "
+        "study's "
+        "kernels are not known and are left out.", wide=True
+    )  # fmt: skip
 
 
 EXPERIMENT = Experiment(
-    name="binarised",
-    question="What do kernels of nothing but −1, 0 and 1 find, and how well does a network read "
-    "with them?",
-    measure=measure,
-    report=report,
-    study=f"{studies.ONE_CONV}, figure 14.8.6",
+    "binarised",
+    "What do kernels of nothing but −1, 0 and 1 find, and how well does a network read with them?",
+    measure,
+    report,
+    f"{studies.ONE_CONV}, figure 14.8.6",
 )

@@ -107,17 +107,12 @@ def _curves(page: Page, run: dict[str, Any]) -> None:
     ax = plots.curves_over_runs(
         list(range(first + 1, epochs + 1)),
         {name: [run["curves"][part][first:]] for part, name in PARTS.items()},
-        plots.new_axes(),
         xlabel="epoch",
         ylabel="loss (mean cross-entropy)",
         title=f"Loss, seed {run['seed']}" + (", without the first epoch" if first else ""),
         spread="lines",
     )
-    said = "; ".join(
-        f"{name} {run['curves'][part][first]:.4f} to {run['curves'][part][-1]:.4f}"
-        for part, name in PARTS.items() if epochs and run["curves"][part][-1] is not None
-    )  # fmt: skip
-    page.figure(f"loss_{run['seed']}", ax, f"Loss by epoch {first + 1} to {epochs}: {said}.")
+    page.figure(f"loss_{run['seed']}", ax)
 
 
 def _table(page: Page, run: dict[str, Any], part: str) -> None:
@@ -147,13 +142,10 @@ def _f1(page: Page, run: dict[str, Any]) -> None:
     theirs = {row["class"]: figures[2] for row, figures in zip(rows, study, strict=False)}
     ax = plots.compare(
         {row["class"]: [row["f1"]] for row in rows},
-        plots.new_axes(*plots.compare_size(len(rows))),
         xlabel="F1 in the test set", percent=True, reference=theirs,
         reference_name="the study, one run",
     )  # fmt: skip
-    said = "; ".join(f"{row['class']}: {say(row['f1'])}" for row in rows)
-    page.figure(f"f1_{run['seed']}", ax, f"F1 by digit in the test set. {said}.",
-                f"Seed {run['seed']}, one run, and the study's.")  # fmt: skip
+    page.figure(f"f1_{run['seed']}", ax, caption=f"Seed {run['seed']}, one run, and the study's.")
 
 
 def _same_pictures(run: dict[str, Any]) -> str:
@@ -184,9 +176,9 @@ def _four(value: float | None) -> str | None:
 
 
 EXPERIMENT = Experiment(
-    name="classification_report",
-    question="How well does a network read each digit, in training and in the test?",
-    measure=measure,
-    report=report,
-    study=f"{studies.TWO_CONV}, its loss curves and reports",
+    "classification_report",
+    "How well does a network read each digit, in training and in the test?",
+    measure,
+    report,
+    f"{studies.TWO_CONV}, its loss curves and reports",
 )

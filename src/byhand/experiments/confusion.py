@@ -59,28 +59,19 @@ def report(record: Record, page: Page) -> None:
         f"from {per_class[low]:,} ({classes[low]}) to {per_class[high]:,} ({classes[high]})",
     )
     ax = plots.confusion_matrix(matrices[0], classes, plots.new_axes(6.6, 6.6))
-    hits = int(np.trace(matrices[0]))
     page.figure(
         "matrix", ax,
-        f"Confusion matrix of seed {seeds[0]}: {hits:,} hits on the diagonal, "
-        f"{int(matrices[0].sum()) - hits:,} mistakes beside it.",
-        f"Seed {seeds[0]}. Blue: hits; orange: errors, each colour on a scale of its own.",
+        caption=f"Seed {seeds[0]}. Blue: hits; orange: errors, each colour on a scale of its own."
     )  # fmt: skip
     shown = top[:SHOWN] + [pair for pair in STUDY if pair in counts and pair not in top[:SHOWN]]
     if shown:
         page.figure(
-            "pairs",
-            plots.compare(
-                {_said(pair): counts[pair].tolist() for pair in shown},
-                plots.new_axes(*plots.compare_size(len(shown))),
-                xlabel="test pictures",
-                reference={_said(p): times for p, times in STUDY.items() if p in shown},
-                reference_name="the study, one run",
-            ),
-            "How often each mistake is made: "
-            + "; ".join(_told(pair, counts) for pair in shown) + ".",
-            f"The {min(SHOWN, len(top))} most frequent mistakes over {len(seeds)} seeds, and the "
-            "study's three.",
+            "pairs", plots.compare({_said(pair): counts[pair].tolist() for pair in shown},
+            xlabel="test pictures", reference={_said(p): times for p,
+            times in STUDY.items() if p in shown}, reference_name="the study, one run"),
+            caption=f"The {min(SHOWN, len(top))} most frequent mistakes over {len(seeds)} seeds, "
+            "and the "
+            "study's three."
         )  # fmt: skip
     page.table(
         ("label", "read as", "times", "least", "most", "the study"),
@@ -140,9 +131,9 @@ def _errors(matrices: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 EXPERIMENT = Experiment(
-    name="confusion",
-    question="Which digits does a single convolution take for which?",
-    measure=measure,
-    report=report,
-    study=f"{studies.ONE_CONV}, figure 14.8.4",
+    "confusion",
+    "Which digits does a single convolution take for which?",
+    measure,
+    report,
+    f"{studies.ONE_CONV}, figure 14.8.4",
 )

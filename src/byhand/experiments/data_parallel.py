@@ -197,11 +197,10 @@ def _figures(record: Record, page: Page, names: Sequence[str]) -> None:
             for way, rates in zip(names, record["rates"][i], strict=True)
         }
         ax = plots.compare(
-            values, plots.new_axes(*plots.compare_size(len(values))),
+            values,
             xlabel="speed, one thread is 1", title=f"{name}, batches of {batch}", dot="repetition",
         )  # fmt: skip
-        said = "; ".join(f"{way}: {say(of, percent=False)}" for way, of in values.items())
-        page.figure(f"{name}_{batch}", ax, f"Speed against one thread. {said}.")  # fmt: skip
+        page.figure(f"{name}_{batch}", ax)  # fmt: skip
 
     series = {}
     for i, (name, batch, _) in enumerate(record["cases"]):
@@ -210,12 +209,7 @@ def _figures(record: Record, page: Page, names: Sequence[str]) -> None:
         series[f"{name}, {batch}"] = np.arange(2, len(apart) + 2), apart
     ax = plots.xy(series, plots.new_axes(8.0, 4.6), xlabel="step",
                   ylabel="largest difference of the loss", log_y=True)  # fmt: skip
-    said = "; ".join(
-        f"{name}: {y[0]:.1e} to {y[-1]:.1e}, at most {y.max():.1e}"
-        for name, (_, y) in series.items()
-    )
-    page.figure("apart", ax, "Largest difference of a step's loss from that of one thread, from "
-                f"the second step to the last. {said}.")  # fmt: skip
+    page.figure("apart", ax)  # fmt: skip
 
 
 def _loss_apart(record: Record, step: int) -> float:
@@ -234,9 +228,9 @@ def _steps(cases: Sequence[Sequence[Any]]) -> str:
 
 
 EXPERIMENT = Experiment(
-    name="data_parallel",
-    question="Is training faster on several threads or processes, and is the result the same?",
-    measure=measure,
-    report=report,
-    study=f"{studies.ONE_CONV}, its training on a chosen number of processes",
+    "data_parallel",
+    "Is training faster on several threads or processes, and is the result the same?",
+    measure,
+    report,
+    f"{studies.ONE_CONV}, its training on a chosen number of processes",
 )

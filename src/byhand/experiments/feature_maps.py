@@ -125,16 +125,12 @@ def report(record: Record, page: Page) -> None:
     page.say(f"Of the kernels of seed {record['seeds'][0]}: {_in_words(first)}")
     _kinds(by_kind, {kind: each * share for kind, share in chance.items()}, each, page)
     page.heading("The kernels of every seed")
-    figure = plots.new_figure(*plots.picture_grid_size(record["kernels"]))
     seeds = [f"seed {seed}" for seed in record["seeds"]]
     page.figure(
-        "kernels",
-        plots.picture_grid(
-            list(record["kernels"]), figure, row_names=seeds, smooth=range(len(seeds)),
-            column_names=[str(i) for i in range(each)],
-        ),
-        f"The {each} kernels of {len(seeds)} seeds, smoothed; the table says what each is.",
-        "Smoothed for the eye; blue is above 0 and wants ink, brown below 0 and wants paper.",
+        "kernels", plots.picture_grid(list(record["kernels"]), row_names=seeds,
+        smooth=range(len(seeds)), column_names=[str(i) for i in range(each)]),
+        caption="Smoothed for the eye; blue is above 0 and wants ink, brown below 0 and wants "
+        "paper."
     )  # fmt: skip
     page.table(
         ["seed", *(str(i) for i in range(each))],
@@ -161,20 +157,14 @@ def _rows(record: Record, name: str, page: Page) -> None:
     rows = [list(record[f"{name} {row}"]) for row in about["rows"]]
     columns = first_kernels.names(record["described"][0])
     size = plots.picture_grid_size(rows, about["rows"], columns)
-    shown = [d["text"] for d in record["described"][0]]
     page.heading(f"A {about['digit']} through the network")
     page.figure(
-        f"rows_{name}",
-        plots.picture_grid(
-            rows, plots.new_figure(*size), row_names=about["rows"], column_names=columns,
-            smooth=[0],
-        ),
-        f"A {about['digit']} (test picture {about['place']}): a column for each kernel, with rows "
-        f"{', '.join(about['rows'])}. The kernels: "
-        + "; ".join(f"{i} {text}" for i, text in enumerate(shown)) + ".",
-        f"Test picture {about['place']}, which this network reads as {about['read']}. Kernels are "
+        f"rows_{name}", plots.picture_grid(rows, plots.new_figure(*size), row_names=about["rows"],
+        column_names=columns, smooth=[0]),
+        caption=f"Test picture {about['place']}, which this network reads as {about['read']}. "
+        "Kernels are "
         "smoothed for the eye. Blue is above 0, brown below; each row has a scale of its own.",
-        wide=True,
+        wide=True
     )  # fmt: skip
 
 
@@ -202,28 +192,20 @@ def _kinds(
     by_kind: Mapping[str, Sequence[float]], chance: Mapping[str, float], each: int, page: Page
 ) -> None:
     page.heading("How many there are of each kind")
-    ax = plots.new_axes(*plots.compare_size(len(by_kind)))
     page.figure(
-        "kinds",
-        plots.compare(
-            by_kind, ax, xlabel=f"kernels of {each}", reference=chance,
-            reference_name="kernels of chance",
-        ),
-        "Kernels of each kind: "
-        + "; ".join(
-            f"{kind} {say(n, 1, percent=False)}, by chance {chance[kind]:.1f}"
-            for kind, n in by_kind.items()
-        ) + ".",
-        f"Of the {each} kernels of a network. Kernels of chance are {CHANCE:,} drawn from a normal "
-        "distribution and described in the same way.",
+        "kinds", plots.compare(by_kind, xlabel=f"kernels of {each}", reference=chance,
+        reference_name="kernels of chance"),
+        caption=f"Of the {each} kernels of a network. Kernels of chance are {CHANCE:,} drawn from "
+        "a normal "
+        "distribution and described in the same way."
     )  # fmt: skip
 
 
 EXPERIMENT = Experiment(
-    name="feature_maps",
-    question="What do the kernels of a trained network find in a digit?",
-    measure=measure,
-    report=report,
-    study=f"{studies.ONE_CONV}, figure 14.8.5",
+    "feature_maps",
+    "What do the kernels of a trained network find in a digit?",
+    measure,
+    report,
+    f"{studies.ONE_CONV}, figure 14.8.5",
     settings={"digit": 4, "index": 0},
 )

@@ -168,18 +168,12 @@ def _histograms(record: Record, page: Page) -> None:
     }
     figure = plots.new_figure(*plots.histograms_size(len(named), len(layers)))
     plots.histograms(named, figure, xlabel="output before ReLU, in units of its row")
-    said = "; ".join(
-        f"{way}: {mean([row[0] for row in record['sizes'][way]]):.2g} in the first layer, "
-        f"{mean([row[-2] for row in record['sizes'][way]]):.2g} in the last hidden one"
-        for way in record["ways"]
-    )
     page.figure(
         "histograms", figure,
-        f"Histograms of what each layer gives before training. Root mean squares: {said}.",
-        f"What each layer gives before its ReLU, for {PICTURES} pictures, seed "
+        caption=f"What each layer gives before its ReLU, for {PICTURES} pictures, seed "
         f"{record['seeds'][0]}. The unit of a row is the largest root mean square of its layers: "
         "where histograms grow narrow to the right the layers fade, where they grow wide they blow "
-        "up.", wide=True,
+        "up.", wide=True
     )  # fmt: skip
 
 
@@ -193,9 +187,7 @@ def _by_layer(record: Record, page: Page, what: str, ylabel: str) -> None:
         drawn, plots.new_axes(8.0, 4.6),
         xlabel="layer with weights, from the picture to the output", ylabel=ylabel, log_y=True,
     )  # fmt: skip
-    said = "; ".join(f"{way}: {y[0]:.2g} to {y[-1]:.2g}" for way, (_, y) in drawn.items())
-    page.figure(what, ax, f"By layer before training: {ylabel}. {said}.",
-                "Before training, the median over the seeds.")  # fmt: skip
+    page.figure(what, ax, caption="Before training, the median over the seeds.")  # fmt: skip
 
 
 def _recipe(lab: Lab, start: str) -> Recipe:
@@ -207,9 +199,9 @@ def _recipe(lab: Lab, start: str) -> Recipe:
 
 
 EXPERIMENT = Experiment(
-    name="initialisers",
-    question="How should the weights of a network start?",
-    measure=measure,
-    report=report,
-    study=f"{studies.DEEP_CONVNET}; {studies.TINY}; {studies.TWO_CONV}",
+    "initialisers",
+    "How should the weights of a network start?",
+    measure,
+    report,
+    f"{studies.DEEP_CONVNET}; {studies.TINY}; {studies.TWO_CONV}",
 )

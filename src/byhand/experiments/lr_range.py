@@ -185,21 +185,18 @@ def _figures(record: Record, page: Page) -> None:
         ylabel="loss of the batches, smoothed", log_x=True,
         marks={f"suggested {middle:g}": middle, f"least {BELOW * middle:.2g}": BELOW * middle},
     )  # fmt: skip
-    first, least = _first_and_least(record)
     page.figure(
         "range", ax,
-        f"Smoothed loss against the learning rate, a line a seed: {first:.2f} at first, "
-        f"{least:.2f} where it is least, at a rate of {BELOW * middle:.2g}; suggested {middle:g}.",
-        "Too small a rate changes nothing; then the loss falls; then the steps are too long. Each "
-        "line ends where the loss is blown up.",
+        caption="Too small a rate changes nothing; then the loss falls; then the steps are too "
+        "long. Each "
+        "line ends where the loss is blown up."
     )  # fmt: skip
     ax = plots.line_with_band(
-        tried, np.asarray(accuracy, np.float64), plots.new_axes(),
+        tried, np.asarray(accuracy, np.float64),
         xlabel="learning rate, constant", ylabel="validation accuracy", percent=True, log_x=True,
         name="training",
     )  # fmt: skip
-    said = "; ".join(f"{r:g}: {say(row)}" for r, row in zip(tried, accuracy, strict=True))
-    page.figure("check", ax, f"Validation accuracy by constant learning rate. {said}.")
+    page.figure("check", ax)
 
 
 def _first_and_least(record: Record) -> tuple[float, float]:
@@ -241,10 +238,10 @@ def _listed(rates: Sequence[float]) -> str:
 
 
 EXPERIMENT = Experiment(
-    name="lr_range",
-    question="Which learning rate does a short test suggest, and is it a good one?",
-    measure=measure,
-    report=report,
-    study=f"{studies.DEEP_CONVNET}, its advice to search for the learning rate",
+    "lr_range",
+    "Which learning rate does a short test suggest, and is it a good one?",
+    measure,
+    report,
+    f"{studies.DEEP_CONVNET}, its advice to search for the learning rate",
     settings={"recipe": "lenet5", "optimiser": ""},
 )

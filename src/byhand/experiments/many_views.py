@@ -62,7 +62,7 @@ def measure(lab: Lab) -> Record:
 
 def report(record: Record, page: Page) -> None:
     """What the views are, the choice, and accuracy, loss and calibration by number of views."""
-    views, amounts, chosen = record["views"], record["amounts"], record["chosen"]
+    views, amounts = record["views"], record["amounts"]
     n, last = len(record["seeds"]), record["views"][-1]
     for name in (PLAIN, MOVED):
         a, loss, ece = (_values(record, name, what) for what in ("accuracy", "loss", "ece"))
@@ -81,43 +81,29 @@ def report(record: Record, page: Page) -> None:
         f"Moved pictures in training and one view, against none in training and {last} views: "
         f"{instead.say()}."
     )
-    figure = plots.new_figure(*plots.picture_grid_size(record["examples"]))
-    plots.picture_grid(
-        list(record["examples"]), figure,
+    figure = plots.picture_grid(
+        list(record["examples"]),
         row_names=[f"amount {a:g}" for a in SHOWN_AMOUNTS],
         column_names=["itself", *(f"view {i}" for i in range(2, SHOWN_VIEWS + 1))],
     )  # fmt: skip
-    page.figure(
-        "views", figure,
-        f"One test picture and {SHOWN_VIEWS - 1} moved copies, for three amounts of movement.",
-        "What is read: the picture itself first.", wide=True,
-    )  # fmt: skip
+    page.figure("views", figure, caption="What is read: the picture itself first.", wide=True)
     ax = plots.curves_over_runs(
         amounts,
         {name: np.asarray(of, np.float64) for name, of in record["validation_loss"].items()},
-        plots.new_axes(), xlabel="amount of movement (1: as in training)",
+        xlabel="amount of movement (1: as in training)",
         ylabel="validation loss (mean cross-entropy)", title=f"{record['tried']} views by amount",
     )  # fmt: skip
-    said = "; ".join(f"{name}: chosen {a:g}" for name, a in chosen.items())
-    page.figure("amount", ax, f"Validation loss of {record['tried']} views by amount. {said}.",
-                "Chosen is the least above 0; at 0 there is only the picture itself.")  # fmt: skip
+    page.figure("amount", ax, caption="Chosen is the least above 0; at 0 nothing is moved.")
     for what, ylabel, percent in (
         ("accuracy", "test accuracy", True), ("loss", "test loss (mean cross-entropy)", False),
         ("ece", "expected calibration error", True),
     ):  # fmt: skip
         runs = {name: _values(record, name, what) for name in (PLAIN, MOVED)}
         ax = plots.curves_over_runs(
-            views, runs, plots.new_axes(), xlabel="views of each picture", ylabel=ylabel,
+            views, runs, xlabel="views of each picture", ylabel=ylabel,
             percent=percent, log_x=True,
         )  # fmt: skip
-        digits = 2 if percent else 4
-        said = "; ".join(
-            f"{name}: {say(v[:, 0], digits, percent)} with one, {say(v[:, -1], digits, percent)} "
-            f"with {last}" for name, v in runs.items()
-        )  # fmt: skip
-        page.figure(what, ax, f"{ylabel.capitalize()} by number of views. {said}.",
-                    "Probabilities averaged; mean and deviation over "
-                    f"{counted(n, 'seed')}.")  # fmt: skip
+        page.figure(what, ax, caption=f"Probabilities averaged, over {counted(n, 'seed')}.")
     _table(record, page)
     full = Augmentation()
     page.say(
@@ -158,8 +144,8 @@ def _values(
 
 
 EXPERIMENT = Experiment(
-    name="many_views",
-    question="Does it help to read a picture several times, each time moved a little?",
-    measure=measure,
-    report=report,
+    "many_views",
+    "Does it help to read a picture several times, each time moved a little?",
+    measure,
+    report,
 )

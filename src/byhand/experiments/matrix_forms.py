@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,10 @@ from byhand.data import Splits
 from byhand.experiments.lab import Lab, studies
 from byhand.experiments.lab.experiment import Experiment, Record
 from byhand.experiments.lab.statistics import NBSP
-from byhand.experiments.lab.timing import in_turns
 from byhand.experiments.parts import matrices
 from byhand.experiments.parts.matrices import BUILT, CORE, DENSE_LIMIT, KERNEL, NUMPY, PICTURE
 from byhand.plots import Page
+from byhand.timing import medians
 
 # (what, picture (C, H, W), weight (F, C, KH, KW), stride, padding): what is held to the kernels.
 CASES = (
@@ -132,7 +131,7 @@ def seconds(
     oh, ow = matrices.output_size(tuple(picture), w, 1, padding)
     dy = rng.standard_normal((BATCH, len(w), oh, ow), np.float32)
     forward, backward = matrices.ways(x, w, dy, 1, padding)
-    return {"forward": in_turns(forward, limit), "backward": in_turns(backward, limit)}
+    return {"forward": medians(forward, limit), "backward": medians(backward, limit)}
 
 
 def report(record: Record, page: Page) -> None:
@@ -186,24 +185,17 @@ def _example(record: Record, page: Page) -> None:
          "The kernel unfolded: a row for each place of the window, with the nine weights in the "
          "columns of the pixels that they meet. Empty cells are zeros."),
     ):  # fmt: skip
-        figure = plots.new_figure(*plots.matrix_row_size(shown))
-        sizes = ", ".join(f"{t} {v.shape[0]}×{v.shape[1]}" for t, v in shown.items())
         page.figure(
-            name,
-            plots.matrix_row(shown, figure, operators=operators, mask_zero=True),
-            f"{sizes}; the result is {' '.join(f'{v:g}' for v in result.ravel())}.",
-            caption,
-            wide=True,
-        )
+            name, plots.matrix_row(shown, operators=operators, mask_zero=True), caption=caption,
+            wide=True
+        )  # fmt: skip
     large = record["large_unfolded"]
     page.figure(
-        "sparse",
-        plots.spy(large, plots.new_axes(7.2, 5.8)),
-        f"Where the unfolded 5×5 kernel, {large.shape[0]}×{large.shape[1]}, is not zero: stripes "
-        f"along the diagonal, {np.count_nonzero(large):,} of {large.size:,} numbers.",
-        "A 5×5 kernel unfolded for a picture of 28×28: a row for each of 24·24 places. A stripe "
-        "for each row of the kernel, five numbers wide; blue is above 0, brown below.",
-    )
+        "sparse", plots.spy(large, plots.new_axes(7.2, 5.8)),
+        caption="A 5×5 kernel unfolded for a picture of 28×28: a row for each of 24·24 places. A "
+        "stripe "
+        "for each row of the kernel, five numbers wide; blue is above 0, brown below."
+    )  # fmt: skip
 
 
 def _agreement(record: Record, page: Page) -> None:
@@ -244,7 +236,7 @@ def _cost(record: Record, page: Page) -> None:
                 [name, *(_ms(of[direction].get(way)) for way in names)]
                 for name, of in zip(layers, record["seconds"], strict=True)
             ],
-            f"{direction.capitalize()}: the median of rounds in which each way has its turn.",
+            f"{direction.capitalize()}: the median of turns.",
         )
     page.note(
         f"“{BUILT.capitalize()}” makes the sparse matrix each time, as training must, whose "
@@ -262,14 +254,14 @@ def _bytes(count: int) -> str:
     return f"{count}{NBSP}bytes"
 
 
-def _ms(found: Sequence[float] | None) -> str | None:
-    return None if found is None else f"{1e3 * statistics.median(found):.3g}{NBSP}ms"
+def _ms(seconds: float | list[float] | None) -> str | None:
+    return None if seconds is None else f"{1e3 * np.median(seconds):.3g}{NBSP}ms"
 
 
 EXPERIMENT = Experiment(
-    name="matrix_forms",
-    question="How is a convolution a product of two matrices?",
-    measure=measure,
-    report=report,
-    study=studies.TWO_CONV,
+    "matrix_forms",
+    "How is a convolution a product of two matrices?",
+    measure,
+    report,
+    studies.TWO_CONV,
 )

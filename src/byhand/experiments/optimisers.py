@@ -98,11 +98,7 @@ def report(record: Record, page: Page) -> None:
         drawn, plots.new_axes(8.0, 4.6), xlabel="learning rate", ylabel="validation accuracy",
         log_x=True, percent=True,
     )  # fmt: skip
-    said = "; ".join(
-        f"{n}: {min(y):.1%} to {max(y):.1%}, best at {chosen[n]:g}" for n, (_, y) in drawn.items()
-    )
-    page.figure("rates", ax, f"Validation accuracy by learning rate. {said}.",
-                "After the short trainings by which the rates were chosen.")  # fmt: skip
+    page.figure("rates", ax, caption="After the short trainings by which the rates were chosen.")
     edge = [n for n in rates if chosen[n] in (rates[n][0], rates[n][-1])]
     page.say(
         f"LeNet-5, batches of 128, {record['pictures']:,} pictures. Every optimiser was given "
@@ -160,9 +156,9 @@ def _recipe(lab: Lab, name: str, rate: float, **changes: int) -> Recipe:
 
 
 EXPERIMENT = Experiment(
-    name="optimisers",
-    question="Which optimiser trains best, and how much does the rate matter?",
-    measure=measure,
-    report=report,
-    study=studies.DEEP_CONVNET,
+    "optimisers",
+    "Which optimiser trains best, and how much does the rate matter?",
+    measure,
+    report,
+    studies.DEEP_CONVNET,
 )

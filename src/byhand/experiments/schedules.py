@@ -100,11 +100,7 @@ def _drawn(at: list[int], rates: Mapping[str, list[float]], page: Page) -> None:
         np.asarray(at) + 1, {name: [values] for name, values in rates.items()},
         plots.new_axes(8.0, 4.6), xlabel="step", ylabel="learning rate",
     )  # fmt: skip
-    said = "; ".join(
-        f"{name}: {values[0]:.2g} at first, {max(values):.2g} at most, {values[-1]:.2g} at last"
-        for name, values in rates.items()
-    )
-    page.figure("schedules", ax, f"Learning rate by step. {said}.")
+    page.figure("schedules", ax)
 
 
 def _steps(lab: Lab, recipe: Recipe) -> int:
@@ -119,9 +115,9 @@ def _recipe(lab: Lab, schedule: optim.Schedule) -> Recipe:
 
 
 EXPERIMENT = Experiment(
-    name="schedules",
-    question="Should the learning rate fall while a network trains, and how?",
-    measure=measure,
-    report=report,
-    study=f"{studies.ONE_CONV}; {studies.DEEP_CONVNET}",
+    "schedules",
+    "Should the learning rate fall while a network trains, and how?",
+    measure,
+    report,
+    f"{studies.ONE_CONV}; {studies.DEEP_CONVNET}",
 )

@@ -205,16 +205,11 @@ def _history(record: Record, page: Page) -> None:
         {"best so far": (number, least), **points}, plots.new_axes(8.0, 4.6),
         xlabel="trial", ylabel="validation error", log_y=True, percent=True, points=tuple(points),
     )  # fmt: skip
-    page.figure(
-        "history", ax,
-        f"Validation error of {counted(len(trials), 'trial')} in turn; the least goes from "
-        f"{say([least[0]])} with the first to {say([least[-1]])}.",
-    )  # fmt: skip
+    page.figure("history", ax)
 
 
 def _tried(record: Record, page: Page) -> None:
     trials = record["trials"]
-    best = record["best"]["settings"]
     for name, said in (("batch_size", "batch of {}"), ("kernels", "{} kernels")):
         series = {}
         for value in SPACE[name]:
@@ -226,12 +221,8 @@ def _tried(record: Record, page: Page) -> None:
             series, plots.new_axes(8.0, 4.6), xlabel="highest learning rate",
             ylabel="validation error", log_x=True, log_y=True, percent=True, points=tuple(series),
         )  # fmt: skip
-        counts = ", ".join(f"{len(x)} with {label}" for label, (x, _) in series.items())
         page.figure(
-            f"tried_{name}", ax,
-            f"Validation error of the trials against the rate: {counts}; least at a rate of "
-            f"{best['rate']:.2g} with {said.format(best[name])}.",
-            "A trial that was stopped early stands where it was then.",
+            f"tried_{name}", ax, caption="A trial that was stopped early stands where it was then."
         )  # fmt: skip
 
 
@@ -269,9 +260,9 @@ def _number(trial: Mapping[str, Any]) -> int:
 
 
 EXPERIMENT = Experiment(
-    name="search",
-    question="Which rate, batch and number of kernels are best, where a search chooses?",
-    measure=measure,
-    report=report,
+    "search",
+    "Which rate, batch and number of kernels are best, where a search chooses?",
+    measure,
+    report,
     settings={"trials": 40, "storage": "", "study": RECIPE, "epochs": 4, "together": 4},
 )

@@ -168,18 +168,12 @@ def _figures(
         ax = plots.curves_over_runs(
             list(range(first + 1, epochs + 1)),
             {start: values[:, first:] for start, values in curves.items()},
-            plots.new_axes(),
             xlabel="epoch",
             ylabel=f"{name} loss (mean cross-entropy)",
             title=f"{name.capitalize()} loss" + (", without the first epoch" if first else ""),
             spread="lines",
         )
-        said = "; ".join(
-            f"{s}: {say(_last(v), 4, percent=False)} at the end, {sum(left[s])} of {len(v)} left "
-            "chance" for s, v in curves.items()
-        )  # fmt: skip
-        alt = f"{name.capitalize()} loss by epoch, a line a seed. {said}."
-        page.figure(f"{part}_loss", ax, alt, "A line a seed.")
+        page.figure(f"{part}_loss", ax, caption="A line a seed.")
     rows = {
         f"{start}, {sum(left[start])} of {counted(len(a), 'seed')}": a[left[start]].tolist()
         for start, a in accuracy.items()
@@ -188,16 +182,13 @@ def _figures(
     if not rows:
         return
     ax = plots.compare(
-        rows, plots.new_axes(*plots.compare_size(len(rows))), xlabel="test accuracy", percent=True,
+        rows, xlabel="test accuracy", percent=True,
         reference={name: STUDY_ACCURACY for name in rows if name.startswith(UNIFORM)},
         reference_name="the study, one run",
     )  # fmt: skip
     page.figure(
         "accuracy", ax,
-        "Test accuracy of the seeds that left chance: "
-        + "; ".join(f"{name} {say(a)}" for name, a in rows.items())
-        + f"; the study {say(STUDY_ACCURACY)}.",
-        "Only seeds that left chance: a mean over both kinds would describe neither.",
+        caption="Only seeds that left chance: a mean over both kinds would describe neither."
     )  # fmt: skip
 
 
@@ -216,9 +207,9 @@ def _epoch_of_half(curve: Sequence[float | None]) -> int | None:
 
 
 EXPERIMENT = Experiment(
-    name="seeds",
-    question="Do other seeds of a network with a large start end at the same loss?",
-    measure=measure,
-    report=report,
-    study=f"{studies.TWO_CONV}, its remark on other seeds",
+    "seeds",
+    "Do other seeds of a network with a large start end at the same loss?",
+    measure,
+    report,
+    f"{studies.TWO_CONV}, its remark on other seeds",
 )

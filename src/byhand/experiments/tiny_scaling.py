@@ -100,16 +100,15 @@ def report(record: Record, page: Page) -> None:
         _by(page, f"kernels_{s}", kernels, by_kernels, "kernels", f"kernels, {s:,} steps",
             f"after {s:,} steps, {one} to {many} kernels")  # fmt: skip
     ax = plots.xy(
-        {name: (steps, share) for name, share in stuck.items()}, plots.new_axes(),
+        {name: (steps, share) for name, share in stuck.items()},
         xlabel="steps of two pictures", ylabel="runs at chance",
         title=f"Runs at chance at the end, {_kernels(one)}", log_x=True, percent=True,
     )  # fmt: skip
-    said = "; ".join(f"{name} {say(s[0], 0)} to {say(s[-1], 0)}" for name, s in stuck.items())
     page.figure(
         "chance", ax,
-        f"Share of runs at chance from {few:,} to {most:,} steps. {said}.",
-        f"At chance are runs that read at most {say(outcomes.CHANCE, 0)} of the test pictures; "
-        f"{counted(n, 'seed')}.",
+        caption=f"At chance are runs that read at most {say(outcomes.CHANCE, 0)} of the test "
+        "pictures; "
+        f"{counted(n, 'seed')}."
     )  # fmt: skip
     page.table(
         ("recipe", "kernels", "steps", "test accuracy", "validation accuracy", "at chance"),
@@ -156,11 +155,10 @@ def _by(
 ) -> None:
     runs = {name: np.asarray(of, np.float64).T for name, of in values.items()}  # (seeds, len(x))
     ax = plots.curves_over_runs(
-        x, runs, plots.new_axes(), xlabel=xlabel, ylabel="test accuracy",
+        x, runs, xlabel=xlabel, ylabel="test accuracy",
         title=f"Accuracy by {title}", percent=True, log_x=True,
     )  # fmt: skip
-    said = "; ".join(f"{name} {say(of[0])} to {say(of[-1])}" for name, of in values.items())
-    page.figure(file, ax, f"Test accuracy {span}. {said}.", "Mean and deviation over the seeds.")
+    page.figure(file, ax, caption="Mean and deviation over the seeds.")
 
 
 def _stuck(accuracy: list[float]) -> float:
@@ -173,9 +171,9 @@ def _kernels(number: int) -> str:
 
 
 EXPERIMENT = Experiment(
-    name="tiny_scaling",
-    question="Do more steps and more kernels help a network that hardly learns?",
-    measure=measure,
-    report=report,
-    study=studies.TINY,
+    "tiny_scaling",
+    "Do more steps and more kernels help a network that hardly learns?",
+    measure,
+    report,
+    studies.TINY,
 )

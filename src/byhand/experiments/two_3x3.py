@@ -175,13 +175,8 @@ def report(record: Record, page: Page) -> None:
     _picture(record, page)
     _kernels(record, page)
     page.heading("Trained")
-    ax = plots.new_axes(*plots.compare_size(len(accuracy)))
     said = "; ".join(f"{design}: {say(of)}" for design, of in accuracy.items())
-    page.figure(
-        "accuracy",
-        plots.compare(accuracy, ax, xlabel="test accuracy", percent=True),
-        f"Test accuracy by design. {said}.",
-    )
+    page.figure("accuracy", plots.compare(accuracy, xlabel="test accuracy", percent=True))
     sweep.table(record, page, "design", record["values"], {})
     page.say(
         "All are trained as the recipe one_conv, and all end in the same 12×12 maps and one linear "
@@ -243,26 +238,18 @@ def _kernels(record: Record, page: Page) -> None:
     shares = record["trained_explained"]
     rows, names = [list(trained), list(near)], ["trained 5×5", "nearest pair of 3×3"]
     columns = [f"{100 * share:.0f} %" for share in shares]
-    figure = plots.new_figure(*plots.picture_grid_size(rows, names, columns))
     page.figure(
-        "trained",
-        plots.picture_grid(rows, figure, row_names=names, column_names=columns),
-        f"The eight 5×5 kernels of a trained one_conv, and what the nearest two 3×3 come to: "
-        f"{min(shares):.0%} to {max(shares):.0%} of the energy.",
-        "Trained kernels, and the nearest that two 3×3 with nothing between can be; above, the "
-        "share of the energy that the pair has.",
-    )
+        "trained", plots.picture_grid(rows, row_names=names, column_names=columns),
+        caption="Trained kernels, and the nearest that two 3×3 with nothing between can be; "
+        "above, the "
+        "share of the energy that the pair has."
+    )  # fmt: skip
 
 
 def _row(page: Page, name: str, matrices: dict[str, Array], operators: str, caption: str) -> None:
-    figure = plots.new_figure(*plots.matrix_row_size(matrices))
     matrices = {title: np.round(values, 6) for title, values in matrices.items()}  # 1, not 0.9999…
-    title, last = list(matrices.items())[-1]
-    page.figure(
-        name, plots.matrix_row(matrices, figure, operators=operators),
-        f"{caption} From left to right: {', '.join(matrices)}; the {title} is {_numbers(last)}.",
-        caption, wide=True,
-    )  # fmt: skip
+    _title, _last = list(matrices.items())[-1]
+    page.figure(name, plots.matrix_row(matrices, operators=operators), caption=caption, wide=True)
 
 
 def _numbers(values: Array) -> str:
@@ -275,9 +262,9 @@ def _each(values: dict[str, float], form: str) -> str:
 
 
 EXPERIMENT = Experiment(
-    name="two_3x3",
-    question="Can two 3×3 kernels take the place of one 5×5?",
-    measure=measure,
-    report=report,
-    study=f"{studies.ONE_CONV}, figure 14.8.2",
+    "two_3x3",
+    "Can two 3×3 kernels take the place of one 5×5?",
+    measure,
+    report,
+    f"{studies.ONE_CONV}, figure 14.8.2",
 )

@@ -12,6 +12,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from byhand.errors import InputError, ShapeError
+from byhand.evaluation import metrics
+from byhand.plots.alternative import note_lines
 from byhand.plots.lettering import legend_above
 from byhand.plots.lines import (
     Numbers,
@@ -23,14 +25,14 @@ from byhand.plots.lines import (
     shown_on,
     ticks_at,
 )
-from byhand.plots.style import BLUE, ORANGE, styled
+from byhand.plots.style import BLUE, ORANGE, new_axes, styled
 
 
 @styled
 def line_with_band(
     x: Sequence[float] | Numbers,
     values: ArrayLike,
-    ax: Axes,
+    ax: Axes | None = None,
     *,
     xlabel: str,
     ylabel: str,
@@ -47,7 +49,7 @@ def line_with_band(
     Args:
         x: the settings, n of them.
         values: (n, seeds), NaN where a seed gave nothing; it is left out.
-        ax: where to draw.
+        ax: where to draw; a new one if not given.
         xlabel: what x is, with its unit.
         ylabel: what the values are, with their unit.
         title: of the axis.
@@ -71,6 +73,7 @@ def line_with_band(
             f"values have the shape {rows.shape}: give ({len(at)}, seeds), a row for each x"
         )
     mean, deviation = mean_and_deviation(rows)
+    ax = ax or new_axes()
     dress(ax, xlabel=xlabel, ylabel=ylabel, percent=percent, log_x=log_x)
     _band(ax, at, mean - deviation, mean + deviation, BLUE)
     if rows.shape[1] > 1:
@@ -81,6 +84,7 @@ def line_with_band(
     of_what = ": mean ± deviation" if np.isfinite(deviation).any() else ""
     (line,) = ax.plot(at, mean, color=BLUE, marker="o", markersize=6.5, label=name + of_what)
     handles = [line]
+    noted = {name: (at, mean, deviation)}
     if reference:
         theirs = places(list(reference), log_x)
         (points,) = ax.plot(
@@ -89,6 +93,9 @@ def line_with_band(
             label=reference_name or "reference", zorder=4,
         )  # fmt: skip
         handles.append(points)
+        figures = np.asarray(list(reference.values()), np.float64)
+        noted[reference_name or "reference"] = (theirs, figures, np.full(len(figures), np.nan))
+    note_lines(ax, noted, percent, each=True)
     ticks_at(ax, [*at, *(reference or {})] if ticks is None else ticks)
     legend_above(ax, handles, [str(handle.get_label()) for handle in handles], title)
     return ax
@@ -98,7 +105,7 @@ def line_with_band(
 def curves_over_runs(
     x: Sequence[float] | Numbers,
     runs: Mapping[str, ArrayLike],
-    ax: Axes,
+    ax: Axes | None = None,
     *,
     xlabel: str,
     ylabel: str,
@@ -113,7 +120,7 @@ def curves_over_runs(
     Args:
         x: the points of the curves, n of them.
         runs: by name, (runs, n); NaN leaves a gap.
-        ax: where to draw.
+        ax: where to draw; a new one if not given.
         xlabel: what x is, with its unit.
         ylabel: what the values are, with their unit.
         title: of the axis.
@@ -131,12 +138,14 @@ def curves_over_runs(
     if spread not in ("band", "lines"):
         raise InputError(f'spread={spread!r} is not known: give "band" or "lines"')
     at = places(x, log_x)
+    ax = ax or new_axes()
     dress(ax, xlabel=xlabel, ylabel=ylabel, percent=percent, log_x=log_x, log_y=log_y)
     if not log_x and (at == np.round(at)).all():  # there is no epoch 1.5
         ax.xaxis.set_major_locator(
             MaxNLocator(integer=True, nbins=10, min_n_ticks=1, steps=[1, 2, 5, 10])
         )
     handles: list[Line2D] = []
+    noted = {}
     for i, (name, given) in enumerate(runs.items()):
         values = shown_on(given, log_y)
         if values.ndim != 2 or values.shape[1] != len(at):
@@ -144,16 +153,18 @@ def curves_over_runs(
                 f"the runs of {name!r} have the shape {values.shape}: give (runs, {len(at)}), "
                 "a value for each x"
             )
+        mean, deviation = mean_and_deviation(values.T)
+        noted[name] = (at, mean, deviation)
         if spread == "lines":
             handles.append(_thin_lines(ax, at, values, name, i))
             continue
-        mean, deviation = mean_and_deviation(values.T)
         low = mean - deviation
         if log_y:  # below 0 there is no place: the lowest run is the end
             lowest = np.where(np.isfinite(values), values, np.inf).min(axis=0, initial=np.inf)
             low = np.where(low <= 0, lowest, low)
         _band(ax, at, low, mean + deviation, look(i)["color"])
         handles += ax.plot(at, mean, label=name, markevery=mark_every(len(at), i), **look(i))
+    note_lines(ax, noted, percent)
     if log_x:
         ticks_at(ax, at, most=12)
     if spread == "lines":
@@ -168,10 +179,9 @@ def mean_and_deviation(rows: Numbers) -> tuple[Numbers, Numbers]:
 
     NaN is the mean of none, and the deviation of fewer than two.
     """
-    found = [row[np.isfinite(row)] for row in rows]
-    mean = [row.mean() if len(row) else np.nan for row in found]
-    deviation = [row.std(ddof=1) if len(row) > 1 else np.nan for row in found]
-    return np.array(mean, np.float64), np.array(deviation, np.float64)
+    of = (metrics.mean, metrics.deviation)
+    mean, deviation = (np.array([figure(row) for row in rows], np.float64) for figure in of)
+    return mean, deviation
 
 
 def _band(ax: Axes, at: Numbers, low: Numbers, high: Numbers, colour: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,10 +11,11 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from byhand.errors import InputError
+from byhand.plots.alternative import note_rows, written
 from byhand.plots.bands import mean_and_deviation
 from byhand.plots.lettering import legend_above, wrapped
 from byhand.plots.lines import scale, shown_on
-from byhand.plots.style import BLUE, INK, ORANGE, PALE, styled
+from byhand.plots.style import BLUE, INK, ORANGE, PALE, new_axes, styled
 
 _NAMES = 165.0  # points that the names may take
 
@@ -28,7 +28,7 @@ def compare_size(n: int) -> tuple[float, float]:
 @styled
 def compare(
     values: Mapping[str, ArrayLike],
-    ax: Axes,
+    ax: Axes | None = None,
     *,
     xlabel: str,
     title: str = "",
@@ -42,7 +42,7 @@ def compare(
 
     Args:
         values: by name, one for each seed; NaN is left out.
-        ax: where to draw.
+        ax: where to draw; on one of `compare_size` if not given.
         xlabel: what the values are, with their unit.
         title: of the axis.
         percent: whether values are shares of 1, to be written as percent.
@@ -59,15 +59,18 @@ def compare(
     unknown = [name for name in reference or {} if name not in values]
     if unknown:
         raise InputError(f"the reference has {unknown[0]!r}: give names that the values have")
+    ax = ax or new_axes(*compare_size(len(values)))
     scale(ax, "x", percent, log_x)
     if not log_x:
         ax.xaxis.set_major_locator(MaxNLocator(nbins=5 if percent else 7))
     ax.set_xlabel(xlabel)
     handles: dict[str, Any] = {}
+    said: dict[str, str] = {}
     for row, (name, given) in enumerate(values.items()):
         seeds = shown_on(given, log_x)
         seeds = seeds[np.isfinite(seeds)]
         (mean,), (deviation,) = mean_and_deviation(seeds[None])
+        said[name] = written(mean, deviation, percent)
         ax.axhline(row, color=PALE, linewidth=0.8, zorder=0)
         if len(seeds) > 1:
             (handles[f"each {dot}"],) = ax.plot(
@@ -91,25 +94,14 @@ def compare(
                 markerfacecolor="white", markeredgecolor=ORANGE, markeredgewidth=2, zorder=4,
             )  # fmt: skip
         ax.text(
-            1.02, row, _written(mean, deviation, percent), transform=ax.get_yaxis_transform(),
+            1.02, row, said[name], transform=ax.get_yaxis_transform(),
             va="center", fontsize=11, color=INK,
         )  # fmt: skip
     names = [wrapped(name, _NAMES, 11) or name for name in values]
     ax.set_yticks(range(len(names)), names, fontsize=11)
     ax.set_ylim(max(len(names), 1) - 0.45, -0.55)
+    for name, value in (reference or {}).items():
+        said[name] += f", {reference_name} {written(value, percent=percent)}"
+    note_rows(ax, said)
     legend_above(ax, list(handles.values()), list(handles), title)
     return ax
-
-
-def _written(mean: float, deviation: float, percent: bool) -> str:
-    # Two digits of percent; of other figures as many as their deviation makes worth saying.
-    if math.isnan(mean):
-        return "–"
-    if percent:
-        mean, deviation, unit, digits = 100 * mean, 100 * deviation, " %", 2
-    else:
-        unit = ""
-        finest = deviation if deviation > 0 else abs(mean) / 100  # NaN is not > 0
-        digits = min(6, max(0, 1 - math.floor(math.log10(finest)))) if finest > 0 else 0
-    spread = "" if math.isnan(deviation) else f" ± {deviation:,.{digits}f}"
-    return f"{mean:,.{digits}f}".replace("-", "−") + spread + unit

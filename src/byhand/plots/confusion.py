@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from byhand.plots.alternative import note
 from byhand.plots.lettering import readable_on
 from byhand.plots.style import ERRORS, GREY, HITS, styled
 
@@ -53,8 +54,10 @@ def confusion_matrix(confusion: NDArray[np.int64], classes: Sequence[str], ax: A
     ax.set_ylabel("label")
     errors = int(counts[~hit].sum())
     ax.set_title("Confusion matrix")
+    told = f"{int(counts[hit].sum()):,} right, {errors:,} wrong"
+    note(ax, f"Confusion matrix: {told}.")
     ax.text(
-        1.0, 1.015, f"{int(counts[hit].sum()):,} right, {errors:,} wrong", ha="right",
+        1.0, 1.015, told, ha="right",
         va="bottom", transform=ax.transAxes, fontsize=11, color=GREY,
     )  # fmt: skip
     return ax

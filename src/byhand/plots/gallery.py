@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from byhand.evaluation import Evaluation
+from byhand.plots.alternative import note
 from byhand.plots.style import BLUE, INKED, ORANGE, PALE, styled
 
 
@@ -51,6 +52,8 @@ def gallery(
             fontsize=11, fontweight="bold", loc="center", pad=4,
             color=BLUE if label == read else ORANGE,
         )  # fmt: skip
+    pairs = (f"{classes[a]} read as {classes[b]}" for a, b in zip(labels, predictions, strict=True))
+    note(figure, f"{len(images)} pictures: {', '.join(pairs)}.")
     return figure
 
 

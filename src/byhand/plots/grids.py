@@ -11,10 +11,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from byhand.errors import InputError, ShapeError
+from byhand.plots.alternative import note
 from byhand.plots.gallery import frame
 from byhand.plots.lettering import text_height, text_width, wrapped
 from byhand.plots.sheet import Sheet
-from byhand.plots.style import INK, INKED, SIGNED, styled
+from byhand.plots.style import INK, INKED, SIGNED, new_figure, styled
 
 Row = Sequence[NDArray[Any] | None]
 
@@ -45,7 +46,7 @@ def picture_grid_size(
 @styled
 def picture_grid(
     rows: Sequence[Row],
-    figure: Figure,
+    figure: Figure | None = None,
     *,
     row_names: Sequence[str],
     column_names: Sequence[str] | None = None,
@@ -56,7 +57,7 @@ def picture_grid(
 
     Args:
         rows: of each row its pictures (H, W), None for an empty place.
-        figure: an empty one, best of `picture_grid_size`.
+        figure: an empty one; one of `picture_grid_size` if not given.
         row_names: at the left.
         column_names: above; of several lines, turned upright where a column is too narrow.
         scale: "row" for one in each row, "cell" for one in each picture.
@@ -75,6 +76,7 @@ def picture_grid(
         raise ShapeError(
             f"{len(column_names)} column names for {_columns(rows)} columns: give one for each"
         )
+    figure = figure or new_figure(*picture_grid_size(rows, row_names, column_names or []))
     width, height = figure.get_size_inches()
     layout = _Layout(rows, row_names, column_names or [], width, height, math.inf)
     sheet = Sheet(figure, layout.width, layout.height)
@@ -104,6 +106,9 @@ def picture_grid(
             color=INK,
         )  # fmt: skip
         top += high + _SPACE
+    note(figure, f"Rows of pictures: {', '.join(row_names)}.")
+    if column_names:
+        note(figure, f"Columns: {'; '.join(column_names)}.")
     return figure
 
 

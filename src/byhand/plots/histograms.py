@@ -11,9 +11,10 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import ArrayLike
 
 from byhand.errors import InputError, ShapeError
+from byhand.plots.alternative import note
 from byhand.plots.lettering import wrapped
 from byhand.plots.lines import Numbers, ticks_at
-from byhand.plots.style import BLUE, GREY, styled
+from byhand.plots.style import BLUE, GREY, plain, styled
 
 Counted = tuple[ArrayLike, ArrayLike]
 
@@ -93,6 +94,9 @@ def histograms(
     for ax, column in zip(axes[0], columns, strict=False):
         ax.set_title(column, fontsize=11, fontweight="normal", loc="center", pad=6)
     figure.supxlabel(xlabel, fontsize=12)
+    note(figure, f"Histograms: {xlabel}. Most frequent, by {' and '.join(columns)}: " + "; ".join(
+        f"{row}: {', '.join(_most(of[column]) for column in columns if column in of)}"
+        for row, of in named.items()) + ".")  # fmt: skip
     return figure
 
 
@@ -121,6 +125,11 @@ def _counted(given: Counted) -> tuple[Numbers, Numbers]:
             f"{edges.shape} edges and {counts.shape} counts: give n + 1 edges and n counts"
         )
     return edges, counts
+
+
+def _most(given: Counted) -> str:
+    edges, counts = _counted(given)
+    return plain(float(f"{edges[counts.argmax()]:.3g}"))
 
 
 def _joined(edges: Numbers, counts: Numbers, bins: int) -> tuple[Numbers, Numbers]:

@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from byhand.errors import InputError, ShapeError
+from byhand.plots.alternative import note
 from byhand.plots.lettering import axes_points, readable_on, text_height, text_width
 from byhand.plots.lines import Numbers
 from byhand.plots.sheet import Sheet
-from byhand.plots.style import GREY, INK, INKED, PALE, SIGNED, styled
+from byhand.plots.style import GREY, INK, INKED, PALE, SIGNED, new_figure, plain, styled
 
 _SMALLEST, _LARGEST = 10.0, 13.0  # points of the numbers in cells
 _RULED = 12.0  # points of a cell that has lines around it
@@ -104,7 +105,7 @@ def matrix_row_size(matrices: Mapping[str, ArrayLike]) -> tuple[float, float]:
 @styled
 def matrix_row(
     matrices: Mapping[str, ArrayLike],
-    figure: Figure,
+    figure: Figure | None = None,
     *,
     operators: Sequence[str],
     numbers: bool = True,
@@ -115,7 +116,7 @@ def matrix_row(
 
     Args:
         matrices: by their titles, which may have several lines; each has its own scale.
-        figure: an empty one, best of `matrix_row_size`.
+        figure: an empty one; one of `matrix_row_size` if not given.
         operators: what stands between: one less than the matrices.
         numbers: as for `matrix`.
         decimals: as for `matrix`.
@@ -132,6 +133,7 @@ def matrix_row(
             f"{max(0, len(matrices) - 1)}, one between two each"
         )
     width, height, slots, above = _row_layout(matrices)
+    figure = figure or new_figure(width, height)
     sheet = Sheet(figure, width, height)
     left = _EDGE
     middle = above + (height - above - _EDGE) / 2
@@ -151,6 +153,10 @@ def matrix_row(
             left + slot / 2, top - 0.06, title, ha="center", va="bottom", fontsize=12, color=INK
         )
         left += slot
+    note(figure, f"{', '.join(f'{t} {_shape(v)}' for t, v in matrices.items())}.")
+    if matrices:
+        title, last = list(matrices.items())[-1]
+        note(figure, f"The {title} is {_told(last)}.")
     return figure
 
 
@@ -193,7 +199,17 @@ def spy(values: Any, ax: Axes, title: str = "") -> Axes:
     ax.set_yticks(sorted({0, rows - 1}))
     ax.set_xlabel(f"{rows:,} × {columns:,}, {_share(share)} not zero", fontsize=11)
     ax.set_title(title)
+    note(ax, f"Where a matrix of {rows:,} × {columns:,} is not zero: {_share(share)} of it.")
     return ax
+
+
+def _told(values: ArrayLike) -> str:
+    # Row by row: "1 2 1 / 2 4 2 / 1 2 1".
+    return " / ".join(" ".join(plain(round(v, 2)) for v in row) for row in _matrix(values))
+
+
+def _shape(values: ArrayLike) -> str:
+    return "×".join(map(str, _matrix(values).shape))
 
 
 def _matrix(values: ArrayLike) -> Numbers:

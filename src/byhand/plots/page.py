@@ -4,7 +4,7 @@ page = Page(folder)
 page.conclude("More kernels read better, up to about twenty.")
 page.say("Each point is the mean of five seeds.")
 page.table(("kernels", "accuracy"), rows)
-page.figure("accuracy", ax, alt="Accuracy by kernels: 96.7 % to 98.6 %.")
+page.figure("accuracy", ax)
 write_pages("report.html", [Heading("channels", ...)], [page])
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from byhand.files import write_text
-from byhand.plots import style
+from byhand.plots import alternative, style
 from byhand.plots.html import png_uri, render
 
 PICTURES = "pictures"
@@ -95,14 +95,14 @@ class Page:
         )
 
     def figure(
-        self, name: str, drawn: Any, alt: str, caption: str = "", wide: bool = False
+        self, name: str, drawn: Any, alt: str = "", caption: str = "", wide: bool = False
     ) -> None:
         """A picture.
 
         Args:
             name: of its files.
             drawn: a figure, or an axis of one.
-            alt: what it shows, with its main numbers, for who cannot see it.
+            alt: what it shows, for who cannot see it; what its drawing noted if not given.
             caption: stands under it.
             wide: whether it is too fine to be shrunk to a phone's width.
         """
@@ -114,7 +114,7 @@ class Page:
             Block(
                 "figure",
                 {
-                    "alt": alt,
+                    "alt": alt or alternative.text_of(figure) or caption or name,
                     "caption": caption,
                     "wide": wide,
                     "uri": png_uri(path.read_bytes()),

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from byhand.errors import ShapeError
+from byhand.plots.alternative import note, note_lines
 from byhand.plots.lettering import axes_points, text_width
 from byhand.plots.lines import (
     dress,
@@ -21,7 +22,7 @@ from byhand.plots.lines import (
     shown_on,
     ticks_at,
 )
-from byhand.plots.style import GREY, INK, styled
+from byhand.plots.style import GREY, INK, new_axes, styled
 
 _SIZE = 11.0  # points of the names of marks
 
@@ -29,7 +30,7 @@ _SIZE = 11.0  # points of the names of marks
 @styled
 def xy(
     series: Mapping[str, tuple[ArrayLike, ArrayLike]],
-    ax: Axes,
+    ax: Axes | None = None,
     *,
     xlabel: str,
     ylabel: str,
@@ -44,7 +45,7 @@ def xy(
 
     Args:
         series: by name, x (n,) and y (n,); NaN leaves a gap; a line called "" has no name.
-        ax: where to draw.
+        ax: where to draw; a new one if not given.
         xlabel: what x is, with its unit.
         ylabel: what y is, with its unit.
         title: of the axis.
@@ -58,8 +59,10 @@ def xy(
         ShapeError: x and y of a line are not equally long.
         InputError: an x has no place on a log axis.
     """
+    ax = ax or new_axes()
     dress(ax, xlabel=xlabel, ylabel=ylabel, percent=percent, log_x=log_x, log_y=log_y)
     lines = []
+    noted = {}
     for i, (name, (x, y)) in enumerate(series.items()):
         at, values = places(x, log_x), shown_on(y, log_y)
         if at.shape != values.shape:
@@ -73,8 +76,14 @@ def xy(
         every = None if name in points else mark_every(len(at), i)
         (line,) = ax.plot(at, values, label=name or "_", markevery=every, **style)
         lines.append(line)
+        noted[name or ylabel] = (at, values, np.full(len(at), np.nan))
     if log_x and not points:
         ticks_at(ax, [x for line in lines for x in np.asarray(line.get_xdata())], most=12)
+    note_lines(ax, noted, percent, each=len(series) == 1)
+    if points:
+        note(ax, f"Points: {', '.join(f'{len(noted[p][0])} of {p}' for p in points)}.")
+    if marks:
+        note(ax, f"Marked: {', '.join(marks)}.")
     lift = _marks(marks, ax, log_x) if marks else 0.0
     name_lines(ax, lines, title, lift)
     return ax

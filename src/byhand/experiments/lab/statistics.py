@@ -3,38 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from byhand.evaluation.metrics import deviation, finite, mean
+
+__all__ = ["CONFIDENCE", "NBSP", "Difference", "counted", "deviation", "difference", "mean",
+           "more_or_less", "say"]  # fmt: skip
 CONFIDENCE = 0.95
 NBSP = "\u00a0"  # between a number and its %, so that no line ends there
 
 
-def mean(values: ArrayLike) -> float:
-    """The mean of the values that are numbers; NaN where there is none."""
-    finite = _finite(values)
-    return float(finite.mean()) if finite.size else math.nan
-
-
-def deviation(values: ArrayLike) -> float:
-    """The sample's standard deviation (n - 1); NaN of fewer than two numbers."""
-    finite = _finite(values)
-    return float(finite.std(ddof=1)) if finite.size > 1 else math.nan
-
-
 def say(values: ArrayLike, digits: int = 2, percent: bool = True) -> str:
     """Mean ± deviation in words: "98.31 ± 0.12 %", or "0.0712 ± 0.0031"."""
-    finite = _finite(values)
-    if not finite.size:
+    known = finite(values)
+    if not known.size:
         return "–"
     scale, unit = (100.0, f"{NBSP}%") if percent else (1.0, "")
-    said = f"{scale * mean(finite):.{digits}f}"
-    if finite.size > 1:
-        said += f"{NBSP}±{NBSP}{scale * deviation(finite):.{digits}f}"
+    said = f"{scale * mean(known):.{digits}f}"
+    if known.size > 1:
+        said += f"{NBSP}±{NBSP}{scale * deviation(known):.{digits}f}"
     return said.replace("-", "−") + unit
 
 
@@ -98,7 +88,7 @@ def difference(a: ArrayLike, b: ArrayLike) -> Difference:
     from scipy.stats import t
 
     pairs = np.asarray(b, np.float64) - np.asarray(a, np.float64)
-    pairs = _finite(pairs)
+    pairs = finite(pairs)
     n = len(pairs)
     if n < 2:
         return Difference(mean(pairs), -math.inf, math.inf, n)
@@ -109,8 +99,3 @@ def difference(a: ArrayLike, b: ArrayLike) -> Difference:
 def more_or_less(value: int, more: str, less: str, unclear: str) -> str:
     """The word for the sign of a difference."""
     return more if value > 0 else less if value < 0 else unclear
-
-
-def _finite(values: ArrayLike | Sequence[Any]) -> NDArray[np.float64]:
-    array = np.asarray(values, np.float64).ravel()
-    return array[np.isfinite(array)]

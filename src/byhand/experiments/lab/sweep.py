@@ -77,7 +77,6 @@ def curves(
         ax = plots.line_with_band(
             x,
             np.asarray(ours, np.float64),
-            plots.new_axes(),
             xlabel=xlabel,
             ylabel=f"test {what}" + ("" if percent else " (mean cross-entropy)"),
             percent=percent,
@@ -87,8 +86,4 @@ def curves(
             reference_name="the study, one run",
             name=f"ours, {statistics.counted(len(record['seeds']), 'seed')}",
         )
-        digits = 2 if percent else 4
-        said = "; ".join(
-            f"{v}: {statistics.say(row, digits, percent)}" for v, row in zip(x, ours, strict=True)
-        )
-        page.figure(what, ax, f"Test {what} by {xlabel}. {said}.")
+        page.figure(what, ax)

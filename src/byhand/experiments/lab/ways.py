@@ -224,14 +224,7 @@ def curves(
         log_y=log_y,
         spread=spread,
     )
-    said = "; ".join(
-        f"{way}: {say(at_epoch(record, what, way, 1), 2 if percent else 3, percent)} to "
-        f"{say(at_epoch(record, what, way, -1), 2 if percent else 3, percent)}"
-        for way in chosen
-    )
-    page.figure(
-        what, ax, f"{_upper(CURVES[what])} from the first epoch to the last. {said}.", caption
-    )
+    page.figure(what, ax, caption=caption)
 
 
 def compared(record: Record, page: Page, caption: str = "") -> None:
@@ -248,11 +241,7 @@ def dots(
     percent: bool = True,
 ) -> None:
     """The same of any values by way and seed, shares of 1 or other numbers."""
-    ax = plots.compare(
-        values, plots.new_axes(*plots.compare_size(len(values))), xlabel=xlabel, percent=percent
-    )
-    said = "; ".join(f"{way}: {say(of, percent=percent)}" for way, of in values.items())
-    page.figure(name, ax, f"{_upper(xlabel)}. {said}.", caption)
+    page.figure(name, plots.compare(values, xlabel=xlabel, percent=percent), caption=caption)
 
 
 def ended(record: Record, way: str) -> str:
@@ -260,10 +249,6 @@ def ended(record: Record, way: str) -> str:
     n = len(record["seeds"])
     counts = {"diverged": record["diverged"][way], "at chance": record["at_chance"][way]}
     return ", ".join(f"{k} of {n} {what}" for what, k in counts.items() if k) or "none"
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _padded(curve: Sequence[float], length: int) -> list[float]:

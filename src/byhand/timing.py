@@ -63,6 +63,13 @@ def interleaved(
     return {name: Times.of(figures) for name, figures in found.items()}
 
 
+def medians(calls: Mapping[str, Callable[[], Any]], limit: float) -> dict[str, float]:
+    """Median seconds of each call, timed in turns for about `limit` seconds together."""
+    turns = 5
+    each = limit / turns / max(1, len(calls))
+    return {name: times.median for name, times in interleaved(calls, turns, each).items()}
+
+
 def _slice(
     call: Callable[[], Any], seconds: float, latency: bool, clock: Callable[[], float]
 ) -> float:
