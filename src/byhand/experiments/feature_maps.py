@@ -124,6 +124,11 @@ def report(record: Record, page: Page) -> None:
         _rows(record, name, page)
     page.say(f"Of the kernels of seed {record['seeds'][0]}: {_in_words(first)}")
     _kinds(by_kind, {kind: each * share for kind, share in chance.items()}, each, page)
+    _every_seed(record, page)
+
+
+def _every_seed(record: Record, page: Page) -> None:
+    described, each = record["described"], len(record["described"][0])
     page.heading("The kernels of every seed")
     seeds = [f"seed {seed}" for seed in record["seeds"]]
     page.figure(
