@@ -25,9 +25,24 @@ export function svg(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** An element with a text of the page that changes with the language. */
+export function translated(what, key, properties = {}) {
+  return make(what, { ...properties, dataset: { text: key } }, t(key));
+}
+
 /** A labelled field: <label>text <input></label>. */
 export function field(key, input) {
-  return make("label.field", {}, make("span", { dataset: { text: key } }, t(key)), input);
+  return make("label.field", {}, translated("span", key), input);
+}
+
+/** A place near a form for why something was not done: `refuse(error)` fills it, null clears it. */
+export function refusal() {
+  const element = make("p.problem", { role: "alert", hidden: true });
+  const refuse = (error) => {
+    element.hidden = !error;
+    element.textContent = error ? error.message || t("problem.gone") : "";
+  };
+  return { element, refuse };
 }
 
 /** Say a problem at the top of the page; nothing takes it away. */
@@ -56,8 +71,8 @@ export function bars(classes) {
       row.classList.toggle("chosen", i === chosen);
     });
     const order = values.map((_, i) => i).sort((a, b) => values[b] - values[a]);
-    const said = order.slice(0, 3).map((i) => `${classes[i]}: ${(100 * values[i]).toFixed(1)} %`);
-    element.setAttribute("aria-label", said.join(", "));
+    const best = order.slice(0, 3).map((i) => `${classes[i]}: ${(100 * values[i]).toFixed(1)} %`);
+    element.setAttribute("aria-label", best.join(", "));
   };
   return { element, update };
 }

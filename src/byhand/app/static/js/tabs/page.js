@@ -1,7 +1,8 @@
 // Read a page: a photograph in, its digits out, with how sure the reader is of each.
 
 import { send } from "../api.js";
-import { field, make, svg } from "../dom.js";
+import { field, make, refusal, svg, translated } from "../dom.js";
+import { pictureSources } from "../sources.js";
 import { number, onLanguage, percent, t } from "../texts.js";
 
 const SURE = 0.95; // below, one digit in twenty or more is wrong: worth a second look
@@ -14,110 +15,33 @@ const STEPS = {
   "what the network saw": "seen",
 };
 
-let panel;
 let file = null; // what is read, or was
 let read = null; // what came of it
 let busy = null; // the AbortController of the request under way
 let waiting = 0;
 const parts = {};
+const alert = refusal();
+const { refuse } = alert;
 
 export function mount(section) {
-  panel = section;
-  parts.alert = make("p.problem", { role: "alert", hidden: true });
+  const sources = pictureSources(section, take, refuse);
   parts.status = make("p", { role: "status" });
   parts.busy = make("progress", { hidden: true });
   parts.result = make("div.page-result", { hidden: true });
   parts.large = make("dialog.large", { onclick: () => parts.large.close() });
   section.append(
-    said("h2", "page.title"),
-    said("p.lead", "page.intro"),
-    dropZone(),
+    translated("h2", "page.title"),
+    translated("p.lead", "page.intro"),
+    sources.zone,
     options(),
     parts.status,
     parts.busy,
-    parts.alert,
+    alert.element,
     parts.result,
-    camera(),
+    sources.film,
     parts.large,
   );
-  document.addEventListener("paste", pasted);
   onLanguage(show);
-}
-
-/** An element with a text of the page that changes with the language. */
-function said(what, key, properties = {}) {
-  return make(what, { ...properties, dataset: { text: key } }, t(key));
-}
-
-// How a picture comes in
-
-function dropZone() {
-  const input = make("input", { type: "file", accept: "image/*,.jp2,.tif,.tiff,.ppm,.pgm", hidden: true });
-  input.onchange = () => {
-    if (input.files[0]) take(input.files[0]);
-    input.value = ""; // so that the same file can be chosen again
-  };
-  const choose = said("button.primary", "page.choose", { type: "button", onclick: () => input.click() });
-  parts.camera = said("button", "page.camera", { type: "button", hidden: true, onclick: film });
-  const zone = make("div.card.drop", {}, make("div.row", {}, choose, parts.camera), said("p.note", "page.drop"), input);
-  // The whole tab takes a file that is dropped: beside the zone the browser would leave the page.
-  panel.ondragover = (event) => {
-    event.preventDefault();
-    zone.classList.add("over");
-  };
-  panel.ondragleave = (event) => {
-    if (!panel.contains(event.relatedTarget)) zone.classList.remove("over");
-  };
-  panel.ondrop = (event) => {
-    event.preventDefault();
-    zone.classList.remove("over");
-    const dropped = event.dataTransfer.files[0];
-    if (dropped) take(dropped);
-  };
-  return zone;
-}
-
-function pasted(event) {
-  if (panel.hidden) return;
-  const picture = [...event.clipboardData.files].find(({ type }) => type.startsWith("image/"));
-  if (!picture) return; // text, for a field
-  event.preventDefault();
-  take(picture);
-}
-
-function camera() {
-  const video = make("video", { autoplay: true, muted: true, playsInline: true, "aria-label": t("page.camera"), dataset: { label: "page.camera" } });
-  const shoot = said("button.primary", "page.camera.take", { type: "button" });
-  const leave = said("button", "page.camera.close", { type: "button", onclick: () => parts.film.close() });
-  parts.film = make("dialog.film", {}, video, make("div.row", {}, shoot, leave));
-  shoot.onclick = () => {
-    const canvas = make("canvas", { width: video.videoWidth, height: video.videoHeight });
-    canvas.getContext("2d").drawImage(video, 0, 0);
-    parts.film.close();
-    canvas.toBlob((blob) => blob && take(new File([blob], "camera.jpg", { type: blob.type })), "image/jpeg", 0.95);
-  };
-  parts.film.onclose = () => {
-    for (const track of video.srcObject?.getTracks() ?? []) track.stop(); // its light goes out
-    video.srcObject = null;
-  };
-  window.addEventListener("hashchange", () => parts.film.close());
-  parts.video = video;
-  const devices = navigator.mediaDevices; // there is none unless the page is this machine's, or https
-  devices?.enumerateDevices?.().then((all) => {
-    parts.camera.hidden = !all.some(({ kind }) => kind === "videoinput");
-  }, () => {});
-  return parts.film;
-}
-
-async function film() {
-  try {
-    const wish = { facingMode: "environment", width: { ideal: 2560 }, height: { ideal: 1920 } };
-    const stream = await navigator.mediaDevices.getUserMedia({ video: wish });
-    parts.video.srcObject = stream;
-    parts.film.showModal();
-  } catch {
-    refuse(new Error(t("page.camera.refused")));
-  }
 }
 
 // Options
@@ -125,7 +49,7 @@ async function film() {
 function options() {
   const grids = ["", "auto", "none", "9x9", "other"];
   const names = ["any", "auto", "none", "sudoku", "other"];
-  const kinds = grids.map((value, i) => said("option", `page.grid.${names[i]}`, { value }));
+  const kinds = grids.map((value, i) => translated("option", `page.grid.${names[i]}`, { value }));
   parts.grid = make("select", {}, ...kinds);
   parts.shape = make("input", { type: "text", placeholder: "4x6", pattern: "\\s*\\d+\\s*[xX×*]\\s*\\d+\\s*", autocomplete: "off" });
   const shape = field("page.grid.shape", parts.shape);
@@ -143,10 +67,10 @@ function options() {
   };
   const threshold = field("page.threshold", parts.threshold);
   threshold.append(level);
-  const own = make("label.own-limit", {}, parts.own, said("span", "page.threshold.own"));
+  const own = make("label.own-limit", {}, parts.own, translated("span", "page.threshold.own"));
   const fields = make("div.columns", {}, field("page.grid", parts.grid), shape, field("page.digits", parts.digits), own, threshold);
-  const form = make("form", { oninput: changed, onsubmit: (event) => event.preventDefault() }, said("p.note", "page.options.note"), fields);
-  return make("details.card", {}, said("summary", "page.options"), form);
+  const form = make("form", { oninput: changed, onsubmit: (event) => event.preventDefault() }, translated("p.note", "page.options.note"), fields);
+  return make("details.card", {}, translated("summary", "page.options"), form);
 }
 
 function asked() {
@@ -187,17 +111,12 @@ async function ask() {
   show();
 }
 
-function refuse(error) {
-  parts.alert.hidden = !error;
-  parts.alert.textContent = error ? error.message || t("problem.gone") : "";
-}
-
 /** What is told of a reading: only then is anything built. */
 function show() {
   parts.busy.hidden = !busy;
   parts.busy.setAttribute("aria-label", t("page.reading", { file: "" }));
   parts.result.setAttribute("aria-busy", String(Boolean(busy)));
-  parts.status.textContent = busy ? t("page.reading", { file: file.name }) : read ? found() : "";
+  parts.status.textContent = busy ? t("page.reading", { file: file.name }) : read ? summary() : "";
   parts.result.hidden = !read;
   if (!read || busy) return; // while it is read again, the older reading stays, paler
   parts.result.replaceChildren(
@@ -210,7 +129,7 @@ function allDigits() {
   return read.lines.flatMap(({ digits }) => digits);
 }
 
-function found() {
+function summary() {
   const digits = allDigits();
   if (!digits.length) return t("page.nothing");
   const counts = [
@@ -234,9 +153,9 @@ function sureness(share) {
 }
 
 function described({ value, confidence, choices }) {
-  const said = t(value === null ? "page.digit.rejected" : "page.digit", { value, confidence: sureness(confidence) });
+  const reading = t(value === null ? "page.digit.rejected" : "page.digit", { value, confidence: sureness(confidence) });
   const others = (choices ?? []).map((choice) => `${choice.value}: ${sureness(choice.probability)}`);
-  return `${said} ${t("page.choices", { choices: others.join(", ") })}`;
+  return `${reading} ${t("page.choices", { choices: others.join(", ") })}`;
 }
 
 // The picture with what was read in it

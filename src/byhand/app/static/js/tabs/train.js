@@ -5,19 +5,19 @@
 import { follow, get, post } from "../api.js";
 import { channel, decode } from "../arrays.js";
 import { chart } from "../charts.js";
-import { complain, field, make } from "../dom.js";
+import { complain, make, translated } from "../dom.js";
 import { paint, picture } from "../pictures.js";
+import { recipeForm } from "../recipes.js";
 import { change, refreshModels } from "../store.js";
 import { number, onLanguage, percent, t } from "../texts.js";
 
-const FIRST = "one_conv";
-const FIELDS = ["epochs", "steps", "batch_size", "optimiser", "schedule", "train_limit"];
-const WHOLE = ["epochs", "steps", "batch_size", "train_limit"];
 const ENDED = ["finished", "stopped", "failed"];
 const AGAIN = 2000; // milliseconds before the server is asked again
 const KERNEL = 52; // pixels
 
 let panel;
+let form;
+let refuse; // says near the button why something was not done
 let view = fresh();
 let due = false; // a drawing is waiting for the next frame
 const parts = {};
@@ -32,13 +32,15 @@ function fresh() {
 
 export function mount(section) {
   panel = section;
-  section.append(said("h2", "train.title"), said("p.lead", "train.intro"), form(), watch());
+  form = recipeForm(start);
+  ({ refuse } = form);
+  section.append(translated("h2", "train.title"), translated("p.lead", "train.intro"), form.element, watch());
   onLanguage(() => {
-    sayRecipe();
+    form.describe();
     draw();
   });
   document.addEventListener("themechange", later);
-  get("api/recipes").then(fill).catch(complain);
+  get("api/recipes").then(form.fill).catch(complain);
   connect();
 }
 
@@ -46,86 +48,15 @@ export function shown() {
   later();
 }
 
-/** An element with a text of the page that changes with the language. */
-function said(what, key, properties = {}) {
-  return make(what, { ...properties, dataset: { text: key } }, t(key));
-}
-
-// Choosing and starting
-
-function form() {
-  parts.recipe = make("select", { onchange: setValues });
-  parts.summary = make("p.note");
-  parts.inputs = {};
-  const fields = FIELDS.map((name) => {
-    const input = make("input", { type: "text", autocomplete: "off", spellcheck: false });
-    if (WHOLE.includes(name)) input.inputMode = "numeric";
-    parts.inputs[name] = input;
-    return field(`train.field.${name}`, input);
-  });
-  parts.seed = make("input", { type: "number", min: 0, max: 2 ** 32 - 1, step: 1, value: "0" });
-  parts.start = said("button.primary", "train.start", { type: "submit" });
-  parts.alert = make("p.problem", { role: "alert", hidden: true });
-  const settings = make(
-    "details",
-    {},
-    said("summary", "train.settings"),
-    said("p.note", "train.settings.note"),
-    make("div.columns", {}, ...fields, field("train.field.seed", parts.seed)),
-  );
-  const onsubmit = (event) => {
-    event.preventDefault();
-    start();
-  };
-  return make(
-    "form.card.train-form",
-    { onsubmit, noValidate: true },
-    field("train.recipe", parts.recipe),
-    parts.summary,
-    settings,
-    make("div.row", {}, parts.start),
-    parts.alert,
-  );
-}
-
-function fill({ recipes }) {
-  parts.recipes = new Map(recipes.map((recipe) => [recipe.name, recipe]));
-  parts.recipe.replaceChildren(...recipes.map(({ name }) => make("option", { value: name }, name)));
-  parts.recipe.value = parts.recipes.has(FIRST) ? FIRST : recipes[0]?.name;
-  setValues();
-}
-
-/** The chosen recipe's own values; one that counts epochs has no steps, and the other way round. */
-function setValues() {
-  const recipe = parts.recipes.get(parts.recipe.value);
-  for (const [name, input] of Object.entries(parts.inputs)) {
-    input.value = recipe[name] ?? "";
-    input.closest("label").hidden = ["epochs", "steps"].includes(name) && recipe[name] === null;
-  }
-  sayRecipe();
-}
-
-function sayRecipe() {
-  const recipe = parts.recipes?.get(parts.recipe.value);
-  if (!recipe) return;
-  const claim = recipe.claim ? t("train.claim", { claim: recipe.claim }) : "";
-  parts.summary.textContent = [recipe.summary, claim].filter(Boolean).join(" · ");
-  parts.inputs.train_limit.placeholder = t("train.all");
-}
+// Starting and stopping
 
 async function start() {
-  const recipe = parts.recipes?.get(parts.recipe.value);
-  if (!recipe) return;
-  const settings = {};
-  for (const [name, input] of Object.entries(parts.inputs)) {
-    const value = input.value.trim();
-    if (value !== String(recipe[name] ?? "")) settings[name] = value || "none";
-  }
-  parts.start.disabled = true;
+  const order = form.order();
+  if (!order) return;
+  form.start.disabled = true;
   try {
     refuse(null);
-    const seed = Number(parts.seed.value.trim() || "0");
-    const state = await post("api/training", { recipe: recipe.name, settings, seed });
+    const state = await post("api/training", order);
     // The events may have told it before the answer came.
     if (!isUnderWay()) view = { ...fresh(), status: state.status, order: state.order };
     draw();
@@ -147,12 +78,6 @@ async function tell(word) {
   }
   draw();
   if (word === "stop") parts.heading.focus(); // the button is gone, or soon will be
-}
-
-/** Say near the button why something was not done. */
-function refuse(error) {
-  parts.alert.hidden = !error;
-  parts.alert.textContent = error ? error.message || t("problem.gone") : "";
 }
 
 // The events
@@ -213,9 +138,9 @@ function watch() {
   parts.progress = make("progress", { max: 1, value: 0 });
   parts.figures = make("p.note");
   parts.pause = make("button", { type: "button", onclick: () => tell(view.status === "paused" ? "resume" : "pause") });
-  parts.stop = said("button", "train.stop", { type: "button", onclick: () => tell("stop") });
-  parts.use = said("button.primary", "train.use", { type: "button", onclick: use });
-  parts.report = said("a", "train.report", { target: "_blank", rel: "noopener" });
+  parts.stop = translated("button", "train.stop", { type: "button", onclick: () => tell("stop") });
+  parts.use = translated("button.primary", "train.use", { type: "button", onclick: use });
+  parts.report = translated("a", "train.report", { target: "_blank", rel: "noopener" });
   parts.notes = make("ul.note");
   parts.loss = chart({
     title: () => t("train.loss.title"),
@@ -230,7 +155,7 @@ function watch() {
     up: () => t("train.accuracy"),
     say: (value) => percent(value),
   });
-  parts.kernels = make("div.card", { hidden: true }, said("h4", "train.kernels"), said("p.note", "train.kernels.note"), make("div.row.kernels", { role: "img" }));
+  parts.kernels = make("div.card", { hidden: true }, translated("h4", "train.kernels"), translated("p.note", "train.kernels.note"), make("div.row.kernels", { role: "img" }));
   parts.wrong = make("div.card", { hidden: true }, make("h4"), make("ul.row.wrong"));
   parts.watch = make(
     "div.train-watch",
@@ -253,7 +178,7 @@ function watch() {
 
 function draw() {
   const under = isUnderWay();
-  parts.start.disabled = under;
+  form.start.disabled = under;
   parts.watch.hidden = view.status === "idle";
   if (view.status === "idle") return;
   drawState(under);
