@@ -254,7 +254,7 @@ def test_a_mistake_of_ours_tells_nothing_of_the_inside(application, monkeypatch)
     async def broken():
         raise RuntimeError("the secret")
 
-    monkeypatch.setattr(application.state.house.networks, "listed", broken)
+    monkeypatch.setattr(application.state.services.networks, "listed", broken)
     client = TestClient(application, "http://127.0.0.1", raise_server_exceptions=False)
     answer = client.get("/api/models")
     assert answer.status_code == 500

@@ -137,7 +137,7 @@ def test_links_resolve_whatever_a_run_is_called(tmp_path, name):
         assert "mine" in client.get(run["report"]).text
         (picture,) = run["pictures"]
         assert client.get(picture).content == b"\x89PNG"
-        place = client.portal.call(client.app.state.house.networks.get, run["model"])
+        place = client.portal.call(client.app.state.services.networks.get, run["model"])
         assert place.path == folder / "model.safetensors"
 
 
@@ -216,7 +216,7 @@ def test_a_network_that_ends_its_process_is_listed_so_and_asked_once(tmp_path, m
         return {"name": path.name, "problem": None}
 
     with TestClient(create_app(Settings(runs=tmp_path)), "http://127.0.0.1") as client:
-        monkeypatch.setattr(client.app.state.house.quick, "do", do)
+        monkeypatch.setattr(client.app.state.services.quick, "do", do)
         for _ in range(2):
             found = {m["id"]: m["problem"] for m in client.get("/api/models").json()["models"]}
             assert "exit status -11" in found["runs/evil"]

@@ -49,7 +49,7 @@ def until(client, *statuses, seconds=60):
 
 def events(client):
     """What has been told so far, as a page that is opened now is told it."""
-    training = client.app.state.house.training
+    training = client.app.state.services.training
 
     async def read():
         told = []
@@ -157,7 +157,7 @@ def test_when_the_server_ends_the_training_ends_and_its_run_is_kept(tmp_path, da
     ) as client:
         client.post("/api/training", json=LONG)
         until(client, "running")
-        process = client.app.state.house.training._process
+        process = client.app.state.services.training._process
     assert process.returncode == 0
     (run,) = (tmp_path / "runs").iterdir()
     assert (run / "model.safetensors").is_file()
@@ -166,7 +166,7 @@ def test_when_the_server_ends_the_training_ends_and_its_run_is_kept(tmp_path, da
 def test_a_process_that_dies_is_told_of(client):
     client.post("/api/training", json=LONG)
     until(client, "running")
-    client.app.state.house.training._process.kill()
+    client.app.state.services.training._process.kill()
     until(client, "failed")
     assert "ended early" in events(client)[-1]["detail"]
 
@@ -175,7 +175,7 @@ def test_events_are_sent_as_a_stream_from_where_a_page_has_them(client):
     client.post("/api/training", json=QUICK)
     until(client, "finished")
     last = events(client)[-1]["id"]
-    training = client.app.state.house.training
+    training = client.app.state.services.training
 
     async def first(after):
         stream = training.events(after)

@@ -19,9 +19,9 @@ from byhand.app.guard import BODY, BODY_SECONDS, Guard
 from byhand.app.networks import Networks
 from byhand.app.problems import HANDLERS
 from byhand.app.processes import Processes
-from byhand.app.routes import ROUTES, House
+from byhand.app.routes import ROUTES, Services
+from byhand.app.threads import ThreadPool
 from byhand.app.training import Training
-from byhand.app.work import Work
 from byhand.errors import DataError
 from byhand.reader import Reader
 
@@ -79,10 +79,10 @@ def create_app(settings: Settings | None = None) -> Starlette:
     waiting, quick_seconds, slow_seconds = (
         settings.waiting, settings.quick_seconds, settings.slow_seconds,
     )  # fmt: skip
-    files = Work(FILES_AT_ONCE, waiting, quick_seconds)
+    files = ThreadPool(FILES_AT_ONCE, waiting, quick_seconds)
     quick = Processes(cores, waiting, quick_seconds, most, first)
     slow = Processes(max(1, cores - 1), waiting // 8, slow_seconds, most, first)
-    house = House(
+    services = Services(
         reader=reader,
         networks=Networks(settings.runs, reader, settings.memory, quick, files),
         training=Training(settings.runs, settings.data),
@@ -98,7 +98,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         if settings.warm:
             quick.warm()
         yield
-        await house.training.close()
+        await services.training.close()
         for pool in (quick, slow, files):
             pool.close()
 
@@ -119,7 +119,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app = Starlette(
         routes=ROUTES, middleware=[guard], exception_handlers=HANDLERS, lifespan=lifespan
     )
-    app.state.house = house
+    app.state.services = services
     return app
 
 

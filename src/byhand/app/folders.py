@@ -48,8 +48,8 @@ def entries(parent: Path) -> list[Entry]:
         return []
     except OSError as error:
         raise DataError(f"the folder {parent} cannot be looked into: {error.strerror}") from error
-    found = [entry for folder in folders if (entry := _entry(folder)) is not None]
-    return sorted(found, key=lambda entry: (-entry.time, entry.id))
+    listing = [entry for folder in folders if (entry := _entry(folder)) is not None]
+    return sorted(listing, key=lambda entry: (-entry.time, entry.id))
 
 
 def _entry(folder: Path) -> Entry | None:

@@ -190,10 +190,10 @@ class Guard:
 
 def _one(headers: Headers, name: str, otherwise: str) -> str:
     """A header that says who asks: two of them would say different things to different readers."""
-    found = headers.getlist(name) or [otherwise]
-    if len(found) > 1:
+    values = headers.getlist(name) or [otherwise]
+    if len(values) > 1:
         raise Problem(400, f"the request has the header {name} twice")
-    return found[0]
+    return values[0]
 
 
 def _name(host: str) -> str:

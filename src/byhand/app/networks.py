@@ -13,7 +13,7 @@ from byhand import checks, models, nn
 from byhand.app.folders import entries, is_there
 from byhand.app.problems import Problem
 from byhand.app.processes import Processes
-from byhand.app.work import Work
+from byhand.app.threads import ThreadPool
 from byhand.reader.recognise import MODEL as READER
 from byhand.recipes.run import MODEL
 
@@ -57,7 +57,7 @@ class Networks:
     """
 
     def __init__(
-        self, runs: Path, reader: Path | None, memory: int, processes: Processes, files: Work
+        self, runs: Path, reader: Path | None, memory: int, processes: Processes, files: ThreadPool
     ) -> None:
         self._runs, self._reader, self._memory = runs, reader or READER, memory
         self._processes, self._files = processes, files
@@ -78,8 +78,8 @@ class Networks:
         async with self._one_by_one:
             known = {place: await self._about(place) for place in shown}
             self._described = known
-        found = [{"id": p.id, "source": p.source, **about} for p, about in known.items()]
-        return found, len(places) - len(shown)
+        described = [{"id": p.id, "source": p.source, **about} for p, about in known.items()]
+        return described, len(places) - len(shown)
 
     async def get(self, name: object) -> Place:
         """The place of the network with this id.

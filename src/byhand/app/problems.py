@@ -67,8 +67,11 @@ def of_input(request: Request, error: Exception) -> Response:
 def of_http(request: Request, error: Exception) -> Response:
     """The answer to what no route takes."""
     assert isinstance(error, HTTPException)
-    said = {404: f"there is no {request.url.path} here", 405: f"{request.method} is not for here"}
-    detail = said.get(error.status_code, error.detail)
+    sentences = {
+        404: f"there is no {request.url.path} here",
+        405: f"{request.method} is not for here",
+    }
+    detail = sentences.get(error.status_code, error.detail)
     return Problem(error.status_code, detail, dict(error.headers or {})).response()
 
 

@@ -21,7 +21,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from byhand import kernels
 from byhand.app.problems import Problem
-from byhand.app.work import Work
+from byhand.app.threads import ThreadPool
 from byhand.errors import ByhandError
 
 P = ParamSpec("P")
@@ -48,7 +48,7 @@ class Processes:
         memory: int,
         first: Callable[[], object] | None = None,
     ) -> None:
-        self._work, self._seconds = Work(count, waiting, seconds), seconds
+        self._threads, self._seconds = ThreadPool(count, waiting, seconds), seconds
         self._all = [_Process(memory, first) for _ in range(count)]
         self._idle: queue.SimpleQueue[_Process] = queue.SimpleQueue()
         for process in self._all:
@@ -62,7 +62,7 @@ class Processes:
                 function has refused what it was given.
         """
         ends = time.monotonic() + self._seconds
-        return await self._work.do(self._through, ends, (function, args, kwargs))
+        return await self._threads.do(self._through, ends, (function, args, kwargs))
 
     def warm(self) -> None:
         """Start the processes before they are needed."""
@@ -71,7 +71,7 @@ class Processes:
 
     def close(self) -> None:
         """End the processes with whatever they do; what waits is dropped."""
-        self._work.close()
+        self._threads.close()
         for process in self._all:
             process.end()
 

@@ -75,18 +75,18 @@ def listed(runs: Path) -> tuple[list[dict[str, Any]], int]:
     Raises:
         DataError: the folder of runs is there and cannot be looked into.
     """
-    found = [(entry, "") for entry in entries(runs)]
-    for entry, _ in found:
+    listing = [(entry, "") for entry in entries(runs)]
+    for entry, _ in listing:
         if entry.folder.name == EXPERIMENTS and not entry.problem:
-            found = found + [(inner, f"{EXPERIMENTS}/") for inner in entries(entry.folder)]
+            listing = listing + [(inner, f"{EXPERIMENTS}/") for inner in entries(entry.folder)]
     told = (RECORD, REPORT, MODEL)
-    found = [
+    listing = [
         (entry, before)
-        for entry, before in found
+        for entry, before in listing
         if entry.problem or any(is_there(entry.folder / name) for name in told)
     ]
-    found.sort(key=lambda one: -one[0].time)
-    return [_described(*one) for one in found[:MOST]], max(0, len(found) - MOST)
+    listing.sort(key=lambda one: -one[0].time)
+    return [_described(*one) for one in listing[:MOST]], max(0, len(listing) - MOST)
 
 
 def file(runs: Path, run: str, name: str) -> Response:

@@ -25,8 +25,8 @@ from byhand.app.folders import unquoted
 from byhand.app.networks import Networks
 from byhand.app.problems import Problem
 from byhand.app.processes import Processes
+from byhand.app.threads import ThreadPool
 from byhand.app.training import Training
-from byhand.app.work import Work
 from byhand.reader.reader import grid_asked
 
 JSON_BYTES = 2 * 2**20  # a drawing's file, with much to spare
@@ -36,8 +36,8 @@ PAGE_FIELDS = ("grid", "digits", "threshold", "choices", "steps", "preview")
 
 
 @dataclass(frozen=True)
-class House:
-    """All that the routes work with.
+class Services:
+    """What the routes work with: the state of the app.
 
     Args:
         reader: the reader's model; None for the one in the package.
@@ -54,15 +54,15 @@ class House:
     training: Training
     runs: Path
     memory: int
-    files: Work
+    files: ThreadPool
     quick: Processes
     slow: Processes
 
 
-def _house(request: Request) -> House:
-    house = request.app.state.house
-    assert isinstance(house, House)
-    return house
+def _services(request: Request) -> Services:
+    services = request.app.state.services
+    assert isinstance(services, Services)
+    return services
 
 
 async def healthz(request: Request) -> Response:
@@ -72,28 +72,28 @@ async def healthz(request: Request) -> Response:
 
 async def list_models(request: Request) -> Response:
     """The networks, with what they reach."""
-    found, older = await _house(request).networks.listed()
-    return JSONResponse({"models": found, "older": older})
+    models, older = await _services(request).networks.listed()
+    return JSONResponse({"models": models, "older": older})
 
 
 async def list_recipes(request: Request) -> Response:
     """The recipes that can be trained, with their fields as text."""
-    found = []
+    listing = []
     for name in recipes.names():
         recipe = recipes.get(name)
         if recipe.lessons == "as_found":  # the reader's needs fonts, and half an hour
             values = recipe.as_dict()
-            found.append({**values, "claim": str(recipe.expect or "")})
-    return JSONResponse({"recipes": found})
+            listing.append({**values, "claim": str(recipe.expect or "")})
+    return JSONResponse({"recipes": listing})
 
 
 async def read(request: Request) -> Response:
     """Read a page: a multipart form with `file`, and if wished the fields of `PAGE_FIELDS`."""
-    house = _house(request)
+    services = _services(request)
     content, name, fields = await _form(request)
-    values = await house.slow.do(
+    values = await services.slow.do(
         tasks.read_page,
-        house.reader,
+        services.reader,
         content,
         name,
         grid=grid_asked(fields["grid"]) if fields.get("grid") else None,
@@ -108,21 +108,21 @@ async def read(request: Request) -> Response:
 
 async def predict(request: Request) -> Response:
     """Read a drawing: {"image": a data URL}."""
-    house, body = _house(request), await _body(request, "image")
+    services, body = _services(request), await _body(request, "image")
     file = decode_file(body.get("image"))
-    return JSONResponse(await house.quick.do(tasks.read_drawing, house.reader, file))
+    return JSONResponse(await services.quick.do(tasks.read_drawing, services.reader, file))
 
 
 async def trace(request: Request) -> Response:
     """A picture through a network: {"model", "picture", "label"}; with a label, and back."""
     body = await _body(request, *LOOKED)
-    return await _looked(request, _house(request).quick, inside.traced, body)
+    return await _looked(request, _services(request).quick, inside.traced, body)
 
 
 async def attention(request: Request) -> Response:
     """Where a network looks: {"model", "picture", "label"}."""
     body = await _body(request, *LOOKED)
-    return await _looked(request, _house(request).slow, inside.attention, body)
+    return await _looked(request, _services(request).slow, inside.attention, body)
 
 
 async def step(request: Request) -> Response:
@@ -133,19 +133,19 @@ async def step(request: Request) -> Response:
     steps = checks.whole("steps", body.get("steps", 1), 1, inside.MOST_STEPS)
     if body.get("label") is None:
         raise Problem(400, "give the label, the number of the class that it should have been")
-    slow = _house(request).slow
+    slow = _services(request).slow
     return await _looked(request, slow, inside.stepped, body, optimiser, rate, steps)
 
 
 async def training_state(request: Request) -> Response:
     """What the training does."""
-    return JSONResponse(_house(request).training.state())
+    return JSONResponse(_services(request).training.state())
 
 
 async def training_start(request: Request) -> Response:
     """Begin to train: {"recipe", "settings": {field: value}, "seed"}."""
     body = await _body(request, "recipe", "settings", "seed")
-    state = await _house(request).training.start(
+    state = await _services(request).training.start(
         body.get("recipe"), body.get("settings", {}), body.get("seed", 0)
     )
     return JSONResponse(state, 201)
@@ -158,7 +158,7 @@ async def training_tell(request: Request) -> Response:
         raise Problem(
             404, f"a training can be told to pause, resume or stop, not to {checks.said(word)}"
         )
-    return JSONResponse(await _house(request).training.tell(word))
+    return JSONResponse(await _services(request).training.tell(word))
 
 
 async def training_events(request: Request) -> Response:
@@ -166,7 +166,7 @@ async def training_events(request: Request) -> Response:
     after = request.headers.get("last-event-id") or request.query_params.get("after") or "0"
     if not after.isdecimal() or len(after) > 12:
         raise Problem(400, f"events are numbered; {checks.said(after)} is no number")
-    training = _house(request).training
+    training = _services(request).training
     if training.is_full:
         raise Problem(503, "too many pages listen already", {"retry-after": "5"})
     return StreamingResponse(training.events(int(after)), media_type="text/event-stream")
@@ -174,18 +174,18 @@ async def training_events(request: Request) -> Response:
 
 async def list_runs(request: Request) -> Response:
     """The runs and experiments of this machine."""
-    house = _house(request)
-    found, older = await house.files.do(records.listed, house.runs)
-    return JSONResponse({"runs": found, "older": older})
+    services = _services(request)
+    listing, older = await services.files.do(records.listed, services.runs)
+    return JSONResponse({"runs": listing, "older": older})
 
 
 async def run_file(request: Request) -> Response:
     """A file of a run: its report, or a picture of it."""
-    house = _house(request)
+    services = _services(request)
     # From the bytes that were asked for: a name need not be UTF-8.
     asked = request.scope["raw_path"].decode("ascii").removeprefix("/runs/")
     run, _, name = asked.partition("/")
-    return await house.files.do(records.file, house.runs, unquoted(run), unquoted(name))
+    return await services.files.do(records.file, services.runs, unquoted(run), unquoted(name))
 
 
 async def openapi(request: Request) -> Response:
@@ -231,10 +231,12 @@ async def _looked(
     *more: Any,
 ) -> Response:
     """What a function of `inside` tells of the network, the picture and the label asked about."""
-    house = _house(request)
+    services = _services(request)
     seen = decode_seen(body.get("picture"))
-    place = await house.networks.get(body.get("model"))
-    values = await at_work.do(tasks.look, how, place, house.memory, seen, body.get("label"), *more)
+    place = await services.networks.get(body.get("model"))
+    values = await at_work.do(
+        tasks.look, how, place, services.memory, seen, body.get("label"), *more
+    )
     return JSONResponse(values)
 
 
@@ -272,7 +274,7 @@ async def _form(request: Request) -> tuple[bytes, str, dict[str, str]]:
         raise Problem(400, "send the picture as the field file of a multipart form, in UTF-8")
     try:
         async with request.form(max_files=1, max_fields=len(PAGE_FIELDS)) as form:
-            found = form.multi_items()
+            items = form.multi_items()
             file = form.get("file")
             if not isinstance(file, UploadFile):
                 raise Problem(
@@ -281,7 +283,7 @@ async def _form(request: Request) -> tuple[bytes, str, dict[str, str]]:
             content = await file.read()
     except HTTPException as error:
         raise Problem(400, f"the form cannot be read: {error.detail}") from None
-    if len(found) != len(form):
+    if len(items) != len(form):
         raise Problem(400, "the form has a field twice")
     _see_names(form, ("file", *PAGE_FIELDS))
     if not content:
@@ -289,7 +291,7 @@ async def _form(request: Request) -> tuple[bytes, str, dict[str, str]]:
     # For a table and for errors; never a path.
     name = (file.filename or "").replace("\\", "/").rpartition("/")[2]
     name = "".join(c for c in name if c.isprintable())[:200] or "picture"
-    return content, name, {k: v for k, v in found if isinstance(v, str)}
+    return content, name, {k: v for k, v in items if isinstance(v, str)}
 
 
 def _see_names(given: Mapping[str, Any], fields: tuple[str, ...]) -> None:

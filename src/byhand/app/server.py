@@ -64,7 +64,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End in order."""
-        await self._app.state.house.training.hush()
+        await self._app.state.services.training.hush()
         await super().shutdown(sockets)
 
 
@@ -87,11 +87,11 @@ def serve(settings: Settings, port: int, say: Callable[[str], None], browser: bo
     settings = replace(settings, warm=True)
     with _listen(settings.host, port) as listening:
         app = create_app(settings)
-        found = listening.getsockname()
-        name = f"[{found[0]}]" if ":" in found[0] else found[0]
-        if found[0] in ("0.0.0.0", "::"):
+        bound = listening.getsockname()
+        name = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
+        if bound[0] in ("0.0.0.0", "::"):
             name = socket.gethostname()
-        address = f"http://{name}:{found[1]}/"
+        address = f"http://{name}:{bound[1]}/"
         if open_to_others:
             host = settings.host
             say(f"{host} can be reached from other machines: only who has the token gets in")

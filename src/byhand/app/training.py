@@ -181,10 +181,10 @@ class Training:
                 await self._add(json.loads(line))
         except ValueError:  # no event, or one that is much too long
             process.kill()
-        said = (await errors).decode(errors="replace").strip().splitlines()
+        messages = (await errors).decode(errors="replace").strip().splitlines()
         await process.wait()
         if self.is_under_way:
-            why = said[-1] if said else f"exit status {process.returncode}"
+            why = messages[-1] if messages else f"exit status {process.returncode}"
             await self._add({"event": "failed", "detail": f"the training ended early: {why}"})
 
     async def _add(self, event: dict[str, Any]) -> None:

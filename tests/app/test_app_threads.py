@@ -9,57 +9,57 @@ import time
 import pytest
 
 from byhand.app.problems import Problem
-from byhand.app.work import Work
+from byhand.app.threads import ThreadPool
 
 
 def test_it_gives_what_the_function_gives_and_raises_what_it_raises():
     async def main():
-        work = Work(2, 4, 5)
-        assert await work.do(sum, [1, 2]) == 3
+        pool = ThreadPool(2, 4, 5)
+        assert await pool.do(sum, [1, 2]) == 3
         with pytest.raises(ZeroDivisionError):
-            await work.do(lambda: 1 / 0)
-        work.close()
+            await pool.do(lambda: 1 / 0)
+        pool.close()
 
     asyncio.run(main())
 
 
 def test_more_than_may_wait_is_refused_and_there_is_room_again_afterwards():
     async def main():
-        work, go = Work(1, 2, 5), threading.Event()
-        busy = [asyncio.create_task(work.do(go.wait)) for _ in range(3)]
+        pool, go = ThreadPool(1, 2, 5), threading.Event()
+        busy = [asyncio.create_task(pool.do(go.wait)) for _ in range(3)]
         await asyncio.sleep(0.05)
         with pytest.raises(Problem) as refused:
-            await work.do(sum, [])
+            await pool.do(sum, [])
         assert refused.value.status == 503
         assert refused.value.headers["retry-after"] == "1"
         go.set()
         await asyncio.gather(*busy)
         await asyncio.sleep(0.05)
-        assert await work.do(sum, [4]) == 4
-        work.close()
+        assert await pool.do(sum, [4]) == 4
+        pool.close()
 
     asyncio.run(main())
 
 
 def test_what_takes_too_long_is_given_up_and_still_counts_until_it_ends():
     async def main():
-        work, go = Work(1, 0, 0.05), threading.Event()
+        pool, go = ThreadPool(1, 0, 0.05), threading.Event()
         with pytest.raises(Problem) as late:
-            await work.do(go.wait)
+            await pool.do(go.wait)
         assert late.value.status == 504
         with pytest.raises(Problem) as full:
-            await work.do(sum, [])
+            await pool.do(sum, [])
         assert full.value.status == 503
         go.set()
         until = time.monotonic() + 5
         while time.monotonic() < until:
             try:
-                assert await work.do(sum, [1]) == 1
+                assert await pool.do(sum, [1]) == 1
                 break
             except Problem:
                 await asyncio.sleep(0.01)
         else:
             raise AssertionError("there was no room again")
-        work.close()
+        pool.close()
 
     asyncio.run(main())

@@ -1,4 +1,4 @@
-"""Work that keeps a core busy, done in threads: so many at a time, none for too long."""
+"""Threads for what keeps a core busy: so many tasks at a time, none for too long."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Work:
+class ThreadPool:
     """A few threads and a queue before them.
 
     Args:
