@@ -31,6 +31,7 @@ from byhand.training import machine
 
 RATE, CLIENTS, BESIDE, BAD = 200, 64, 100, 40
 MOST_SECONDS = 120
+PATIENCE = 30  # seconds for an answer, which the server itself gives up after 20; and for its end
 HEIGHT = 44  # pixels, as the page sends a drawing
 
 
@@ -67,9 +68,10 @@ class Connection:
             self.streams = await asyncio.open_connection("127.0.0.1", self.port)
         reader, writer = self.streams
         writer.write(request)
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
-        await reader.readexactly(int(length[1]) if length else 0)
+        async with asyncio.timeout(PATIENCE):
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+            await reader.readexactly(int(length[1]) if length else 0)
         return int(head.split(b" ", 2)[1])
 
     def close(self) -> None:
@@ -217,6 +219,11 @@ def main() -> None:
             found = asyncio.run(measure(port, server.pid, min(args.seconds, MOST_SECONDS)))
         finally:
             server.terminate()
+            try:
+                server.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                raise SystemExit(f"the server has not ended within {PATIENCE} seconds") from None
     found = {"machine": machine(), **found}
     print(json.dumps(found, indent=1))
     if args.json is not None:
