@@ -159,10 +159,16 @@ def report(record: Record, page: Page) -> None:
         f"trained with {LEFT}": of["six"],
     }
     page.figure(
-        "ways", plots.compare(ways, xlabel="test accuracy", percent=True,
-        reference={f"all {each} kernels": STUDY_WITH}, reference_name="the study, one run"),
-        caption=f"The study gives no figure for fewer kernels but that it is under {LIMIT}."
-    )  # fmt: skip
+        "ways",
+        plots.compare(
+            ways,
+            xlabel="test accuracy",
+            percent=True,
+            reference={f"all {each} kernels": STUDY_WITH},
+            reference_name="the study, one run",
+        ),
+        caption=f"The study gives no figure for fewer kernels but that it is under {LIMIT}.",
+    )
     _dots(record, page)
     _first_seed(record, page)
     page.say(
@@ -188,11 +194,17 @@ def _dots(record: Record, page: Page) -> None:
     kinds = [kind for kind in evaluation.KINDS if kind in series]
     ax = plots.new_axes(8.2, 4.6)
     page.figure(
-        "dots", plots.xy({kind: series[kind] for kind in kinds}, ax, points=kinds, percent=True,
-        xlabel="share of the kernel's energy that the best word explains",
-        ylabel="accuracy lost without it"),
-        caption="A dot is a kernel. Half of the energy is where a kernel is called mixed."
-    )  # fmt: skip
+        "dots",
+        plots.xy(
+            {kind: series[kind] for kind in kinds},
+            ax,
+            points=kinds,
+            percent=True,
+            xlabel="share of the kernel's energy that the best word explains",
+            ylabel="accuracy lost without it",
+        ),
+        caption="A dot is a kernel. Half of the energy is where a kernel is called mixed.",
+    )
 
 
 def _first_seed(record: Record, page: Page) -> None:
@@ -205,11 +217,12 @@ def _first_seed(record: Record, page: Page) -> None:
     rows = [[record["kernels"][0][k] for k in order]]
     seed = record["seeds"][0]
     page.figure(
-        "kernels", plots.picture_grid(rows, row_names=["kernel"], column_names=names, smooth=[0]),
+        "kernels",
+        plots.picture_grid(rows, row_names=["kernel"], column_names=names, smooth=[0]),
         caption=f"The kernels of seed {seed}, the most needed first: number, description, and how "
         "many "
-        "points of accuracy change without it."
-    )  # fmt: skip
+        "points of accuracy change without it.",
+    )
     page.table(
         ["kernel", "what it is", "explained", "without it", "its mean in its place"],
         [
@@ -222,9 +235,9 @@ def _first_seed(record: Record, page: Page) -> None:
 
 
 EXPERIMENT = Experiment(
-    "ablate_kernels",
-    "Which kernels does a network need, and are they those that can be explained?",
-    measure,
-    report,
-    f"{studies.ONE_CONV}, below figure 14.8.5",
+    name="ablate_kernels",
+    question="Which kernels does a network need, and are they those that can be explained?",
+    measure=measure,
+    report=report,
+    study=f"{studies.ONE_CONV}, below figure 14.8.5",
 )

@@ -212,9 +212,10 @@ def _example(page: Page) -> None:
         ):  # fmt: skip
             last = " ".join(f"{v:g}" for v in list(shown.values())[-1].ravel())
             page.figure(
-                f"{pool}_{order.replace(' ', '_')}", plots.matrix_row(shown, operators="→→"),
-                caption=f"{pool.capitalize()} pooling, {order}: {last}."
-            )  # fmt: skip
+                f"{pool}_{order.replace(' ', '_')}",
+                plots.matrix_row(shown, operators="→→"),
+                caption=f"{pool.capitalize()} pooling, {order}: {last}.",
+            )
     page.say(
         "The largest of some numbers stays the largest when those below 0 become 0, so that max "
         "pooling and ReLU can change places. A mean of numbers of both signs is made smaller by "
@@ -249,12 +250,13 @@ def _digit(record: Record, page: Page) -> None:
     rows = [list(record["digit"]), list(first), list(second), list(first - second)]
     names = ["convolution", "ReLU, then average", "average, then ReLU", "the difference"]
     page.figure(
-        "digit", plots.picture_grid(rows, row_names=names),
+        "digit",
+        plots.picture_grid(rows, row_names=names),
         caption="The first test picture in a network that was trained with ReLU first. A column "
         "is a "
         "kernel; each row has a scale of its own. The orders differ along the edges of strokes, "
-        "where a window has both signs."
-    )  # fmt: skip
+        "where a window has both signs.",
+    )
 
 
 def _saved(record: Record, page: Page) -> None:
@@ -287,9 +289,9 @@ def _share(share: float) -> str:
 
 
 EXPERIMENT = Experiment(
-    "activation_pool_order",
-    "Should the activation come before pooling or after?",
-    measure,
-    report,
-    f"{studies.ONE_CONV}, section 14.8.1",
+    name="activation_pool_order",
+    question="Should the activation come before pooling or after?",
+    measure=measure,
+    report=report,
+    study=f"{studies.ONE_CONV}, section 14.8.1",
 )

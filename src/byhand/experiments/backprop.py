@@ -166,22 +166,33 @@ def _sizes(record: Record, page: Page) -> None:
         for state in states
     }
     page.figure(
-        "norms", plots.curves_over_runs(list(range(1, 1 + len(called))), norms, log_y=True,
-        spread="lines", xlabel="layer with parameters, from the picture to the output",
-        ylabel="norm of the gradient that arrives"), caption=f"{', '.join(called)}. A line a seed."
-    )  # fmt: skip
+        "norms",
+        plots.curves_over_runs(
+            list(range(1, 1 + len(called))),
+            norms,
+            log_y=True,
+            spread="lines",
+            xlabel="layer with parameters, from the picture to the output",
+            ylabel="norm of the gradient that arrives",
+        ),
+        caption=f"{', '.join(called)}. A line a seed.",
+    )
     for what, said in (("gradients", "gradient that arrives"), ("outputs", "outputs")):
         counts = {
             name: {state: (EDGES, record[f"{state}, {name}, {what} counted"]) for state in states}
             for name in called
         }
         page.figure(
-            what, plots.histograms(counts, plots.new_figure(*plots.histograms_size(len(called), 2)),
-            xlabel=f"size of the {said}, as a power of ten"),
+            what,
+            plots.histograms(
+                counts,
+                plots.new_figure(*plots.histograms_size(len(called), 2)),
+                xlabel=f"size of the {said}, as a power of ten",
+            ),
             caption=f"Sizes of the {said} of each layer with parameters, without zeros. One to "
             "the left is "
-            "ten times smaller."
-        )  # fmt: skip
+            "ten times smaller.",
+        )
 
 
 def _maps(record: Record, page: Page) -> None:
@@ -196,13 +207,15 @@ def _maps(record: Record, page: Page) -> None:
             rows += [list(maps), list(gradients)]
             labels += [f"{row['called']}, {_by(maps.shape[1:])}", "its gradient"]
     page.figure(
-        "maps", plots.picture_grid(rows, row_names=labels),
+        "maps",
+        plots.picture_grid(rows, row_names=labels),
         caption=f"The trained network: what the convolutions give (the first {CHANNELS} channels) "
         "and, "
         "below, the gradient of the loss by it. Blue is above 0, brown below; each row has a scale "
         "of its own. The gradient comes through only where ReLU was open and, before a pooling, "
-        "where a maximum was taken.", wide=True
-    )  # fmt: skip
+        "where a maximum was taken.",
+        wide=True,
+    )
 
 
 def _checks(checks: dict[str, list[dict[str, Any]]], page: Page) -> None:
@@ -248,10 +261,10 @@ def _most(counts: Array) -> str:
 
 
 EXPERIMENT = Experiment(
-    "backprop",
-    "What does each layer keep for backward, and how does the gradient come back?",
-    measure,
-    report,
-    studies.DEEP_CONVNET,
+    name="backprop",
+    question="What does each layer keep for backward, and how does the gradient come back?",
+    measure=measure,
+    report=report,
+    study=studies.DEEP_CONVNET,
     settings={"picture": 0},
 )

@@ -172,10 +172,11 @@ def _figures(record: Record, page: Page, rates: Sequence[float]) -> None:
         log_x=True, log_y=True,
     )  # fmt: skip
     page.figure(
-        "noise", ax,
+        "noise",
+        ax,
         caption="At 1 the gradient of a batch is as far from that of all pictures as that one is "
-        "long."
-    )  # fmt: skip
+        "long.",
+    )
     page.heading("Speed")
     ax = plots.xy(
         {"": (sizes, rates)}, xlabel="pictures in a batch",
@@ -234,9 +235,9 @@ def _epochs(record: Record) -> str:
 
 
 EXPERIMENT = Experiment(
-    "batch_size",
-    "How large should a batch be: noise, speed and what is learnt?",
-    measure,
-    report,
-    f"{studies.DEEP_CONVNET}, its remarks on mini-batches",
+    name="batch_size",
+    question="How large should a batch be: noise, speed and what is learnt?",
+    measure=measure,
+    report=report,
+    study=f"{studies.DEEP_CONVNET}, its remarks on mini-batches",
 )

@@ -264,9 +264,10 @@ def _kernel(record: Record, page: Page) -> None:
     )
     both = {f"{name}, real values": record["real"], "rounded": record["codes"]}
     page.figure(
-        "kernel", plots.matrix_row(both, operators="→"),
-        caption=f"Its scale is {record['scale']:.3f}."
-    )  # fmt: skip
+        "kernel",
+        plots.matrix_row(both, operators="→"),
+        caption=f"Its scale is {record['scale']:.3f}.",
+    )
     rows = {
         "picture": record["digits"], "real kernel": record["real_maps"],
         "rounded": record["rounded_maps"], "the study's kernel": record["study_maps"],
@@ -274,17 +275,20 @@ def _kernel(record: Record, page: Page) -> None:
     }  # fmt: skip
     shown, names = [list(maps) for maps in rows.values()], list(rows)
     page.figure(
-        "digits", plots.picture_grid(shown, row_names=names, column_names=record["classes"]),
+        "digits",
+        plots.picture_grid(shown, row_names=names, column_names=record["classes"]),
         caption="After ReLU; dark is large, each row with a scale of its own. The biases of the "
         "study's "
-        "kernels are not known and are left out.", wide=True
-    )  # fmt: skip
+        "kernels are not known and are left out.",
+        wide=True,
+    )
 
 
 EXPERIMENT = Experiment(
-    "binarised",
-    "What do kernels of nothing but −1, 0 and 1 find, and how well does a network read with them?",
-    measure,
-    report,
-    f"{studies.ONE_CONV}, figure 14.8.6",
+    name="binarised",
+    question="What do kernels of nothing but −1, 0 and 1 find, and how well does a network read "
+    "with them?",
+    measure=measure,
+    report=report,
+    study=f"{studies.ONE_CONV}, figure 14.8.6",
 )

@@ -86,9 +86,9 @@ def report(record: Record, page: Page) -> None:
 
 
 EXPERIMENT = Experiment(
-    "channels",
-    "How many kernels does a single convolution need?",
-    measure,
-    report,
-    f"{studies.ONE_CONV}, table 14.8.1",
+    name="channels",
+    question="How many kernels does a single convolution need?",
+    measure=measure,
+    report=report,
+    study=f"{studies.ONE_CONV}, table 14.8.1",
 )

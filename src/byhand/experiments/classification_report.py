@@ -176,9 +176,9 @@ def _four(value: float | None) -> str | None:
 
 
 EXPERIMENT = Experiment(
-    "classification_report",
-    "How well does a network read each digit, in training and in the test?",
-    measure,
-    report,
-    f"{studies.TWO_CONV}, its loss curves and reports",
+    name="classification_report",
+    question="How well does a network read each digit, in training and in the test?",
+    measure=measure,
+    report=report,
+    study=f"{studies.TWO_CONV}, its loss curves and reports",
 )

@@ -60,19 +60,24 @@ def report(record: Record, page: Page) -> None:
     )
     ax = plots.confusion_matrix(matrices[0], classes, plots.new_axes(6.6, 6.6))
     page.figure(
-        "matrix", ax,
-        caption=f"Seed {seeds[0]}. Blue: hits; orange: errors, each colour on a scale of its own."
-    )  # fmt: skip
+        "matrix",
+        ax,
+        caption=f"Seed {seeds[0]}. Blue: hits; orange: errors, each colour on a scale of its own.",
+    )
     shown = top[:SHOWN] + [pair for pair in STUDY if pair in counts and pair not in top[:SHOWN]]
     if shown:
         page.figure(
-            "pairs", plots.compare({_said(pair): counts[pair].tolist() for pair in shown},
-            xlabel="test pictures", reference={_said(p): times for p,
-            times in STUDY.items() if p in shown}, reference_name="the study, one run"),
+            "pairs",
+            plots.compare(
+                {_said(pair): counts[pair].tolist() for pair in shown},
+                xlabel="test pictures",
+                reference={_said(p): times for p, times in STUDY.items() if p in shown},
+                reference_name="the study, one run",
+            ),
             caption=f"The {min(SHOWN, len(top))} most frequent mistakes over {len(seeds)} seeds, "
             "and the "
-            "study's three."
-        )  # fmt: skip
+            "study's three.",
+        )
     page.table(
         ("label", "read as", "times", "least", "most", "the study"),
         [
@@ -131,9 +136,9 @@ def _errors(matrices: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 EXPERIMENT = Experiment(
-    "confusion",
-    "Which digits does a single convolution take for which?",
-    measure,
-    report,
-    f"{studies.ONE_CONV}, figure 14.8.4",
+    name="confusion",
+    question="Which digits does a single convolution take for which?",
+    measure=measure,
+    report=report,
+    study=f"{studies.ONE_CONV}, figure 14.8.4",
 )

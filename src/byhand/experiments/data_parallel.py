@@ -228,9 +228,9 @@ def _steps(cases: Sequence[Sequence[Any]]) -> str:
 
 
 EXPERIMENT = Experiment(
-    "data_parallel",
-    "Is training faster on several threads or processes, and is the result the same?",
-    measure,
-    report,
-    f"{studies.ONE_CONV}, its training on a chosen number of processes",
+    name="data_parallel",
+    question="Is training faster on several threads or processes, and is the result the same?",
+    measure=measure,
+    report=report,
+    study=f"{studies.ONE_CONV}, its training on a chosen number of processes",
 )

@@ -132,11 +132,16 @@ def _every_seed(record: Record, page: Page) -> None:
     page.heading("The kernels of every seed")
     seeds = [f"seed {seed}" for seed in record["seeds"]]
     page.figure(
-        "kernels", plots.picture_grid(list(record["kernels"]), row_names=seeds,
-        smooth=range(len(seeds)), column_names=[str(i) for i in range(each)]),
+        "kernels",
+        plots.picture_grid(
+            list(record["kernels"]),
+            row_names=seeds,
+            smooth=range(len(seeds)),
+            column_names=[str(i) for i in range(each)],
+        ),
         caption="Smoothed for the eye; blue is above 0 and wants ink, brown below 0 and wants "
-        "paper."
-    )  # fmt: skip
+        "paper.",
+    )
     page.table(
         ["seed", *(str(i) for i in range(each))],
         [
@@ -164,13 +169,15 @@ def _rows(record: Record, name: str, page: Page) -> None:
     size = plots.picture_grid_size(rows, about["rows"], columns)
     page.heading(f"A {about['digit']} through the network")
     page.figure(
-        f"rows_{name}", plots.picture_grid(rows, plots.new_figure(*size), row_names=about["rows"],
-        column_names=columns, smooth=[0]),
+        f"rows_{name}",
+        plots.picture_grid(
+            rows, plots.new_figure(*size), row_names=about["rows"], column_names=columns, smooth=[0]
+        ),
         caption=f"Test picture {about['place']}, which this network reads as {about['read']}. "
         "Kernels are "
         "smoothed for the eye. Blue is above 0, brown below; each row has a scale of its own.",
-        wide=True
-    )  # fmt: skip
+        wide=True,
+    )
 
 
 def _in_words(described: Sequence[Mapping[str, Any]]) -> str:
@@ -198,19 +205,24 @@ def _kinds(
 ) -> None:
     page.heading("How many there are of each kind")
     page.figure(
-        "kinds", plots.compare(by_kind, xlabel=f"kernels of {each}", reference=chance,
-        reference_name="kernels of chance"),
+        "kinds",
+        plots.compare(
+            by_kind,
+            xlabel=f"kernels of {each}",
+            reference=chance,
+            reference_name="kernels of chance",
+        ),
         caption=f"Of the {each} kernels of a network. Kernels of chance are {CHANCE:,} drawn from "
         "a normal "
-        "distribution and described in the same way."
-    )  # fmt: skip
+        "distribution and described in the same way.",
+    )
 
 
 EXPERIMENT = Experiment(
-    "feature_maps",
-    "What do the kernels of a trained network find in a digit?",
-    measure,
-    report,
-    f"{studies.ONE_CONV}, figure 14.8.5",
+    name="feature_maps",
+    question="What do the kernels of a trained network find in a digit?",
+    measure=measure,
+    report=report,
+    study=f"{studies.ONE_CONV}, figure 14.8.5",
     settings={"digit": 4, "index": 0},
 )

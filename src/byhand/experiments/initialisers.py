@@ -169,12 +169,14 @@ def _histograms(record: Record, page: Page) -> None:
     figure = plots.new_figure(*plots.histograms_size(len(named), len(layers)))
     plots.histograms(named, figure, xlabel="output before ReLU, in units of its row")
     page.figure(
-        "histograms", figure,
+        "histograms",
+        figure,
         caption=f"What each layer gives before its ReLU, for {PICTURES} pictures, seed "
         f"{record['seeds'][0]}. The unit of a row is the largest root mean square of its layers: "
         "where histograms grow narrow to the right the layers fade, where they grow wide they blow "
-        "up.", wide=True
-    )  # fmt: skip
+        "up.",
+        wide=True,
+    )
 
 
 def _by_layer(record: Record, page: Page, what: str, ylabel: str) -> None:
@@ -199,9 +201,9 @@ def _recipe(lab: Lab, start: str) -> Recipe:
 
 
 EXPERIMENT = Experiment(
-    "initialisers",
-    "How should the weights of a network start?",
-    measure,
-    report,
-    f"{studies.DEEP_CONVNET}; {studies.TINY}; {studies.TWO_CONV}",
+    name="initialisers",
+    question="How should the weights of a network start?",
+    measure=measure,
+    report=report,
+    study=f"{studies.DEEP_CONVNET}; {studies.TINY}; {studies.TWO_CONV}",
 )

@@ -58,9 +58,9 @@ def report(record: Record, page: Page) -> None:
 
 
 EXPERIMENT = Experiment(
-    "kernel_size",
-    "How large should the kernels of a single convolution be?",
-    measure,
-    report,
-    f"{studies.ONE_CONV}, table 14.8.2",
+    name="kernel_size",
+    question="How large should the kernels of a single convolution be?",
+    measure=measure,
+    report=report,
+    study=f"{studies.ONE_CONV}, table 14.8.2",
 )

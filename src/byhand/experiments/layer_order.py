@@ -148,9 +148,9 @@ def _less(more: str, less: str, accuracy: Mapping[str, Sequence[float]], found: 
 
 
 EXPERIMENT = Experiment(
-    "layer_order",
-    "In what order should the layers of a network stand?",
-    measure,
-    report,
-    f"{studies.ONE_CONV}, the rules of its first part",
+    name="layer_order",
+    question="In what order should the layers of a network stand?",
+    measure=measure,
+    report=report,
+    study=f"{studies.ONE_CONV}, the rules of its first part",
 )

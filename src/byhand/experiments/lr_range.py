@@ -186,11 +186,12 @@ def _figures(record: Record, page: Page) -> None:
         marks={f"suggested {middle:g}": middle, f"least {BELOW * middle:.2g}": BELOW * middle},
     )  # fmt: skip
     page.figure(
-        "range", ax,
+        "range",
+        ax,
         caption="Too small a rate changes nothing; then the loss falls; then the steps are too "
         "long. Each "
-        "line ends where the loss is blown up."
-    )  # fmt: skip
+        "line ends where the loss is blown up.",
+    )
     ax = plots.line_with_band(
         tried, np.asarray(accuracy, np.float64),
         xlabel="learning rate, constant", ylabel="validation accuracy", percent=True, log_x=True,
@@ -238,10 +239,10 @@ def _listed(rates: Sequence[float]) -> str:
 
 
 EXPERIMENT = Experiment(
-    "lr_range",
-    "Which learning rate does a short test suggest, and is it a good one?",
-    measure,
-    report,
-    f"{studies.DEEP_CONVNET}, its advice to search for the learning rate",
+    name="lr_range",
+    question="Which learning rate does a short test suggest, and is it a good one?",
+    measure=measure,
+    report=report,
+    study=f"{studies.DEEP_CONVNET}, its advice to search for the learning rate",
     settings={"recipe": "lenet5", "optimiser": ""},
 )

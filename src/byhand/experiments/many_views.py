@@ -144,8 +144,8 @@ def _values(
 
 
 EXPERIMENT = Experiment(
-    "many_views",
-    "Does it help to read a picture several times, each time moved a little?",
-    measure,
-    report,
+    name="many_views",
+    question="Does it help to read a picture several times, each time moved a little?",
+    measure=measure,
+    report=report,
 )

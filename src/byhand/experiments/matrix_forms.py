@@ -186,16 +186,19 @@ def _example(record: Record, page: Page) -> None:
          "columns of the pixels that they meet. Empty cells are zeros."),
     ):  # fmt: skip
         page.figure(
-            name, plots.matrix_row(shown, operators=operators, mask_zero=True), caption=caption,
-            wide=True
-        )  # fmt: skip
+            name,
+            plots.matrix_row(shown, operators=operators, mask_zero=True),
+            caption=caption,
+            wide=True,
+        )
     large = record["large_unfolded"]
     page.figure(
-        "sparse", plots.spy(large, plots.new_axes(7.2, 5.8)),
+        "sparse",
+        plots.spy(large, plots.new_axes(7.2, 5.8)),
         caption="A 5×5 kernel unfolded for a picture of 28×28: a row for each of 24·24 places. A "
         "stripe "
-        "for each row of the kernel, five numbers wide; blue is above 0, brown below."
-    )  # fmt: skip
+        "for each row of the kernel, five numbers wide; blue is above 0, brown below.",
+    )
 
 
 def _agreement(record: Record, page: Page) -> None:
@@ -259,9 +262,9 @@ def _ms(seconds: float | list[float] | None) -> str | None:
 
 
 EXPERIMENT = Experiment(
-    "matrix_forms",
-    "How is a convolution a product of two matrices?",
-    measure,
-    report,
-    studies.TWO_CONV,
+    name="matrix_forms",
+    question="How is a convolution a product of two matrices?",
+    measure=measure,
+    report=report,
+    study=studies.TWO_CONV,
 )

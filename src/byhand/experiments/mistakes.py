@@ -154,9 +154,9 @@ def _has_study_s(pairs: list[Any]) -> bool:
 
 
 EXPERIMENT = Experiment(
-    "mistakes",
-    "Which digits does a single convolution misread, and does every training?",
-    measure,
-    report,
-    f"{studies.ONE_CONV}, figure 14.8.3",
+    name="mistakes",
+    question="Which digits does a single convolution misread, and does every training?",
+    measure=measure,
+    report=report,
+    study=f"{studies.ONE_CONV}, figure 14.8.3",
 )

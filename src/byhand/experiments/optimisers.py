@@ -156,9 +156,9 @@ def _recipe(lab: Lab, name: str, rate: float, **changes: int) -> Recipe:
 
 
 EXPERIMENT = Experiment(
-    "optimisers",
-    "Which optimiser trains best, and how much does the rate matter?",
-    measure,
-    report,
-    studies.DEEP_CONVNET,
+    name="optimisers",
+    question="Which optimiser trains best, and how much does the rate matter?",
+    measure=measure,
+    report=report,
+    study=studies.DEEP_CONVNET,
 )

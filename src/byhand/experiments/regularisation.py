@@ -138,9 +138,9 @@ def _accuracy(lab: Lab, recipe: Recipe, run: Trained) -> float:
 
 
 EXPERIMENT = Experiment(
-    "regularisation",
-    "What helps a network that has few pictures to learn from?",
-    measure,
-    report,
-    f"{studies.DEEP_CONVNET}; {studies.ONE_CONV}",
+    name="regularisation",
+    question="What helps a network that has few pictures to learn from?",
+    measure=measure,
+    report=report,
+    study=f"{studies.DEEP_CONVNET}; {studies.ONE_CONV}",
 )

@@ -115,9 +115,9 @@ def _recipe(lab: Lab, schedule: optim.Schedule) -> Recipe:
 
 
 EXPERIMENT = Experiment(
-    "schedules",
-    "Should the learning rate fall while a network trains, and how?",
-    measure,
-    report,
-    f"{studies.ONE_CONV}; {studies.DEEP_CONVNET}",
+    name="schedules",
+    question="Should the learning rate fall while a network trains, and how?",
+    measure=measure,
+    report=report,
+    study=f"{studies.ONE_CONV}; {studies.DEEP_CONVNET}",
 )

@@ -223,7 +223,7 @@ def _tried(record: Record, page: Page) -> None:
         )  # fmt: skip
         page.figure(
             f"tried_{name}", ax, caption="A trial that was stopped early stands where it was then."
-        )  # fmt: skip
+        )
 
 
 def _explained(record: Record, page: Page) -> None:
@@ -260,9 +260,9 @@ def _number(trial: Mapping[str, Any]) -> int:
 
 
 EXPERIMENT = Experiment(
-    "search",
-    "Which rate, batch and number of kernels are best, where a search chooses?",
-    measure,
-    report,
+    name="search",
+    question="Which rate, batch and number of kernels are best, where a search chooses?",
+    measure=measure,
+    report=report,
     settings={"trials": 40, "storage": "", "study": RECIPE, "epochs": 4, "together": 4},
 )

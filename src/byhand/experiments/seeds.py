@@ -187,9 +187,10 @@ def _figures(
         reference_name="the study, one run",
     )  # fmt: skip
     page.figure(
-        "accuracy", ax,
-        caption="Only seeds that left chance: a mean over both kinds would describe neither."
-    )  # fmt: skip
+        "accuracy",
+        ax,
+        caption="Only seeds that left chance: a mean over both kinds would describe neither.",
+    )
 
 
 def _ends(found: dict[str, Any], part: str, name: str) -> NDArray[np.float64]:
@@ -207,9 +208,9 @@ def _epoch_of_half(curve: Sequence[float | None]) -> int | None:
 
 
 EXPERIMENT = Experiment(
-    "seeds",
-    "Do other seeds of a network with a large start end at the same loss?",
-    measure,
-    report,
-    f"{studies.TWO_CONV}, its remark on other seeds",
+    name="seeds",
+    question="Do other seeds of a network with a large start end at the same loss?",
+    measure=measure,
+    report=report,
+    study=f"{studies.TWO_CONV}, its remark on other seeds",
 )

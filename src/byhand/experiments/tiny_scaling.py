@@ -105,11 +105,12 @@ def report(record: Record, page: Page) -> None:
         title=f"Runs at chance at the end, {_kernels(one)}", log_x=True, percent=True,
     )  # fmt: skip
     page.figure(
-        "chance", ax,
+        "chance",
+        ax,
         caption=f"At chance are runs that read at most {say(outcomes.CHANCE, 0)} of the test "
         "pictures; "
-        f"{counted(n, 'seed')}."
-    )  # fmt: skip
+        f"{counted(n, 'seed')}.",
+    )
     page.table(
         ("recipe", "kernels", "steps", "test accuracy", "validation accuracy", "at chance"),
         [
@@ -171,9 +172,9 @@ def _kernels(number: int) -> str:
 
 
 EXPERIMENT = Experiment(
-    "tiny_scaling",
-    "Do more steps and more kernels help a network that hardly learns?",
-    measure,
-    report,
-    studies.TINY,
+    name="tiny_scaling",
+    question="Do more steps and more kernels help a network that hardly learns?",
+    measure=measure,
+    report=report,
+    study=studies.TINY,
 )

@@ -239,11 +239,12 @@ def _kernels(record: Record, page: Page) -> None:
     rows, names = [list(trained), list(near)], ["trained 5×5", "nearest pair of 3×3"]
     columns = [f"{100 * share:.0f} %" for share in shares]
     page.figure(
-        "trained", plots.picture_grid(rows, row_names=names, column_names=columns),
+        "trained",
+        plots.picture_grid(rows, row_names=names, column_names=columns),
         caption="Trained kernels, and the nearest that two 3×3 with nothing between can be; "
         "above, the "
-        "share of the energy that the pair has."
-    )  # fmt: skip
+        "share of the energy that the pair has.",
+    )
 
 
 def _row(page: Page, name: str, matrices: dict[str, Array], operators: str, caption: str) -> None:
@@ -262,9 +263,9 @@ def _each(values: dict[str, float], form: str) -> str:
 
 
 EXPERIMENT = Experiment(
-    "two_3x3",
-    "Can two 3×3 kernels take the place of one 5×5?",
-    measure,
-    report,
-    f"{studies.ONE_CONV}, figure 14.8.2",
+    name="two_3x3",
+    question="Can two 3×3 kernels take the place of one 5×5?",
+    measure=measure,
+    report=report,
+    study=f"{studies.ONE_CONV}, figure 14.8.2",
 )
