@@ -211,7 +211,7 @@ def _maps(record: Record, page: Page) -> None:
         plots.picture_grid(rows, row_names=labels),
         caption=f"The trained network: what the convolutions give (the first {CHANNELS} channels) "
         "and, "
-        "below, the gradient of the loss by it. Blue is above 0, brown below; each row has a scale "
+        "below, the gradient of the loss by it. Red is above 0, blue below; each row has a scale "
         "of its own. The gradient comes through only where ReLU was open and, before a pooling, "
         "where a maximum was taken.",
         wide=True,

@@ -139,8 +139,7 @@ def _every_seed(record: Record, page: Page) -> None:
             smooth=range(len(seeds)),
             column_names=[str(i) for i in range(each)],
         ),
-        caption="Smoothed for the eye; blue is above 0 and wants ink, brown below 0 and wants "
-        "paper.",
+        caption="Smoothed for the eye; red is above 0 and wants ink, blue below 0 and wants paper.",
     )
     page.table(
         ["seed", *(str(i) for i in range(each))],
@@ -175,7 +174,7 @@ def _rows(record: Record, name: str, page: Page) -> None:
         ),
         caption=f"Test picture {about['place']}, which this network reads as {about['read']}. "
         "Kernels are "
-        "smoothed for the eye. Blue is above 0, brown below; each row has a scale of its own.",
+        "smoothed for the eye. Red is above 0, blue below; each row has a scale of its own.",
         wide=True,
     )
 
