@@ -9,6 +9,7 @@ leads along. tests/test_architecture.py holds the picture to the code.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
@@ -17,7 +18,8 @@ SOURCE = ROOT / "src" / "byhand"
 PICTURE = ROOT / "docs" / "pictures" / "house.svg"
 # Every room uses them; drawn, they would hide the rest.
 SMALL = {"errors", "checks", "files", "timing"}
-WIDE, HIGH, ACROSS, DOWN, EDGE = 310, 76, 60, 44, 16  # in pixels
+WIDE, HIGH, ACROSS, DOWN, EDGE = 310, 76, 26, 44, 16  # in pixels
+LANE = 4  # the width of a place between rooms where lines pass
 
 
 def rooms() -> dict[str, Path]:
@@ -27,19 +29,24 @@ def rooms() -> dict[str, Path]:
     return {name: path for name, path in sorted(found.items()) if name not in SMALL}
 
 
+def imported(path: Path) -> Iterator[tuple[int, str]]:
+    """(line, dotted module, or name in it) of each import of a page, those inside functions too."""
+    here = ("byhand", *path.relative_to(SOURCE).parent.parts)
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = here[: len(here) - node.level + 1] if node.level else ()
+            module = ".".join((*start, *((node.module,) if node.module else ())))
+            yield node.lineno, module
+            yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
+
+
 def imports(name: str, known: set[str]) -> set[str]:
-    """The rooms that a room imports, those inside functions too."""
+    """The rooms that a room imports."""
     pages = (SOURCE / name).rglob("*.py") if (SOURCE / name).is_dir() else [SOURCE / f"{name}.py"]
-    found = set()
-    for page in pages:
-        for node in ast.walk(ast.parse(page.read_text("utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                parts = node.module.split(".")
-                if parts == ["byhand"]:
-                    found |= {alias.name for alias in node.names}
-                elif parts[0] == "byhand":
-                    found.add(parts[1])
-    return found & known - {name}
+    modules = (module.split(".") for page in pages for _, module in imported(page))
+    return {parts[1] for parts in modules if parts[0] == "byhand" and parts[1:]} & known - {name}
 
 
 def depths(uses: dict[str, set[str]]) -> dict[str, int]:
@@ -79,51 +86,86 @@ def lines(text: str, most: int = 46) -> list[str]:
     return found
 
 
+def placed(
+    direct: dict[str, set[str]], depth: dict[str, int]
+) -> tuple[dict[tuple[str, int], float], float]:
+    """Where the middles are, and how wide all is.
+
+    A room's is by (name, its depth); by (name, a greater depth) is the lane of lines that lead to
+    it past the rooms there.
+    """
+    rows = []
+    for level in range(max(depth.values()) + 1):
+        users = {other for name in direct if depth[name] > level for other in direct[name]}
+        passing = {name for name in users if depth[name] < level}
+        rows.append([name for name in sorted(depth) if depth[name] == level or name in passing])
+    widths = [
+        sum(WIDE if depth[name] == level else LANE for name in row) + ACROSS * (len(row) - 1)
+        for level, row in enumerate(rows)
+    ]
+    at: dict[tuple[str, int], float] = {}
+    for level, row in enumerate(rows):
+
+        def above(name: str, level: int = level) -> float:
+            """Where the lines from here arrive in the row above, on average: so few cross."""
+            to = direct[name] if depth[name] == level else {name}
+            return sum(at[other, level - 1] for other in to) / len(to) if to else 0.0
+
+        x = (max(widths) - widths[level]) / 2 + EDGE
+        for name in sorted(row, key=above):
+            wide = WIDE if depth[name] == level else LANE
+            at[name, level] = x + wide / 2
+            x += wide + ACROSS
+    return at, max(widths) + 2 * EDGE
+
+
+def line(xs: list[float], level: int) -> str:
+    """A path up from the row at `level`, by the middles `xs`: a room's, lanes', a room's."""
+    y = EDGE + level * (HIGH + DOWN)
+    path = f"M{xs[0]:g} {y}"
+    for x, above in zip(xs, xs[1:], strict=False):
+        path += f" C{x:g} {y - DOWN / 2:g} {above:g} {y - DOWN / 2:g} {above:g} {y - DOWN}"
+        y -= HIGH + DOWN
+        path += f" V{y}"
+    return path[: path.rindex(" V")]
+
+
 def drawing() -> str:
     """The picture as SVG."""
     pages = rooms()
     uses = {name: imports(name, set(pages)) for name in pages}
+    direct = {
+        name: uses[name] - set().union(*(beyond(other, uses) for other in uses[name]))
+        for name in pages
+    }
     depth = depths(uses)
-    levels: list[list[str]] = [[] for _ in range(max(depth.values()) + 1)]
-    for name in pages:
-        levels[depth[name]].append(name)
-    most = max(map(len, levels))
-    width = 2 * EDGE + most * (WIDE + ACROSS) - ACROSS
-    height = 2 * EDGE + len(levels) * (HIGH + DOWN) - DOWN
-    at: dict[str, tuple[float, int]] = {}
-    for level, names in enumerate(levels):
-        # Below what they import, so that few lines cross.
-        names.sort(key=lambda n: sum(at[o][0] for o in uses[n]) / max(1, len(uses[n])))
-        row = len(names) * (WIDE + ACROSS) - ACROSS
-        for place, name in enumerate(names):
-            at[name] = ((width - row) / 2 + place * (WIDE + ACROSS), EDGE + level * (HIGH + DOWN))
+    at, width = placed(direct, depth)
+    height = 2 * EDGE + (max(depth.values()) + 1) * (HIGH + DOWN) - DOWN
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" font-family="sans-serif" role="img" '
-        f'aria-label="The rooms of byhand, each below what it imports">',
-        f'<rect width="{width}" height="{height}" fill="white"/>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height}" '
+        f'width="{width:g}" height="{height}" font-family="sans-serif" role="img" '
+        'aria-label="The rooms of byhand, each below what it imports">',
+        f'<rect width="{width:g}" height="{height}" fill="white"/>',
     ]
     for name in pages:
-        x, y = at[name]
-        direct = uses[name] - set().union(*(beyond(other, uses) for other in uses[name]))
-        for other in sorted(direct):
-            x2, y2 = at[other]
+        for other in sorted(direct[name]):
+            passed = range(depth[name] - 1, depth[other] - 1, -1)
+            xs = [at[name, depth[name]], *(at[other, level] for level in passed)]
             out.append(
-                f'<path d="M{x + WIDE / 2:g} {y} C{x + WIDE / 2:g} {y - DOWN} '
-                f'{x2 + WIDE / 2:g} {y2 + HIGH + DOWN} {x2 + WIDE / 2:g} {y2 + HIGH}" '
-                'fill="none" stroke="#9aa3af" stroke-width="1.5"/>'
+                f'<path d="{line(xs, depth[name])}" fill="none" stroke="#9aa3af" '
+                'stroke-width="1.5"/>'
             )
     for name, page in pages.items():
-        x, y = at[name]
+        x, y = at[name, depth[name]] - WIDE / 2, EDGE + depth[name] * (HIGH + DOWN)
         out.append(
             f'<rect x="{x:g}" y="{y}" width="{WIDE}" height="{HIGH}" rx="6" fill="#f1f5f9" '
             'stroke="#64748b"/>'
             f'<text x="{x + 10:g}" y="{y + 20}" font-size="14" font-weight="bold">{name}</text>'
         )
-        for i, line in enumerate(lines(sentence(page))[:3]):
+        for i, words in enumerate(lines(sentence(page))[:3]):
             out.append(
                 f'<text x="{x + 10:g}" y="{y + 37 + 15 * i}" font-size="11.5" fill="#334155">'
-                f"{escape(line)}</text>"
+                f"{escape(words)}</text>"
             )
     return "\n".join([*out, "</svg>", ""])
 

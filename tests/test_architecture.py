@@ -19,6 +19,9 @@ import byhand
 
 SOURCE = Path(byhand.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
+ROOT = SOURCE.parent.parent
+HOUSE = runpy.run_path(str(ROOT / "docs" / "house.py"))  # which draws what is held to here
+imported = HOUSE["imported"]
 # The order of imports; a room may import itself and what stands before it.
 ORDER = [
     "errors", "checks", "files", "timing", "kernels", "data", "nn", "losses", "optim", "evaluation",
@@ -38,20 +41,6 @@ def name(path):
 
 def room(path):
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
-
-
-def imported(path):
-    """(line, dotted module) of every import in the file, those inside functions too."""
-    here = ("byhand", *path.relative_to(SOURCE).parent.parts)
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            start = here[: len(here) - node.level + 1] if node.level else ()
-            module = ".".join((*start, *((node.module,) if node.module else ())))
-            yield node.lineno, module
-            if module == "byhand":  # `from byhand import nn` is an import of the room
-                yield from ((node.lineno, f"byhand.{alias.name}") for alias in node.names)
 
 
 def rooms_imported(path):
@@ -90,40 +79,32 @@ def test_the_check_of_imports_sees_every_kind_of_import():
 
 
 def test_no_files_import_each_other_in_a_circle():
-    files = {f"byhand.{name(p)[:-3].replace('/', '.')}".removesuffix(".__init__"): p for p in FILES}
-    uses = {}
-    for module, path in files.items():
-        found = set()
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module:
-                inner = [f"{node.module}.{alias.name}" for alias in node.names]
-                found |= {i if i in files else node.module for i in inner}
-        # A package offers what its pages hold, and pages may come by it to each other.
-        uses[module] = {m for m in found if m in files and files[m].stem != "__init__"}
-    waiting = {m: uses[m] for m in uses if files[m].stem != "__init__"}
+    # A package offers what its pages hold, and pages may come by it to each other.
+    pages = {f"byhand.{name(p)[:-3].replace('/', '.')}": p for p in FILES if p.stem != "__init__"}
+    waiting = {page: {m for _, m in imported(path)} for page, path in pages.items()}
     assert len(waiting) > 200
-    while ready := {m for m, needed in waiting.items() if not needed & waiting.keys()}:
-        waiting = {m: needed for m, needed in waiting.items() if m not in ready}
+    while ready := {page for page, needed in waiting.items() if not needed & waiting.keys()}:
+        waiting = {page: needed for page, needed in waiting.items() if page not in ready}
     assert not waiting
 
 
 def test_the_picture_of_the_house_is_drawn_from_these_imports():
-    page = SOURCE.parent.parent / "docs" / "house.py"
-    house = runpy.run_path(str(page))
-    drawn = house["PICTURE"].read_text(encoding="utf-8")
-    assert house["drawing"]() == drawn, "python docs/house.py"
-    assert set(house["rooms"]()) == set(ORDER) - house["SMALL"]
+    assert HOUSE["drawing"]() == HOUSE["PICTURE"].read_text("utf-8"), "python docs/house.py"
+    assert set(HOUSE["rooms"]()) == set(ORDER) - HOUSE["SMALL"]
 
 
 def test_every_place_that_the_design_and_the_guide_name_is_there():
-    root = SOURCE.parent.parent
+    bases = (ROOT, SOURCE, SOURCE / "kernels", SOURCE / "app" / "static")
     for page in ("docs/design.md", "CONTRIBUTING.md"):
-        text = (root / page).read_text(encoding="utf-8")
-        named = re.findall(r"`([\w.]+(?:/[\w.]*)+)`", text)
+        named = re.findall(r"`([\w.]+(?:/[\w.]*)+)`", (ROOT / page).read_text("utf-8"))
         assert len(named) > 10
-        bases = (root, SOURCE, SOURCE / "kernels", SOURCE / "app" / "static")
         for place in named:
             assert any((base / place).exists() for base in bases), f"{page} names {place}"
+
+
+def test_who_cites_byhand_cites_this_version():
+    text = (ROOT / "CITATION.cff").read_text("utf-8")
+    assert f"\nversion: {byhand.__version__}\n" in text
 
 
 def test_only_plots_imports_matplotlib():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from byhand import plots
-from byhand.plots import alternative
+from byhand.plots import alternative, words
 
 
 def test_rows_are_told_by_name_with_mean_and_deviation():
@@ -35,7 +35,7 @@ def test_lines_of_many_points_are_told_by_their_ends():
      (-2.0, float("nan"), False, "−2.000"), (float("nan"), 0.0, True, "–")],
 )  # fmt: skip
 def test_a_mean_is_written_as_finely_as_its_deviation_makes_worth(mean, deviation, percent, text):
-    assert alternative.written(mean, deviation, percent) == text
+    assert words.written(mean, deviation, percent) == text
 
 
 def test_what_is_noted_twice_is_told_in_turn():

@@ -220,8 +220,7 @@ def _first_seed(record: Record, page: Page) -> None:
         "kernels",
         plots.picture_grid(rows, row_names=["kernel"], column_names=names, smooth=[0]),
         caption=f"The kernels of seed {seed}, the most needed first: number, description, and how "
-        "many "
-        "points of accuracy change without it.",
+        "many points of accuracy change without it.",
     )
     page.table(
         ["kernel", "what it is", "explained", "without it", "its mean in its place"],

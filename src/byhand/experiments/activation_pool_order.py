@@ -253,9 +253,8 @@ def _digit(record: Record, page: Page) -> None:
         "digit",
         plots.picture_grid(rows, row_names=names),
         caption="The first test picture in a network that was trained with ReLU first. A column "
-        "is a "
-        "kernel; each row has a scale of its own. The orders differ along the edges of strokes, "
-        "where a window has both signs.",
+        "is a kernel; each row has a scale of its own. The orders differ along the edges of "
+        "strokes, where a window has both signs.",
     )
 
 

@@ -190,8 +190,7 @@ def _sizes(record: Record, page: Page) -> None:
                 xlabel=f"size of the {said}, as a power of ten",
             ),
             caption=f"Sizes of the {said} of each layer with parameters, without zeros. One to "
-            "the left is "
-            "ten times smaller.",
+            "the left is ten times smaller.",
         )
 
 
@@ -210,10 +209,9 @@ def _maps(record: Record, page: Page) -> None:
         "maps",
         plots.picture_grid(rows, row_names=labels),
         caption=f"The trained network: what the convolutions give (the first {CHANNELS} channels) "
-        "and, "
-        "below, the gradient of the loss by it. Red is above 0, blue below; each row has a scale "
-        "of its own. The gradient comes through only where ReLU was open and, before a pooling, "
-        "where a maximum was taken.",
+        "and, below, the gradient of the loss by it. Red is above 0, blue below; each row has a "
+        "scale of its own. The gradient comes through only where ReLU was open and, before a "
+        "pooling, where a maximum was taken.",
         wide=True,
     )
 

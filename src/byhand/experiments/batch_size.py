@@ -113,7 +113,7 @@ def report(record: Record, page: Page) -> None:
         + "."
     )
     page.conclude(_scaled(record))
-    _claims(record, page, rates)
+    _claims(record, page)
     _figures(record, page, rates)
 
 
@@ -135,7 +135,7 @@ def _scaled(record: Record) -> str:
     )
 
 
-def _claims(record: Record, page: Page, rates: Sequence[float]) -> None:
+def _claims(record: Record, page: Page) -> None:
     sizes, accuracy, noise = record["sizes"], record["accuracy"], record["noise"]
     less = difference(noise[:, -1], noise[:, 0])
     page.claim(

@@ -200,11 +200,10 @@ def report(record: Record, page: Page) -> None:
     _kernel(record, page)
     page.say(
         f"A weight becomes 0 where its magnitude is at most {THRESHOLD:g} times the mean of its "
-        "kernel's, "
-        "else its sign: the rule of ternary weight networks (Li, Zhang and Liu, 2016). Here it "
-        f"makes {say(record['zeros'], 0)} of the weights 0. Biases stay. The scale is the mean "
-        "magnitude of the weights that are not 0; being above 0 it may as well be multiplied into "
-        "the last layer's weights, as ReLU and max pooling let it through, so that it costs "
+        "kernel's, else its sign: the rule of ternary weight networks (Li, Zhang and Liu, 2016). "
+        f"Here it makes {say(record['zeros'], 0)} of the weights 0. Biases stay. The scale is the "
+        "mean magnitude of the weights that are not 0; being above 0 it may as well be multiplied "
+        "into the last layer's weights, as ReLU and max pooling let it through, so that it costs "
         f"nothing. “Trained on” is the last layer alone for {counted(record['epochs'], 'epoch')} "
         f"more, at a rate of {RATE:g}, with the kernels fixed and the same batches for both. "
         "Maps are compared by their correlation over all places, scaled and after ReLU, on the "
@@ -278,8 +277,7 @@ def _kernel(record: Record, page: Page) -> None:
         "digits",
         plots.picture_grid(shown, row_names=names, column_names=record["classes"]),
         caption="After ReLU; dark is large, each row with a scale of its own. The biases of the "
-        "study's "
-        "kernels are not known and are left out.",
+        "study's kernels are not known and are left out.",
         wide=True,
     )
 

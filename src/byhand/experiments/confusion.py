@@ -75,8 +75,7 @@ def report(record: Record, page: Page) -> None:
                 reference_name="the study, one run",
             ),
             caption=f"The {min(SHOWN, len(top))} most frequent mistakes over {len(seeds)} seeds, "
-            "and the "
-            "study's three.",
+            "and the study's three.",
         )
     page.table(
         ("label", "read as", "times", "least", "most", "the study"),

@@ -173,8 +173,8 @@ def _rows(record: Record, name: str, page: Page) -> None:
             rows, plots.new_figure(*size), row_names=about["rows"], column_names=columns, smooth=[0]
         ),
         caption=f"Test picture {about['place']}, which this network reads as {about['read']}. "
-        "Kernels are "
-        "smoothed for the eye. Red is above 0, blue below; each row has a scale of its own.",
+        "Kernels are smoothed for the eye. Red is above 0, blue below; each row has a scale of its "
+        "own.",
         wide=True,
     )
 
@@ -212,8 +212,7 @@ def _kinds(
             reference_name="kernels of chance",
         ),
         caption=f"Of the {each} kernels of a network. Kernels of chance are {CHANCE:,} drawn from "
-        "a normal "
-        "distribution and described in the same way.",
+        "a normal distribution and described in the same way.",
     )
 
 

@@ -189,8 +189,7 @@ def _figures(record: Record, page: Page) -> None:
         "range",
         ax,
         caption="Too small a rate changes nothing; then the loss falls; then the steps are too "
-        "long. Each "
-        "line ends where the loss is blown up.",
+        "long. Each line ends where the loss is blown up.",
     )
     ax = plots.line_with_band(
         tried, np.asarray(accuracy, np.float64),

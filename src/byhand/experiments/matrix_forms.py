@@ -196,8 +196,7 @@ def _example(record: Record, page: Page) -> None:
         "sparse",
         plots.spy(large, plots.new_axes(7.2, 5.8)),
         caption="A 5×5 kernel unfolded for a picture of 28×28: a row for each of 24·24 places. A "
-        "stripe "
-        "for each row of the kernel, five numbers wide; red is above 0, blue below.",
+        "stripe for each row of the kernel, five numbers wide; red is above 0, blue below.",
     )
 
 

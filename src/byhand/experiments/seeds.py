@@ -197,10 +197,6 @@ def _ends(found: dict[str, Any], part: str, name: str) -> NDArray[np.float64]:
     return np.asarray([figures[name] for figures in found[part]], np.float64)
 
 
-def _last(curves: NDArray[Any]) -> list[float]:
-    return [mean(curve[-1:]) for curve in curves]
-
-
 def _epoch_of_half(curve: Sequence[float | None]) -> int | None:
     """The first epoch, from 1, in which half of the training pictures were read rightly."""
     reached = np.flatnonzero(np.asarray(curve, np.float64) >= HALF)

@@ -93,12 +93,10 @@ def report(record: Record, page: Page) -> None:
         if run["recipe"] in STUDY_S and (run["kernels"], run["steps"]) == STUDY_SETTING:
             _single_run(page, run)
     by_steps = {name: [accuracy[name, one, s] for s in steps] for name in names}
-    _by(page, "steps", steps, by_steps, "steps of two pictures", f"steps, {_kernels(one)}",
-        f"from {few:,} to {most:,} steps")  # fmt: skip
+    _by(page, "steps", steps, by_steps, "steps of two pictures", f"steps, {_kernels(one)}")
     for s in (few, most):
         by_kernels = {name: [accuracy[name, k, s] for k in kernels] for name in names}
-        _by(page, f"kernels_{s}", kernels, by_kernels, "kernels", f"kernels, {s:,} steps",
-            f"after {s:,} steps, {one} to {many} kernels")  # fmt: skip
+        _by(page, f"kernels_{s}", kernels, by_kernels, "kernels", f"kernels, {s:,} steps")
     ax = plots.xy(
         {name: (steps, share) for name, share in stuck.items()},
         xlabel="steps of two pictures", ylabel="runs at chance",
@@ -108,8 +106,7 @@ def report(record: Record, page: Page) -> None:
         "chance",
         ax,
         caption=f"At chance are runs that read at most {say(outcomes.CHANCE, 0)} of the test "
-        "pictures; "
-        f"{counted(n, 'seed')}.",
+        f"pictures; {counted(n, 'seed')}.",
     )
     page.table(
         ("recipe", "kernels", "steps", "test accuracy", "validation accuracy", "at chance"),
@@ -152,7 +149,7 @@ def _single_run(page: Page, run: dict[str, Any]) -> None:
 
 
 def _by(
-    page: Page, file: str, x: list[int], values: dict[str, Any], xlabel: str, title: str, span: str
+    page: Page, file: str, x: list[int], values: dict[str, Any], xlabel: str, title: str
 ) -> None:
     runs = {name: np.asarray(of, np.float64).T for name, of in values.items()}  # (seeds, len(x))
     ax = plots.curves_over_runs(

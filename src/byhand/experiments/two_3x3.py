@@ -175,7 +175,6 @@ def report(record: Record, page: Page) -> None:
     _picture(record, page)
     _kernels(record, page)
     page.heading("Trained")
-    said = "; ".join(f"{design}: {say(of)}" for design, of in accuracy.items())
     page.figure("accuracy", plots.compare(accuracy, xlabel="test accuracy", percent=True))
     sweep.table(record, page, "design", record["values"], {})
     page.say(
@@ -241,15 +240,13 @@ def _kernels(record: Record, page: Page) -> None:
     page.figure(
         "trained",
         plots.picture_grid(rows, row_names=names, column_names=columns),
-        caption="Trained kernels, and the nearest that two 3×3 with nothing between can be; "
-        "above, the "
-        "share of the energy that the pair has.",
+        caption="Trained kernels, and the nearest that two 3×3 with nothing between can be; above, "
+        "the share of the energy that the pair has.",
     )
 
 
 def _row(page: Page, name: str, matrices: dict[str, Array], operators: str, caption: str) -> None:
     matrices = {title: np.round(values, 6) for title, values in matrices.items()}  # 1, not 0.9999…
-    _title, _last = list(matrices.items())[-1]
     page.figure(name, plots.matrix_row(matrices, operators=operators), caption=caption, wide=True)
 
 

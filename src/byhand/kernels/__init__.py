@@ -28,7 +28,7 @@ from byhand.kernels.layout import (
     gather,
     resolve_layout,
 )
-from byhand.kernels.operation import implements, operation, plain_operation
+from byhand.kernels.operation import implements, operation
 from byhand.kernels.random import Key, philox
 from byhand.kernels.reference.activation import (
     gelu,
@@ -165,7 +165,6 @@ __all__ = [
     "mean_squared_error_backward",
     "operation",
     "philox",
-    "plain_operation",
     "relu",
     "relu_backward",
     "resolve_layout",

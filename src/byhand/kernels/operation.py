@@ -95,7 +95,7 @@ def plain_operation(reference: F) -> F:
     """Make a function on plain arrays, not on batches, one that the compiled core can implement.
 
     Such arrays lie in memory as they are in every layout. The decorated function is the definition;
-    where the core is there, the version that `compiled` adds runs for a first argument of float32
+    where the core is there, the version that `by_core` adds runs for a first argument of float32
     or uint8 without gaps. The function has both, as `definition` and `compiled`.
     """
 
@@ -108,7 +108,7 @@ def plain_operation(reference: F) -> F:
     return cast(F, generic)
 
 
-def compiled(generic: Callable[..., Any]) -> Callable[[F], F]:
+def by_core(generic: Callable[..., Any]) -> Callable[[F], F]:
     """Say that the decorated function is `generic` by the compiled core."""
 
     def register(function: F) -> F:

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from byhand.plots.style import plain
+from byhand.plots.words import written
 
 _FEW = 12  # so many points of a line or fewer are all said
 
@@ -51,20 +52,6 @@ def note_lines(
         else:
             rows[name] = " to ".join([*points[:1], *points[1:][-1:]])
     note_rows(ax, rows, f"{ax.get_ylabel()} by {ax.get_xlabel()}")
-
-
-def written(mean: float, deviation: float = math.nan, percent: bool = False) -> str:
-    """Mean ± deviation: two digits of percent; else as many as the deviation makes worth saying."""
-    if math.isnan(mean):
-        return "–"
-    if percent:
-        mean, deviation, unit, digits = 100 * mean, 100 * deviation, " %", 2
-    else:
-        unit = ""
-        finest = deviation if deviation > 0 else abs(mean) / 100  # NaN is not > 0
-        digits = min(6, max(0, 1 - math.floor(math.log10(finest)))) if finest > 0 else 0
-    spread = "" if math.isnan(deviation) else f" ± {deviation:,.{digits}f}"
-    return f"{mean:,.{digits}f}".replace("-", "−") + spread + unit
 
 
 def _capital(text: str) -> str:

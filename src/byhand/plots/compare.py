@@ -11,11 +11,12 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from byhand.errors import InputError
-from byhand.plots.alternative import note_rows, written
+from byhand.plots.alternative import note_rows
 from byhand.plots.bands import mean_and_deviation
 from byhand.plots.lettering import legend_above, wrapped
 from byhand.plots.lines import scale, shown_on
 from byhand.plots.style import BLUE, INK, ORANGE, PALE, new_axes, styled
+from byhand.plots.words import written
 
 _NAMES = 165.0  # points that the names may take
 

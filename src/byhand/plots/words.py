@@ -23,3 +23,17 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def written(mean: float, deviation: float = math.nan, percent: bool = False) -> str:
+    """Mean ± deviation: two digits of percent; else as many as the deviation makes worth saying."""
+    if math.isnan(mean):
+        return "–"
+    if percent:
+        mean, deviation, unit, digits = 100 * mean, 100 * deviation, " %", 2
+    else:
+        unit = ""
+        finest = deviation if deviation > 0 else abs(mean) / 100  # NaN is not > 0
+        digits = min(6, max(0, 1 - math.floor(math.log10(finest)))) if finest > 0 else 0
+    spread = "" if math.isnan(deviation) else f" ± {deviation:,.{digits}f}"
+    return f"{mean:,.{digits}f}".replace("-", "−") + spread + unit

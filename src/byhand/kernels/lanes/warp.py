@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from byhand.kernels.compiled import core
-from byhand.kernels.operation import compiled
+from byhand.kernels.operation import by_core
 from byhand.kernels.reference import warp as reference
 
 
-@compiled(reference.warp)
+@by_core(reference.warp)
 def warp(
     images: NDArray[np.uint8],
     maps: NDArray[np.float32],
