@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -123,7 +124,7 @@ def line(xs: list[float], level: int) -> str:
     """A path up from the row at `level`, by the middles `xs`: a room's, lanes', a room's."""
     y = EDGE + level * (HIGH + DOWN)
     path = f"M{xs[0]:g} {y}"
-    for x, above in zip(xs, xs[1:], strict=False):
+    for x, above in pairwise(xs):
         path += f" C{x:g} {y - DOWN / 2:g} {above:g} {y - DOWN / 2:g} {above:g} {y - DOWN}"
         y -= HIGH + DOWN
         path += f" V{y}"

@@ -21,6 +21,7 @@ from byhand import models, nn
 from byhand.app import Settings, create_app, inside, networks, records, tasks
 from byhand.app.problems import Problem
 from byhand.errors import DataError
+from png_file import chunk, png
 
 JSON = {"content-type": "application/json"}
 DEEP = '{"a":' * 20_000 + "1" + "}" * 20_000
@@ -344,12 +345,7 @@ def test_a_files_name_is_told_as_it_can_be_printed(client):
 
 @pytest.mark.parametrize("size", [(1, 100_000_000), (100_000_000, 1), (2**31 - 1, 2**31 - 1)])
 def test_a_picture_with_a_side_beyond_all_bounds_is_refused_by_its_head(client, size):
-    def chunk(kind, data):
-        code = struct.pack(">I", zlib.crc32(kind + data))
-        return struct.pack(">I", len(data)) + kind + data + code
-
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", *size, 8, 0, 0, 0, 0))
-    png = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
-    answer = client.post("/api/read", files={"file": ("a.png", png + chunk(b"IEND", b""))})
+    picture = png(*size, chunk(b"IDAT", zlib.compress(b"\0" * 1000)))
+    answer = client.post("/api/read", files={"file": ("a.png", picture)})
     assert answer.status_code == 400
     assert "picture" in answer.json()["detail"]

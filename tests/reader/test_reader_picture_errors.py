@@ -21,25 +21,12 @@ from byhand.data import picture_file
 from byhand.errors import DataError, InputError, ShapeError
 from byhand.reader import picture, sources
 from byhand.reader.picture import open_pages, open_picture
+from png_file import chunk, png
+from reader.scenes import encoded
 
 
 def noise(width=64, height=48):
     return np.random.default_rng(5).integers(0, 256, (height, width, 3)).astype(np.uint8)
-
-
-def encoded(pixels, kind, **options):
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, kind, **options)
-    return file.getvalue()
-
-
-def chunk(kind, data):
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def png(width, height, *chunks):
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + b"".join([header, *chunks, chunk(b"IEND", b"")])
 
 
 def refused(source, error=DataError):
@@ -350,11 +337,8 @@ def test_50_megapixels_open_in_less_than_600_megabytes(tmp_path, depth, colour, 
     row = b"\0" + bytes(range(256)) * (width * samples // 256) + bytes(width * samples % 256)
     pack = zlib.compressobj(1)
     pixels = b"".join([*(pack.compress(row) for _ in range(height)), pack.flush()])
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     path = tmp_path / "large.png"
-    path.write_bytes(
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
-    )
+    path.write_bytes(png(width, height, chunk(b"IDAT", pixels), depth=depth, colour=colour))
     done = subprocess.run(
         [sys.executable, "-c", MEMORY, str(path)], capture_output=True, text=True, check=True
     )
