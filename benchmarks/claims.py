@@ -199,7 +199,7 @@ def table() -> str:
             continue
         result = json.loads(path.read_text(encoding="utf-8"))
         recipe, found = recipes.get(name), result["test_accuracy"]
-        classes = 12 if recipe.lessons == "reader" else 10
+        classes = 12 if recipe.examples == "reader" else 10
         network = models.build(
             recipe.model.name,
             np.random.default_rng(0),

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from byhand import data, kernels, recipes, training
 from byhand.data import Splits
-from byhand.recipes.prepare import prepare, train
+from byhand.recipes.engine.prepare import prepare, train
 from byhand.training.mpi import MPIGroup
 
 MARKS = (1, 2, 5, 10, 20, 50, 100, 150, 200, 300, 422, 1000, 2000, 5000, 10000)

@@ -30,9 +30,9 @@ from byhand.reader import Reader, cut
 from byhand.reader.examples.fonts import training_fonts
 from byhand.reader.examples.glyphs import letter_glyphs
 from byhand.reader.examples.groups import line_pieces
-from byhand.reader.examples.lessons import HELD_OUT
 from byhand.reader.examples.scribbles import scribbles
 from byhand.reader.examples.strings import SPACINGS, broken, specked, string, string_page
+from byhand.reader.examples.training_set import HELD_OUT
 from byhand.reader.lattice import PRIORS, Priors, best_way
 from byhand.reader.recognise import NONE, confidences, no_digit
 from byhand.reader.scores import edit_distance, line_errors

@@ -19,7 +19,7 @@ import blobs
 from byhand.app import Settings, create_app, worker
 from byhand.app.training import Training
 from byhand.errors import FileWriteError
-from byhand.recipes import run as runs
+from byhand.recipes.engine import run as runs
 
 QUICK = {"recipe": "one_conv", "settings": {"epochs": 2, "batch_size": 20}, "seed": 1}
 LONG = {"recipe": "one_conv", "settings": {"epochs": 100000, "batch_size": 20}, "seed": 1}

@@ -14,8 +14,8 @@ import blobs
 from byhand import recipes
 from byhand.errors import DataError
 from byhand.nn.files import read_tensors, write_tensors
-from byhand.recipes import run
-from byhand.recipes.folder import alone_in
+from byhand.recipes.engine import run
+from byhand.recipes.engine.folder import alone_in
 
 SETTINGS = (
     "--set", "epochs=4", "--set", "batch_size=10", "--set", "average=0.9",

@@ -114,8 +114,8 @@ def test_a_run_without_a_name_gets_one_in_runs(cli, blob_data, short, tmp_path):
 @pytest.mark.usefixtures("no_report")
 def test_two_runs_at_once_get_two_folders(tmp_path):
     """As two processes that start in the same second would ask, and train side by side."""
-    from byhand.recipes import run
-    from byhand.recipes.folder import new_folder
+    from byhand.recipes.engine import run
+    from byhand.recipes.engine.folder import new_folder
 
     folders = [new_folder("one_conv", 0, tmp_path) for _ in range(2)]
     assert len(set(folders)) == 2
@@ -262,7 +262,7 @@ def test_a_full_disk_under_the_log_is_one_sentence_too(
     """/dev/full is a file on a full disk."""
     if not os.path.exists("/dev/full"):
         pytest.skip("there is no /dev/full here")
-    from byhand.recipes import run
+    from byhand.recipes.engine import run
 
     (tmp_path / "r").mkdir()
     real = run.write_text

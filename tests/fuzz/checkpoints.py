@@ -8,7 +8,7 @@ from unittest import mock
 
 import blobs
 from byhand import recipes
-from byhand.recipes import run as runs
+from byhand.recipes.engine import run as runs
 from byhand.training import StepRecord
 from fuzz import odd_files
 from fuzz.odd_values import pick

@@ -14,7 +14,7 @@ from byhand.app import Settings, create_app
 from byhand.evaluation import Evaluation, Look
 from byhand.experiments.lab import record
 from byhand.plots import write_report
-from byhand.recipes import run as runs
+from byhand.recipes.engine import run as runs
 from fuzz import odd_bytes, odd_files, odd_values, trees
 from fuzz.odd_values import pick
 

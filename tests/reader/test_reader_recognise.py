@@ -83,7 +83,7 @@ def test_a_temperature_changes_how_sure_it_is_and_not_what_it_reads():
     assert np.allclose(softer, expected, atol=1e-5)
 
 
-def test_confidence_counts_no_digit_as_rarer_than_in_the_lessons():
+def test_confidence_counts_no_digit_as_rarer_than_in_the_training_set():
     p = np.zeros((3, 12), np.float32)
     p[0, 4] = 1
     p[1, 4], p[1, 9] = 0.6, 0.4

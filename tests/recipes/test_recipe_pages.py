@@ -12,10 +12,10 @@ import pytest
 import blobs
 from byhand import optim, recipes
 from byhand.errors import InputError
-from byhand.reader.examples import lessons
+from byhand.reader.examples import training_set
 from byhand.reader.examples.fonts import matplotlib_fonts
-from byhand.reader.examples.lessons import Amounts
-from byhand.recipes import Recipe, fingerprint, settings
+from byhand.reader.examples.training_set import Amounts
+from byhand.recipes import FIXED, Recipe, fingerprint
 
 NAMES = recipes.names()
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
@@ -35,14 +35,14 @@ def test_a_page_says_its_name_and_what_it_is(name):
     assert recipe.summary
     assert not recipe.summary.endswith(".")
     assert "\n" not in recipe.summary
-    settings.check(recipe)
+    recipe.check()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_goes_through_json_and_back(name):
     recipe = recipes.get(name)
     values = json.loads(json.dumps(recipe.as_dict()))
-    assert settings.from_dict(recipe, values) == recipe
+    assert recipes.from_dict(recipe, values) == recipe
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -52,7 +52,7 @@ def test_a_recipe_is_known_again_from_any_other_page(name):
 
     recipe = recipes.get(name)
     other = recipes.get("mlp" if name != "mlp" else "tiny")
-    again = settings.from_dict(other, recipe.as_dict())
+    again = recipes.from_dict(other, recipe.as_dict())
     again = replace(again, name=recipe.name, summary=recipe.summary, expect=recipe.expect)
     assert again == recipe
 
@@ -70,7 +70,7 @@ def test_a_recipe_is_known_again_from_any_other_page(name):
 def test_a_changed_recipe_goes_through_json_and_back(pairs):
     recipe = recipes.apply(recipes.get("lenet5"), pairs)
     values = json.loads(json.dumps(recipe.as_dict()))
-    assert settings.from_dict(recipes.get("lenet5"), values) == recipe
+    assert recipes.from_dict(recipes.get("lenet5"), values) == recipe
 
 
 def test_fingerprints_differ_where_runs_do_and_claims_do_not_count():
@@ -101,8 +101,8 @@ def test_a_recipes_claim_is_what_was_measured_with_its_settings(name):
     assert recipe.expect.seeds == accuracy["seeds"] == len(measured["runs"])
     # A setting that did not exist then had the value that it has by default now.
     then = {**Recipe(name="", summary="").as_dict(), **measured["recipe"]}
-    settings_then = {k: v for k, v in then.items() if k not in settings.FIXED}
-    settings_now = {k: v for k, v in recipe.as_dict().items() if k not in settings.FIXED}
+    settings_then = {k: v for k, v in then.items() if k not in FIXED}
+    settings_now = {k: v for k, v in recipe.as_dict().items() if k not in FIXED}
     assert settings_now == settings_then
 
 
@@ -119,10 +119,10 @@ def test_a_page_builds_and_takes_a_step_on_mnists_size(name, monkeypatch):
     """The first step of the recipe's own run, on few pictures of 28x28."""
     small = ["batch_size=4", "epochs=none", "steps=1"]
     recipe, n = recipes.apply(recipes.get(name), small), 24
-    if recipe.lessons == "reader":  # made of few digits, with fonts that are on every machine
+    if recipe.examples == "reader":  # made of few digits, with fonts that are on every machine
         n, few = 1200, Amounts(0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0)
-        monkeypatch.setattr(lessons, "training_fonts", matplotlib_fonts)
-        monkeypatch.setattr(lessons.lessons, "__defaults__", (few, None))
+        monkeypatch.setattr(training_set, "training_fonts", matplotlib_fonts)
+        monkeypatch.setattr(training_set.make_training_set, "__defaults__", (few, None))
     prepared = recipes.prepare(recipe, blobs.splits(n, 4, size=28), seed=0)
     before = prepared.model.flat.copy()
     record = next(recipes.train(prepared, step_records=True))

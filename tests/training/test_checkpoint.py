@@ -47,7 +47,7 @@ def test_it_brings_back_weights_buffers_and_state(runs, saved):
     assert np.array_equal(state.average, saved.state.average)
     assert state.records == saved.state.records
     assert state.generator == saved.state.generator
-    assert training.read_settings(saved.path) == {"seed": 3}
+    assert training.read_metadata(saved.path) == {"seed": 3}
 
 
 def test_what_is_loaded_is_writeable_and_the_models_own(runs, saved):

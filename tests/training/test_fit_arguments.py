@@ -42,6 +42,7 @@ REORDERED = Dataset(X, Y, tuple("1023456789"))
         ({"state": {}}, "state is {}"),
         ({"checkpoint": 3}, "checkpoint is 3"),
         ({"settings": "x"}, "settings is 'x'"),
+        ({"metadata": "x"}, "metadata is 'x'"),
         ({"train": (X, Y)}, r"train is .*Dataset\(images, labels\)"),
         ({"train": X}, "train is .*must be a byhand.data.Dataset"),
         ({"validation": (X, Y)}, "validation is .*or None"),

@@ -18,7 +18,7 @@ from byhand.data import Standardisation
 # Where the interrupt falls: in the lines that change anything of a run.
 ROOM = Path(training.__file__).parent
 PAGES = {
-    *(str(ROOM / f"{page}.py") for page in ("fit", "step", "epoch", "state")),
+    *(str(ROOM / f"{page}.py") for page in ("fit", "trainer", "epoch", "state")),
     *(str(ROOM.parent / "optim" / f"{page}.py") for page in ("optimisers", "averaging")),
 }
 WAYS = {

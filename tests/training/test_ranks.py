@@ -29,12 +29,13 @@ SETTINGS = (
 PROGRAM = """
 import os, signal, sys, time
 import byhand.training.fit
-from byhand.training.step import Stepper
+from byhand.training.trainer import Trainer
 sys.modules["byhand.training.fit"].CHECKPOINT_SECONDS = -1.0
 trouble, rank, at = sys.argv[1], sys.argv[2], int(sys.argv[3])
-train = Stepper.__call__
+train = Trainer.step
 
-def step(self, batch, state, rate, begun):
+def step(self, batch):
+    state = self.state
     if state.step == at and trouble == "interrupt":
         if self.group.rank == 0:
             print("waiting", file=sys.stderr, flush=True)
@@ -48,9 +49,9 @@ def step(self, batch, state, rate, begun):
             raise RuntimeError("broken on purpose")
         if trouble == "pipe":
             raise BrokenPipeError("as where standard error is closed")
-    return train(self, batch, state, rate, begun)
+    return train(self, batch)
 
-Stepper.__call__ = step
+Trainer.step = step
 if trouble == "no watch":
     sys.executable = "/nowhere/python"
 if trouble == "no mpi4py" and rank in ("all", os.environ.get("PMI_RANK")):

@@ -120,13 +120,13 @@ def test_stopping_again_and_again_changes_nothing(runs, tmp_path):
 
 def test_fit_writes_the_checkpoint_before_each_record(runs, tmp_path):
     path = tmp_path / "c"
-    run = runs.start(epochs=2, checkpoint=path, settings={"who": "me"})
+    run = runs.start(epochs=2, checkpoint=path, metadata={"who": "me"})
     for record in run.events:
         model = runs.network(seed=5)
         state = load_checkpoint(path, model, optim.Adam())
         assert state.records[-1] == record
         assert np.array_equal(model.flat, run.model.flat)
-        assert training.read_settings(path) == {"who": "me"}
+        assert training.read_metadata(path) == {"who": "me"}
     assert [p.name for p in tmp_path.iterdir()] == ["c"]
 
 

@@ -15,7 +15,7 @@ from byhand.app.problems import Problem
 from byhand.app.processes import Processes
 from byhand.app.threads import ThreadPool
 from byhand.reader.recognise import MODEL as READER
-from byhand.recipes.run import MODEL
+from byhand.recipes.engine.run import MODEL
 
 KEPT, MOST = 8, 200  # networks that a process keeps in memory, and runs that are listed
 

@@ -13,7 +13,7 @@ from byhand import checks
 from byhand.app.folders import Entry, entries, is_there, quoted, read_bounded, within
 from byhand.app.problems import Problem
 from byhand.errors import ByhandError, DataError
-from byhand.recipes.run import MODEL, RECORD
+from byhand.recipes.engine.run import MODEL, RECORD
 
 REPORT, PICTURES, EXPERIMENTS = "report.html", "pictures", "experiments"
 KINDS = {".html": "text/html; charset=utf-8", ".png": "image/png", ".svg": "image/svg+xml",

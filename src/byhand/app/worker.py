@@ -28,9 +28,9 @@ from byhand.app.arrays import encode
 from byhand.data import Dataset, open_data
 from byhand.errors import ByhandError
 from byhand.files import jsonable
-from byhand.recipes import run as runs
-from byhand.recipes.folder import new_folder
-from byhand.recipes.prepare import Prepared
+from byhand.recipes.engine import run as runs
+from byhand.recipes.engine.folder import new_folder
+from byhand.recipes.engine.prepare import Prepared
 
 STEPS_A_SECOND = 5  # step events at most
 KERNELS_A_SECOND = 1

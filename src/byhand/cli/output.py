@@ -137,7 +137,7 @@ def find_model(model: Path | None) -> Path:
     Where there is no run either it is the network in the package that learnt MNIST.
     """
     from byhand import models
-    from byhand.recipes.run import MODEL
+    from byhand.recipes.engine.run import MODEL
 
     if model is not None:
         return model / MODEL if model.is_dir() else model

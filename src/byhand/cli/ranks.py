@@ -105,7 +105,7 @@ def _take_part(
     lead: Callable[[MPIGroup], int],
     explain: Callable[[BaseException], Failure],
 ) -> int:
-    from byhand.recipes.run import assist
+    from byhand.recipes.engine.run import assist
 
     status = 0
     try:

@@ -144,7 +144,7 @@ def load_reader(model: Path | None) -> Any:
     """The reader with this model, or the one in the package."""
     from byhand import kernels
     from byhand.reader.reader import Reader
-    from byhand.recipes.run import MODEL
+    from byhand.recipes.engine.run import MODEL
 
     kernels.set_threads()
     return Reader.load(model / MODEL if model is not None and model.is_dir() else model)

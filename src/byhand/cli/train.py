@@ -25,7 +25,7 @@ from byhand.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from byhand.recipes.run import Finished, Plan
+    from byhand.recipes.engine.run import Finished, Plan
 
 DEFAULT = "lenet5"  # what serves a first run best: over 99 % in seconds
 WITHOUT_MNIST = "digits"  # likewise, where there is no MNIST
@@ -120,7 +120,7 @@ def train(
     """
     from byhand import kernels, recipes, training
     from byhand.errors import InputError
-    from byhand.recipes import run as runs
+    from byhand.recipes.engine import run as runs
 
     if list_recipes:
         pages = [recipes.get(name) for name in recipes.names()]
@@ -199,7 +199,7 @@ def _follow(events: Any, splits: Any, layout: str, ranks: int) -> Finished:
     """Show progress while the run runs; give its end. Interrupted, say how to go on."""
     from byhand import training
     from byhand.cli.progress import new_display
-    from byhand.recipes.run import CHECKPOINT, Finished
+    from byhand.recipes.engine.run import CHECKPOINT, Finished
 
     started = next(events)
     display = new_display(started.prepared, splits, layout, ranks)

@@ -5,24 +5,27 @@
     for record in recipes.train(prepared):
         print(record.epoch, record.validation_accuracy)
 
-recipe.py says what a recipe is, settings.py reads `--set`, prepare.py makes it ready and trains,
-run.py does so into a folder that holds all it takes to know and redo the run.
+Every other page here is a recipe; `engine/` is what makes them run.
 """
 
-from byhand.recipes.prepare import Prepared, prepare, train
-from byhand.recipes.recipe import Expect, Network, Recipe, fingerprint, get, names
-from byhand.recipes.settings import apply, check
+from byhand.recipes.engine.examples import EXAMPLES
+from byhand.recipes.engine.prepare import Prepared, prepare, train
+from byhand.recipes.engine.recipe import Expect, Network, Recipe, fingerprint, get, names
+from byhand.recipes.engine.set_option import FIXED, apply, from_dict, read
 
 __all__ = [
+    "EXAMPLES",
+    "FIXED",
     "Expect",
     "Network",
     "Prepared",
     "Recipe",
     "apply",
-    "check",
     "fingerprint",
+    "from_dict",
     "get",
     "names",
     "prepare",
+    "read",
     "train",
 ]

@@ -4,7 +4,7 @@ The book trains on all 60,000 pictures for 20 epochs, and ends with the last epo
 """
 
 from byhand.optim import Adam, Constant
-from byhand.recipes.recipe import Expect, Network, Recipe
+from byhand.recipes import Expect, Network, Recipe
 
 RECIPE = Recipe(
     name="deep_convnet",

@@ -6,7 +6,7 @@ Half of the values of the last layers dropped, as in deep_convnet, is too many h
 
 from byhand.data import Augmentation
 from byhand.optim import Adam, ExponentialMovingAverage, OneCycle
-from byhand.recipes.recipe import Expect, Network, Recipe
+from byhand.recipes import Expect, Network, Recipe
 
 RECIPE = Recipe(
     name="deep_convnet_tuned",

@@ -7,7 +7,7 @@ weights are averaged. Length and rate were chosen by cross-validation inside the
 
 from byhand.data import Augmentation
 from byhand.optim import Adam, ExponentialMovingAverage, OneCycle
-from byhand.recipes.recipe import Expect, Network, Recipe
+from byhand.recipes import Expect, Network, Recipe
 
 RECIPE = Recipe(
     name="digits",

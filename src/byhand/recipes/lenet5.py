@@ -6,7 +6,7 @@ against Adam and AdamW with cosine and one-cycle schedules, label smoothing and 
 """
 
 from byhand.optim import SGD, OneCycle
-from byhand.recipes.recipe import Expect, Network, Recipe
+from byhand.recipes import Expect, Network, Recipe
 
 RECIPE = Recipe(
     name="lenet5",

@@ -1,7 +1,7 @@
 """The fully connected 784-64-32-10, with what one_conv has: what convolution is compared with."""
 
 from byhand.optim import Adam, Cosine
-from byhand.recipes.recipe import Expect, Network, Recipe
+from byhand.recipes import Expect, Network, Recipe
 
 RECIPE = Recipe(
     name="mlp",

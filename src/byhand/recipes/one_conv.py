@@ -5,7 +5,7 @@ for watching: like the study, it ends with the weights of the last epoch.
 """
 
 from byhand.optim import Adam, Step
-from byhand.recipes.recipe import Expect, Network, Recipe
+from byhand.recipes import Expect, Network, Recipe
 
 RECIPE = Recipe(
     name="one_conv",

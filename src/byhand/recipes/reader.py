@@ -6,7 +6,7 @@ The model of a run with seed 0 is the one in the package.
 
 from byhand.data import Augmentation
 from byhand.optim import Adam, ExponentialMovingAverage, OneCycle
-from byhand.recipes.recipe import Expect, Network, Recipe
+from byhand.recipes import Expect, Network, Recipe
 
 # deep_convnet with batch normalisation: on as many steps it rejects and reads better. When the
 # reader opens it, the normalisation is folded into the convolutions.
@@ -20,7 +20,7 @@ LAYERS = (
 RECIPE = Recipe(
     name="reader",
     summary="the reader's network: digits in many hands and fonts, and what is none",
-    lessons="reader",
+    examples="reader",
     augment=Augmentation(shift=1.0, rotate=6.0, scale=0.08, slant=0.1),
     model=Network("stack", {"layers": LAYERS}),
     optimiser=Adam(),

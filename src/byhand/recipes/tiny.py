@@ -6,7 +6,7 @@ chance in 2,000 steps; tiny_he shows the cure, tiny_momentum what momentum does 
 """
 
 from byhand.optim import SGD, InverseTime
-from byhand.recipes.recipe import Expect, Network, Recipe
+from byhand.recipes import Expect, Network, Recipe
 
 RECIPE = Recipe(
     name="tiny",

@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from byhand.recipes import tiny
-from byhand.recipes.recipe import Expect, Network
+from byhand.recipes import Expect, Network, tiny
 
 RECIPE = replace(
     tiny.RECIPE,

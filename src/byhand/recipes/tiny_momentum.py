@@ -6,8 +6,7 @@ Some runs leave chance and some never do: the spread over seeds is the point.
 from dataclasses import replace
 
 from byhand.optim import SGD
-from byhand.recipes import tiny
-from byhand.recipes.recipe import Expect
+from byhand.recipes import Expect, tiny
 
 RECIPE = replace(
     tiny.RECIPE,

@@ -6,7 +6,7 @@ start is far too large; compare two_conv_he.
 """
 
 from byhand.optim import SGD, Constant
-from byhand.recipes.recipe import Expect, Network, Recipe
+from byhand.recipes import Expect, Network, Recipe
 
 RECIPE = Recipe(
     name="two_conv",

@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from byhand.recipes import two_conv
-from byhand.recipes.recipe import Expect, Network
+from byhand.recipes import Expect, Network, two_conv
 
 RECIPE = replace(
     two_conv.RECIPE,

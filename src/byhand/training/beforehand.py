@@ -9,36 +9,29 @@ from typing import Any
 import numpy as np
 
 from byhand import checks, kernels, nn
-from byhand.data import SAMPLINGS, Augmentation, Dataset
+from byhand.data import Dataset
 from byhand.errors import InputError, ShapeError
 from byhand.evaluation import check_fits
-from byhand.losses import Loss
 from byhand.nn.layer import forward
-from byhand.optim import ExponentialMovingAverage, Optimiser, Schedule
 from byhand.training.group import Group
+from byhand.training.settings import Settings
 from byhand.training.state import TrainingState
 
 SEEDS = 2**64  # the key of dropout's masks holds no more
 
 DATA = "a byhand.data.Dataset; put pictures and labels into one: Dataset(images, labels)"
 
-
-# The arguments of `fit` that are objects: their class, what to give, and whether None will do.
-OBJECTS: tuple[tuple[str, Any, str, bool], ...] = (
-    ("model", nn.Layer, "a model of byhand.nn, such as nn.Sequential(...)", False),
-    ("train", Dataset, DATA, False),
-    ("validation", Dataset, DATA, True),
-    ("test", Dataset, DATA, True),
-    ("rng", np.random.Generator, "a generator, such as numpy.random.default_rng(0)", False),
-    ("loss", Loss, "a loss, such as losses.CrossEntropy()", False),
-    ("optimiser", Optimiser, "an optimiser, such as optim.Adam()", False),
-    ("schedule", Schedule, "a schedule, such as optim.Constant(0.001)", False),
-    ("average", ExponentialMovingAverage, "optim.ExponentialMovingAverage(0.999)", True),
-    ("augment", Augmentation, "data.Augmentation(shift=2)", True),
-    ("state", TrainingState, "what training.new_state or load_checkpoint gave", True),
-    ("checkpoint", str | Path, "the path of a file", True),
-    ("settings", dict, "a dictionary", True),
-    ("group", Group, "a training.Group", False),
+# The arguments of `fit` that are objects: their class, and what to give.
+OBJECTS: tuple[tuple[str, Any, str], ...] = (
+    ("model", nn.Layer, "a model of byhand.nn, such as nn.Sequential(...)"),
+    ("train", Dataset, DATA),
+    ("validation", Dataset | None, f"{DATA}, or None"),
+    ("test", Dataset | None, f"{DATA}, or None"),
+    ("rng", np.random.Generator, "a generator, such as numpy.random.default_rng(0)"),
+    ("state", TrainingState | None, "what training.new_state or load_checkpoint gave, or None"),
+    ("checkpoint", str | Path | None, "the path of a file, or None"),
+    ("metadata", dict | None, "a dictionary, or None"),
+    ("group", Group, "a training.Group"),
 )
 
 
@@ -48,30 +41,22 @@ def check_arguments(given: Mapping[str, Any]) -> None:
     Raises:
         InputError: one does not; names it.
     """
-    for name, kind, wanted, optional in OBJECTS:
-        if given[name] is not None or not optional:
-            checks.instance(name, given[name], kind, f"{wanted}{' or None' if optional else ''}")
-    for name in ("epochs", "steps", "batch_size"):
-        if given[name] is not None or name == "batch_size":
-            checks.whole(name, given[name], 1)
+    for name, kind, wanted in OBJECTS:
+        checks.instance(name, given[name], kind, wanted)
     checks.whole("seed", given["seed"], 0, SEEDS - 1)
-    checks.one_of("sampling", given["sampling"], SAMPLINGS)
     checks.flag("step_records", given["step_records"])
-    if given["clip_norm"] is not None:
-        checks.number("clip_norm", given["clip_norm"], above=0)
-    if given["epochs"] is None and given["steps"] is None:
-        raise InputError("say how long to train: epochs or steps")
+    settings, state, rng = given["settings"], given["state"], given["rng"]
+    settings.check()
     check_sets(given["model"], given["train"], validation=given["validation"], test=given["test"])
-    state, kind = given["state"], given["rng"].bit_generator.state["bit_generator"]
-    if state is not None and (state.average is None) != (given["average"] is None):
+    if state is None:
+        return
+    if (state.average is None) != (settings.average is None):
         raise InputError(
             "the state to go on from and the arguments differ in `average`; give the same again"
         )
-    if state is not None and state.generator["bit_generator"] != kind:
-        raise InputError(
-            f"the state to go on from has a {state.generator['bit_generator']} generator, "
-            f"but rng is a {kind}"
-        )
+    mine, theirs = rng.bit_generator.state["bit_generator"], state.generator["bit_generator"]
+    if mine != theirs:
+        raise InputError(f"the state to go on from has a {theirs} generator, but rng is a {mine}")
 
 
 def check_sets(model: nn.Layer, train: Dataset, **others: Dataset | None) -> None:
@@ -108,9 +93,7 @@ def check_sets(model: nn.Layer, train: Dataset, **others: Dataset | None) -> Non
                 raise ShapeError(f"{name}: {error}") from error
 
 
-def leaves_out_last(
-    model: nn.Layer, train: Dataset, batch_size: int, steps: int | None, sampling: str
-) -> bool:
+def leaves_out_last(model: nn.Layer, train: Dataset, settings: Settings) -> bool:
     """Whether an epoch ends in a batch of one picture, of which the model cannot learn.
 
     Batch norm of vectors is such a model: one value has no deviation.
@@ -118,9 +101,11 @@ def leaves_out_last(
     Raises:
         InputError: all batches are of one picture.
     """
+    batch_size, steps = settings.batch_size, settings.steps
     every = min(batch_size, len(train)) == 1
     whole, left = divmod(len(train), batch_size)
-    last = sampling != "with_replacement" and left == 1 and (steps is None or steps > whole)
+    once = settings.sampling != "with_replacement"  # each picture in an epoch
+    last = once and left == 1 and (steps is None or steps > whole)
     if not (every or last):
         return False
     one = np.zeros((1, *train.image_shape), model.flat.dtype)
@@ -136,19 +121,17 @@ def leaves_out_last(
     return False
 
 
-def notes(
-    model: nn.Layer, train: Dataset, batch_size: int, steps: int | None, sampling: str
-) -> tuple[str, ...]:
+def notes(model: nn.Layer, train: Dataset, settings: Settings) -> tuple[str, ...]:
     """What to say before the first step, a sentence each."""
-    said = []
-    if leaves_out_last(model, train, batch_size, steps, sampling):
-        said.append(
-            f"{len(train):,} pictures in batches of {batch_size:,} leave one over, and the model "
-            "normalises over a batch: each epoch leaves out its last picture"
+    sentences = []
+    if leaves_out_last(model, train, settings):
+        sentences.append(
+            f"{len(train):,} pictures in batches of {settings.batch_size:,} leave one over, and "
+            "the model normalises over a batch: each epoch leaves out its last picture"
         )
     if np.ptp(train.labels) == 0:
-        said.append(
+        sentences.append(
             f"all {len(train):,} training pictures are of the class "
             f"{checks.said(train.classes[train.labels[0]])}: the model can learn no other"
         )
-    return tuple(said)
+    return tuple(sentences)

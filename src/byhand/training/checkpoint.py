@@ -31,7 +31,7 @@ class Header:
     """What a checkpoint's header holds besides its format and kind."""
 
     architecture: dict[str, Any]
-    settings: dict[str, Any]
+    settings: dict[str, Any]  # the metadata of `save_checkpoint`, by its name in the file
     epoch: Count
     step: Count
     batch: Count
@@ -43,9 +43,9 @@ class Header:
 
 
 def save_checkpoint(
-    path: str | Path, model: nn.Layer, state: TrainingState, settings: dict[str, Any]
+    path: str | Path, model: nn.Layer, state: TrainingState, metadata: dict[str, Any]
 ) -> None:
-    """Write model and state to `path`, atomically; `settings` say what run it belongs to.
+    """Write model and state to `path`, atomically; `metadata` says what run it is of.
 
     Raises:
         FileWriteError: it cannot be written; the checkpoint before it stays.
@@ -63,7 +63,7 @@ def save_checkpoint(
         "format": FORMAT,
         "kind": "checkpoint",
         "architecture": nn.describe(model),
-        "settings": settings,
+        "settings": metadata,
         "epoch": state.epoch,
         "step": state.step,
         "batch": state.batch,
@@ -76,8 +76,8 @@ def save_checkpoint(
     write_tensors(path, tensors, header)
 
 
-def read_settings(path: str | Path) -> dict[str, Any]:
-    """The settings that `save_checkpoint` was given, without loading the rest into a model.
+def read_metadata(path: str | Path) -> dict[str, Any]:
+    """The metadata that `save_checkpoint` was given, without loading the rest into a model.
 
     Raises:
         DataError: there is no such file, or it is broken.

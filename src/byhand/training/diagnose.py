@@ -8,7 +8,7 @@ project that train well give no warning.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from byhand import nn
 from byhand.data import Dataset
+from byhand.errors import TrainingStopped
 from byhand.training.records import Diagnosis, EpochRecord
 
 DEAD_SHARE = 2 / 3  # of a layer's units; half of that where accuracy is below UNDERFIT
@@ -56,12 +57,21 @@ def activation_health(model: nn.Layer, images: NDArray[Any]) -> list[LayerHealth
     return health
 
 
+class Diverged(TrainingStopped):
+    """The loss is not finite; `diagnosis` says what the likely causes are."""
+
+    def __init__(self, diagnosis: Diagnosis) -> None:
+        first, remedy = diagnosis.causes[0]
+        super().__init__(f"{diagnosis.symptom}; most likely {first}: {remedy}")
+        self.diagnosis = diagnosis
+
+
 def diverged(
     loss: float,
     step: int,
     learning_rate: float,
     images: NDArray[Any],
-    norms: Sequence[float],
+    norms: Iterable[float],
     what: str = "the loss",
 ) -> Diagnosis:
     """`what` is not finite. `norms` are the gradient's norms of the latest steps."""

@@ -16,7 +16,7 @@ from byhand.errors import InputError
 from byhand.experiments.lab import train as training_task
 from byhand.experiments.lab.train import Trained
 from byhand.experiments.lab.workers import Function, Task, Workers
-from byhand.recipes import Recipe, check, get
+from byhand.recipes import Recipe, get
 
 T = TypeVar("T")
 
@@ -111,7 +111,7 @@ class Lab:
             recipe = replace(recipe, train_limit=_least(scale.train, recipe.train_limit))
         if scale.test is not None:
             recipe = replace(recipe, test_limit=_least(scale.test, recipe.test_limit))
-        check(recipe)
+        recipe.check()
         return recipe
 
     def train(

@@ -24,7 +24,7 @@ from byhand.experiments.lab.experiment import Experiment
 from byhand.experiments.lab.secrets import masked
 from byhand.experiments.lab.statistics import counted
 from byhand.experiments.lab.workers import Workers
-from byhand.recipes.settings import read
+from byhand.recipes import read
 
 if TYPE_CHECKING:
     from byhand.plots import Heading, Page

@@ -11,8 +11,7 @@ from typing import Any
 from byhand import evaluation, nn, training
 from byhand.data import Splits
 from byhand.experiments.lab.workers import Task
-from byhand.recipes import Recipe, get, prepare, train
-from byhand.recipes import settings as recipe_settings
+from byhand.recipes import FIXED, Recipe, apply, from_dict, get, prepare, train
 
 MODEL = "model.safetensors"
 
@@ -103,12 +102,12 @@ def as_plain(recipe: Recipe) -> dict[str, Any]:
 
     That does not change what comes out of it.
     """
-    return {k: v for k, v in recipe.as_dict().items() if k not in recipe_settings.FIXED}
+    return {k: v for k, v in recipe.as_dict().items() if k not in FIXED}
 
 
 def from_plain(values: Mapping[str, Any]) -> Recipe:
     """The recipe that `as_plain` gave, in the task."""
-    return recipe_settings.from_dict(_ANY, values)
+    return from_dict(_ANY, values)
 
 
 def kept_model(folder: Path, training: str) -> nn.Layer:
@@ -175,4 +174,4 @@ _ANY = get("one_conv")  # gives the fixed fields; all others are replaced
 
 
 def _shortened(recipe: Recipe) -> Recipe:
-    return recipe_settings.apply(recipe, ["train_limit=100", "test_limit=10"])
+    return apply(recipe, ["train_limit=100", "test_limit=10"])

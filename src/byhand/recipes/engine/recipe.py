@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from byhand.data import Augmentation
+from byhand import checks
+from byhand.data import DATASETS
 from byhand.errors import InputError
-from byhand.losses import CrossEntropy, Loss
-from byhand.optim import Adam, Constant, ExponentialMovingAverage, Optimiser, Schedule
+from byhand.recipes.engine.examples import EXAMPLES
+from byhand.training import Settings
 
 
 @dataclass(frozen=True)
@@ -44,44 +45,56 @@ class Expect:
         return f"{self.mean:.2%} ± {self.deviation * 100:.2f} ({self.seeds} seeds{note})"
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """A training run: data, network, loss, optimiser, schedule, length, and what it reaches.
+@dataclass(frozen=True, kw_only=True)
+class Recipe(Settings):
+    """A training run: the settings of `fit`, data, network, choice, and what it reaches.
 
     `--set field=value` replaces a field; `--set schedule.rate=0.02` one setting of a field.
+
+    Raises:
+        InputError: a value is none of its kind; names the field and what it may be.
     """
 
     name: str
     summary: str
+    epochs: int | None = 10
     # Data
     dataset: str = "mnist"  # or digits: scikit-learn's 1,797; either where no data are named
     train_limit: int | None = None  # the first so many training pictures (of a sorted set, drawn)
     test_limit: int | None = None  # the first so many test pictures (likewise)
     standardise: bool = True  # to mean 0, deviation 1; otherwise pixels / 255
     validation_fraction: float = 0.1  # of the training pictures, for making choices
-    sampling: str = "shuffle"  # or in_order, or with_replacement
-    augment: Augmentation | None = None  # pictures moved each time they are seen
-    lessons: str = "as_found"  # or reader: what the reader learns from, made of the set's digits
-    # Network and loss
+    examples: str = "as_found"  # or reader: what the reader learns from, made of the set's digits
+    # Network
     model: Network = Network("lenet5")
-    loss: Loss = CrossEntropy()  # noqa: RUF009
-    # Optimisation
-    optimiser: Optimiser = Adam()  # noqa: RUF009
-    schedule: Schedule = Constant(1e-3)  # noqa: RUF009
-    batch_size: int = 64
-    epochs: int | None = 10
-    steps: int | None = None  # ends the run where it comes before the epochs' end
-    clip_norm: float | None = None
-    average: ExponentialMovingAverage | None = None
     # Choice
     keep_best: bool = True  # end with the weights of the best epoch on validation
     patience: int | None = None  # stop after so many epochs without a better validation loss
     # Claim
     expect: Expect | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checks.one_of("dataset", self.dataset, DATASETS)
+        checks.one_of("examples", self.examples, EXAMPLES)
+        checks.number("validation_fraction", self.validation_fraction, 0, below=1)
+        for name in ("train_limit", "test_limit", "patience"):
+            if getattr(self, name) is not None:
+                checks.whole(name, getattr(self, name), 1)
+
+    def check(self) -> None:
+        """See that the fields make sense together.
+
+        Raises:
+            InputError: they do not; names them.
+        """
+        super().check()
+        if self.patience is not None and self.validation_fraction == 0:
+            raise InputError("patience needs a validation set; set validation_fraction too")
+
     def as_dict(self) -> dict[str, Any]:
         """The recipe as plain values: settings with parts as the text that --set takes."""
-        values: dict[str, Any] = {}
+        values: dict[str, Any] = {"name": self.name, "summary": self.summary}
         for entry in fields(self):
             value = getattr(self, entry.name)
             plain = value is None or isinstance(value, bool | int | float | str)
@@ -89,13 +102,10 @@ class Recipe:
         return values
 
 
-PARTS = ("__init__", "recipe", "settings", "run", "prepare", "folder")  # pages of no recipe
-
-
 def names() -> tuple[str, ...]:
-    """The recipes there are: the pages of this folder that define `RECIPE`."""
-    pages = sorted(p.stem for p in Path(__file__).parent.glob("*.py"))
-    return tuple(p for p in pages if p not in PARTS)
+    """The recipes there are: the pages of the folder `recipes`."""
+    folder = Path(__file__).parent.parent
+    return tuple(sorted(p.stem for p in folder.glob("*.py") if p.stem != "__init__"))
 
 
 def get(name: str) -> Recipe:

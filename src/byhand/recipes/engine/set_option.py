@@ -16,9 +16,8 @@ from byhand.data import Augmentation
 from byhand.errors import InputError
 from byhand.losses import LOSSES, Loss
 from byhand.optim import OPTIMISERS, SCHEDULES, ExponentialMovingAverage, Optimiser, Schedule
-from byhand.recipes.recipe import Network, Recipe
+from byhand.recipes.engine.recipe import Network, Recipe
 
-LESSONS = ("as_found", "reader")
 _types = cache(get_type_hints)  # slow to find, and always the same
 FIXED = ("name", "summary", "expect")  # what a recipe is called and claims cannot be set
 
@@ -45,16 +44,20 @@ def apply(recipe: Recipe, settings: Iterable[str]) -> Recipe:
         if not equals:
             raise InputError(f"--set takes field=value, not {checks.said(setting)}")
         recipe = _apply(recipe, name.strip(), text.strip())
-    check(recipe)
+    recipe.check()
     return recipe
 
 
 def from_dict(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
-    """The recipe that `as_dict` wrote, starting from `recipe`, which gives the fixed fields."""
+    """The recipe that `as_dict` wrote, starting from `recipe`, which gives the fixed fields.
+
+    Raises:
+        InputError: as `apply`.
+    """
     for name, value in values.items():
         if name not in FIXED:
             recipe = _apply(recipe, name, "none" if value is None else str(value))
-    check(recipe)
+    recipe.check()
     return recipe
 
 
@@ -101,7 +104,11 @@ def _apply_part(name: str, value: Any, part: str, text: str) -> Any:
 
 
 def read(name: str, text: str, kind: Any) -> Any:
-    """Read `text` as a value of type `kind`; `name` is for the error."""
+    """Read `text` as a value of type `kind`; `name` is for the error.
+
+    Raises:
+        InputError: it is none; says what would be.
+    """
     allowed = get_args(kind) if isinstance(kind, UnionType) else (kind,)
     if text.lower() in ("none", "null", ""):
         if NoneType in allowed:
@@ -130,29 +137,6 @@ def read(name: str, text: str, kind: Any) -> Any:
                 return ExponentialMovingAverage(float(text))
             return _part(name, text, PARTS[one])
     raise InputError(f"{name} is {checks.said(text)}, but it takes {_said(allowed)}")
-
-
-def check(recipe: Recipe) -> None:
-    """See that the fields make sense together.
-
-    Raises:
-        InputError: names the field, its value and what it may be.
-    """
-    from byhand.data import DATASETS, SAMPLINGS
-
-    for name, choices in (("dataset", DATASETS), ("lessons", LESSONS), ("sampling", SAMPLINGS)):
-        checks.one_of(name, getattr(recipe, name), choices)
-    checks.number("validation_fraction", recipe.validation_fraction, 0, below=1)
-    for name in ("train_limit", "test_limit", "batch_size", "epochs", "steps", "patience"):
-        value = getattr(recipe, name)
-        if value is not None:
-            checks.whole(name, value, 1)
-    if recipe.epochs is None and recipe.steps is None:
-        raise InputError("epochs and steps are both none; say how long to train")
-    if recipe.clip_norm is not None:
-        checks.number("clip_norm", recipe.clip_norm, above=0)
-    if recipe.patience is not None and recipe.validation_fraction == 0:
-        raise InputError("patience needs a validation set; set validation_fraction too")
 
 
 def _part(name: str, text: str, registry: Mapping[str, type]) -> Any:

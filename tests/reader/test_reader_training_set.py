@@ -9,11 +9,11 @@ import blobs
 from byhand import data, recipes
 from byhand.data import Augmentation
 from byhand.errors import DataError
-from byhand.reader.examples import fonts, hands, lessons, pens
+from byhand.reader.examples import fonts, hands, pens, training_set
 from byhand.reader.normalise import bounds, normalise
 
-FEW = lessons.Amounts(hands=1, drawn=0.5, printed=0.5, letters=0.5, scribbles=0.25, textures=0.25,
-                      parts=0.25, groups=0.5)  # fmt: skip
+FEW = training_set.Amounts(hands=1, drawn=0.5, printed=0.5, letters=0.5, scribbles=0.25,
+                           textures=0.25, parts=0.25, groups=0.5)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +30,10 @@ def digits():
 
 @pytest.fixture(scope="module")
 def made(digits):
-    return lessons.lessons(digits, 0, FEW, fonts.matplotlib_fonts())
+    return training_set.make_training_set(digits, 0, FEW, fonts.matplotlib_fonts())
 
 
-def test_the_lessons_have_twelve_classes_and_all_kinds_in_the_asked_amounts(made):
+def test_the_training_set_has_twelve_classes_and_all_kinds_in_the_asked_amounts(made):
     n = 440  # of 480, one in twelve is for validation
     share = 1 + 1 + 0.5 + 0.5 + 0.5 + 0.5 + 0.25 + 0.25 + 0.25
     assert made.train.classes == (*"0123456789", "none", "several")
@@ -53,15 +53,15 @@ def test_the_test_part_is_the_sets_own_normalised_and_nothing_else(made, digits)
 def test_validation_is_made_of_digits_that_are_not_learnt_from(digits):
     """Every held-out digit is a blank of its own grey, so that it would be known again."""
     images = digits.train.images.copy()
-    held = np.arange(len(images)) % lessons.HELD_OUT == lessons.HELD_OUT - 1
+    held = np.arange(len(images)) % training_set.HELD_OUT == training_set.HELD_OUT - 1
     images[held] = 0
     images[held, :, 5:25, 5:25] = 255  # a block, which no digit is
     marked = data.Splits(
         "drawn", data.Dataset(images, digits.train.labels), digits.test, None, "tests", "0"
     )
-    only = lessons.Amounts(hands=0, drawn=0, printed=0, letters=0, scribbles=0, textures=0, parts=0,
-                           groups=0)  # fmt: skip
-    found = lessons.lessons(marked, 0, only, fonts.matplotlib_fonts())
+    only = training_set.Amounts(hands=0, drawn=0, printed=0, letters=0, scribbles=0, textures=0,
+                                parts=0, groups=0)  # fmt: skip
+    found = training_set.make_training_set(marked, 0, only, fonts.matplotlib_fonts())
     block = normalise(images[held][0, 0])
     assert len(found.validation) == held.sum()
     assert all(np.array_equal(image[0], block) for image in found.validation.images)
@@ -71,26 +71,26 @@ def test_validation_is_made_of_digits_that_are_not_learnt_from(digits):
 def test_the_seed_decides_all_and_the_number_of_processes_nothing(digits, made, monkeypatch):
     faces = fonts.matplotlib_fonts()
     monkeypatch.setenv("BYHAND_THREADS", "1")
-    again = lessons.lessons(digits, 0, FEW, faces)
+    again = training_set.make_training_set(digits, 0, FEW, faces)
     assert again.sha256 == made.sha256
     assert np.array_equal(again.train.images, made.train.images)
     assert np.array_equal(again.validation.labels, made.validation.labels)
-    other = lessons.lessons(digits, 1, FEW, faces)
+    other = training_set.make_training_set(digits, 1, FEW, faces)
     assert other.sha256 != made.sha256
 
 
 def test_other_pictures_than_digits_are_refused():
     with pytest.raises(DataError, match="28×28"):
-        lessons.lessons(blobs.splits(), 0, FEW, fonts.matplotlib_fonts())
+        training_set.make_training_set(blobs.splits(), 0, FEW, fonts.matplotlib_fonts())
 
 
-def test_the_recipe_prepares_its_lessons(digits, monkeypatch):
-    monkeypatch.setattr(lessons, "training_fonts", fonts.matplotlib_fonts)
+def test_the_recipe_prepares_its_training_set(digits, monkeypatch):
+    monkeypatch.setattr(training_set, "training_fonts", fonts.matplotlib_fonts)
     recipe = recipes.apply(recipes.get("reader"), ["epochs=none", "steps=1", "batch_size=8"])
     prepared = recipes.prepare(recipe, digits, seed=0)
-    assert prepared.train.classes == lessons.CLASSES
+    assert prepared.train.classes == training_set.CLASSES
     assert prepared.validation is not None
-    assert prepared.model.card.classes == lessons.CLASSES
+    assert prepared.model.card.classes == training_set.CLASSES
     record = next(recipes.train(prepared, step_records=True))
     assert np.isfinite(record.loss)
 

@@ -13,8 +13,8 @@ import numpy as np
 from byhand import models, nn, training
 from byhand.data import Dataset, Splits, Standardisation, stratified_split
 from byhand.errors import ShapeError
-from byhand.reader.examples.lessons import lessons
-from byhand.recipes.recipe import Recipe
+from byhand.recipes.engine.examples import EXAMPLES
+from byhand.recipes.engine.recipe import Recipe
 
 
 @dataclass
@@ -47,7 +47,7 @@ def prepare(
 ) -> Prepared:
     """Take the recipe's part of the data, split, fit the standardisation, and build the model.
 
-    The reader's recipe makes its lessons of that part first, which takes minutes.
+    What the reader's recipe learns from is made of that part first, which takes minutes.
 
     The seed gives independent generators: of the starting weights, of the split, of the batches and
     of what a limit draws from a sorted set. The standardisation is fitted on the training part
@@ -63,11 +63,8 @@ def prepare(
     )
     train, *drawn = _limited(splits.train, recipe.train_limit, limits_rng, "training")
     test, *drawn_test = _limited(splits.test, recipe.test_limit, limits_rng, "test")
-    validation, source, sha256 = splits.validation, splits.source, splits.sha256
-    if recipe.lessons == "reader":
-        made = lessons(replace(splits, train=train, test=test), seed)
-        train, validation, test = made.train, made.validation, made.test
-        source, sha256 = made.source, made.sha256
+    made = EXAMPLES[recipe.examples].make(replace(splits, train=train, test=test), seed)
+    train, validation, test = made.train, made.validation, made.test
     if validation is None and recipe.validation_fraction > 0:
         train, validation = stratified_split(train, recipe.validation_fraction, split_rng)
     channels = train.image_shape[0]
@@ -83,11 +80,11 @@ def prepare(
     )
     model.card = replace(model.card, standardisation=standardisation)
     notes = (*drawn, *drawn_test)
-    notes += training.notes(model, train, recipe.batch_size, recipe.steps, recipe.sampling)
+    notes += training.notes(model, train, recipe)
     if from_model is not None:
         notes = (*notes, _start_from(model, from_model))
     return Prepared(
-        recipe, seed, model, train, validation, test, batches_rng, source, sha256, notes
+        recipe, seed, model, train, validation, test, batches_rng, made.source, made.sha256, notes
     )
 
 
@@ -115,13 +112,13 @@ def train(
     *,
     track_test: bool = False,
     state: training.TrainingState | None = None,
-    checkpoint: Path | None = None,
-    settings: dict[str, Any] | None = None,
-    step_records: bool = False,
-    layout: str = "auto",
-    group: training.Group = training.ALONE,
+    **run: Any,
 ) -> Iterator[training.EpochRecord | training.StepRecord]:
-    """Train as the recipe says; at the end the model holds the weights that it is to keep."""
+    """Train as the recipe says; at the end the model holds the weights that it is to keep.
+
+    `run` goes to `training.fit` as it is: `checkpoint`, `metadata`, `step_records`, `layout` and
+    `group`.
+    """
     recipe = prepared.recipe
     if state is None:
         state = prepared.new_state()
@@ -132,26 +129,13 @@ def train(
             records = training.fit(
                 prepared.model,
                 prepared.train,
+                recipe,
                 rng=prepared.rng,
                 validation=prepared.validation,
                 test=prepared.test if track_test else None,
-                loss=recipe.loss,
-                optimiser=recipe.optimiser,
-                schedule=recipe.schedule,
-                batch_size=recipe.batch_size,
-                epochs=recipe.epochs,
-                steps=recipe.steps,
-                sampling=recipe.sampling,
                 seed=prepared.seed,
-                clip_norm=recipe.clip_norm,
-                average=recipe.average,
-                augment=recipe.augment,
                 state=state,
-                checkpoint=checkpoint,
-                settings=settings,
-                step_records=step_records,
-                layout=layout,
-                group=group,
+                **run,
             )
         for record in records:
             yield record

@@ -22,11 +22,11 @@ from byhand import checks, evaluation, kernels, nn, training
 from byhand.data import Splits
 from byhand.errors import DataError, InputError
 from byhand.files import append_text, jsonable, remove_partials, write_json, write_text
-from byhand.reader.calibrate import calibrate
-from byhand.recipes import settings as recipe_settings
-from byhand.recipes.folder import alone_in, new_folder
-from byhand.recipes.prepare import Prepared, prepare, train
-from byhand.recipes.recipe import Recipe, get
+from byhand.recipes.engine.examples import EXAMPLES
+from byhand.recipes.engine.folder import alone_in, new_folder
+from byhand.recipes.engine.prepare import Prepared, prepare, train
+from byhand.recipes.engine.recipe import Recipe, get
+from byhand.recipes.engine.set_option import from_dict
 
 CHECKPOINT = "checkpoint.safetensors"
 MODEL = "model.safetensors"
@@ -116,7 +116,7 @@ def resumed(folder: str | Path) -> tuple[Plan, str]:
     if not (folder / CHECKPOINT).is_file():
         raise DataError(f"{folder} holds no {CHECKPOINT} to resume from; give a run's folder")
     path = folder / CHECKPOINT
-    said = checks.record(Saved, training.read_settings(path), f"the settings in {path}")
+    said = checks.record(Saved, training.read_metadata(path), f"the settings in {path}")
     try:
         checks.whole("the seed", said.seed, 0, training.SEEDS - 1)
         if said.threads is not None:
@@ -124,7 +124,7 @@ def resumed(folder: str | Path) -> tuple[Plan, str]:
         kernels.resolve_layout(said.layout)
         name = checks.word("the recipe's name", said.recipe.get("name"))
         plan = Plan(
-            recipe=recipe_settings.from_dict(get(name), said.recipe),
+            recipe=from_dict(get(name), said.recipe),
             seed=said.seed,
             settings=tuple(said.settings),
             track_test=said.track_test,
@@ -190,7 +190,7 @@ def _run(
         state = training.load_checkpoint(path, prepared.model, plan.recipe.optimiser)
         if (state.average is None) != (plan.recipe.average is None):
             raise DataError(f"{path} and the recipe differ in whether weights are averaged")
-        before = training.read_settings(path)["arithmetic"]
+        before = training.read_metadata(path)["arithmetic"]
         computed = before if before[-1:] == computed else before + computed
         if len(computed) > 1:
             prepared = replace(prepared, notes=(*prepared.notes, _parted(computed)))
@@ -210,7 +210,7 @@ def _run(
             track_test=plan.track_test,
             state=state,
             checkpoint=path,
-            settings={**plan.as_dict(), "sha256": prepared.sha256, "arithmetic": computed},
+            metadata={**plan.as_dict(), "sha256": prepared.sha256, "arithmetic": computed},
             step_records=True,
             layout=plan.layout,
             group=group,
@@ -283,8 +283,7 @@ def _finish(
         "run": str(folder),
         "model": str(folder / MODEL),
     }
-    if plan.recipe.lessons == "reader" and prepared.validation is not None:
-        result["reader"] = calibrate(model, prepared.validation).as_dict()
+    result |= EXAMPLES[plan.recipe.examples].finish(model, prepared.validation)
     # A model goes to other machines, where the run's folder means nothing.
     figures = {name: value for name, value in result.items() if name not in ("run", "model")}
     model.card = replace(model.card, recipe=plan.recipe.as_dict(), figures=figures)

@@ -47,7 +47,7 @@ SHARE = 5000  # training digits that one process makes its examples of at a time
 _WORN = 0.35  # the share of examples that a poor scanner has seen
 
 
-def lessons(
+def make_training_set(
     mnist: Splits,
     seed: int,
     amounts: Amounts = Amounts(),
@@ -94,7 +94,7 @@ def lessons(
     for part in (train, validation):
         digest.update(part.images.tobytes())
     return Splits(
-        f"reader's lessons from {mnist.name}", train, test, validation,
+        f"reader's training set from {mnist.name}", train, test, validation,
         f"{mnist.source} and {len(faces)} fonts", digest.hexdigest(), mnist.notes,
     )  # fmt: skip
 
