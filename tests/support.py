@@ -68,6 +68,17 @@ def _sets_pmi_rank(mpiexec: str) -> bool:
     return subprocess.run([mpiexec, "-n", "1", sys.executable, "-c", code]).returncode == 0
 
 
+def benchmark(name: str) -> ModuleType:
+    """The script benchmarks/NAME.py as a module."""
+    path = Path(__file__).parent.parent / "benchmarks" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 CHROMIUM_FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic",
     "--no-first-run", "--disable-background-networking", "--disable-component-update",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from byhand.reader.examples import training_set
 from byhand.reader.examples.fonts import matplotlib_fonts
 from byhand.reader.examples.training_set import Amounts
 from byhand.recipes import FIXED, Recipe, fingerprint
+from support import benchmark
 
 NAMES = recipes.names()
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
@@ -107,11 +107,8 @@ def test_a_recipes_claim_is_what_was_measured_with_its_settings(name):
 
 
 def test_readmes_table_is_the_one_that_the_results_give():
-    spec = importlib.util.spec_from_file_location("claims", RESULTS.parent / "claims.py")
-    claims = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(claims)
     readme = (RESULTS.parent.parent / "README.md").read_text(encoding="utf-8")
-    assert claims.table() in readme
+    assert benchmark("claims").table() in readme
 
 
 @pytest.mark.parametrize("name", NAMES)

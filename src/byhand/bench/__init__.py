@@ -9,8 +9,8 @@
 cases.py says what is timed; contestant.py what a contestant can do, with a page for each: ours.py,
 torch_peer.py, jax_peer.py, onnx_peer.py, listed in peers.py. agreement.py sees that all compute
 the same before anything is timed, byhand.timing takes turns. peak.py and convolutions.py measure
-kernels, memory.py fresh processes. suite.py does it all in order; compare.py, targets.py and
-table.py look at what was found.
+kernels, memory.py fresh processes. suite.py does it all in order; compare.py and table.py look at
+what was found.
 """
 
 from byhand.bench.agreement import Disagreement

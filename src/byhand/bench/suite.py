@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from byhand import kernels, training
-from byhand.bench import agreement, convolutions, memory, peers, targets
+from byhand.bench import agreement, convolutions, memory, peers
 from byhand.bench.cases import CASES, MANY, Case
 from byhand.bench.compare import compare
 from byhand.bench.contestant import TIMING_RATE, Contestant
@@ -99,7 +99,6 @@ class Suite:
             "kernel_shares": {},
             "import_seconds": None,
             "reference_ms": None,
-            "musts": [],
             "quiet": None,
             "notes": list(notes),
         }  # fmt: skip
@@ -210,7 +209,6 @@ class Suite:
         record["against"] = {
             case: compare(contestants) for case, contestants in record["networks"].items()
         }
-        record["musts"] = targets.judge(record)
 
 
 def prepared(contestant: Contestant, case: Case, figure: Figure) -> Callable[[], Any]:

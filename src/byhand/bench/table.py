@@ -12,11 +12,10 @@ _RATIOS = {"train_ms": "ratio_train", "infer_ms": "ratio_infer",
 
 
 def text(record: dict[str, Any]) -> str:
-    """The whole record: networks, convolutions, targets, notes."""
+    """The whole record: networks, convolutions, notes."""
     parts = [_heading(record), _networks(record)]
     if record["kernels"]:
         parts.append(_kernels(record))
-    parts.append(_musts(record))
     parts += record["notes"]
     return "\n\n".join(part for part in parts if part)
 
@@ -78,31 +77,6 @@ def _kernels(record: dict[str, Any]) -> str:
     rows += [[where, *(by.get(d, "-") for d in directions)] for where, by in cells.items()]
     together = ", ".join(f"{name} {share:.0%}" for name, share in record["kernel_shares"].items())
     return f"{columns(rows)}\n  all of a network together: {together}"
-
-
-def _musts(record: dict[str, Any]) -> str:
-    measured = [must for must in record["musts"] if must["measured"] is not None]
-    if not measured:
-        return ""
-    rows = [["targets of the project", "must", "aim", "measured", ""]]
-    for must in measured:
-        bound = "≤" if must["at_most"] else "≥"
-        rows.append(
-            [
-                f"  {must['name']}",
-                f"{bound} {must['must']:g}",
-                _number(must["aim"], "g"),
-                f"{must['measured']:.3g}",
-                ("met" if must["met"] else "NOT MET") + ("" if record["quiet"] else "?"),
-            ]
-        )
-    met = sum(must["met"] for must in measured)
-    return f"{columns(rows)}\n  {met} of {len(measured)} met; {_unmeasured(record)}"
-
-
-def _unmeasured(record: dict[str, Any]) -> str:
-    left = sum(must["measured"] is None for must in record["musts"])
-    return f"{left} not measured in this run"
 
 
 def _number(value: float | None, form: str) -> str:

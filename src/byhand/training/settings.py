@@ -72,7 +72,9 @@ class Settings:
             InputError: they do not; neither epochs nor steps are given.
         """
         if self.epochs is None and self.steps is None:
-            raise InputError("epochs and steps are both none; say how long to train, by epochs or steps")
+            raise InputError(
+                "epochs and steps are both none; say how long to train, by epochs or steps"
+            )
 
 
 def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:

@@ -1,5 +1,10 @@
 """What byhand's speed is to reach: the project's own targets, and whether a measurement meets them.
 
+byhand bench --out runs/bench && python benchmarks/targets.py runs/bench/bench.json
+
+Ends with status 1 where one that was measured is not met. Without a record it judges the one in
+benchmarks/results.
+
 Ratios are a peer's time over ours, both measured in turn in one process on the same threads. A must
 is the least that the project promises of itself, an aim what it would like to reach. They were set
 on one machine (two cores, AVX-512); ratios carry over to others roughly, absolute times do not.
@@ -7,7 +12,14 @@ on one machine (two cores, AVX-512); ratios carry over to others roughly, absolu
 
 from __future__ import annotations
 
+import json
+import sys
+from pathlib import Path
 from typing import Any, NamedTuple
+
+from byhand.bench.table import columns
+
+RESULT = Path(__file__).parent / "results" / "bench.json"
 
 # Case: must, aim.
 TRAINING = {  # the best of PyTorch's two layouts and JAX / ours
@@ -56,12 +68,8 @@ class Target(NamedTuple):
             return None
         return self.measured <= self.must if self.at_most else self.measured >= self.must
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return {**self._asdict(), "met": self.met}
 
-
-def judge(record: dict[str, Any]) -> list[dict[str, Any]]:
+def judge(record: dict[str, Any]) -> list[Target]:
     """Each target beside what a record of `bench.Suite` holds about it."""
     ours = {case: peers.get("byhand", {}) for case, peers in record["networks"].items()}
 
@@ -101,7 +109,7 @@ def judge(record: dict[str, Any]) -> list[dict[str, Any]]:
             "deep_convnet: NumPy training step, ms", REFERENCE_MS, record.get("reference_ms"), True
         )
     )
-    return [target.as_dict() for target in found]
+    return found
 
 
 def _kernels(record: dict[str, Any]) -> list[Target]:
@@ -118,3 +126,34 @@ def _kernels(record: dict[str, Any]) -> list[Target]:
     name = f"slowest convolution of {FEWEST_CHANNELS} or more channels, share of the peak"
     found.append(Target(name, KERNEL_SHARE, min(wide, default=None)))
     return found
+
+
+def table(targets: list[Target], quiet: bool) -> str:
+    """Those that were measured, a row each; a question mark where the machine was not quiet."""
+    measured = [target for target in targets if target.measured is not None]
+    rows = [["targets of the project", "must", "aim", "measured", ""]]
+    rows += [
+        [
+            f"  {target.name}",
+            f"{'≤' if target.at_most else '≥'} {target.must:g}",
+            "-" if target.aim is None else f"{target.aim:g}",
+            f"{target.measured:.3g}",
+            ("met" if target.met else "NOT MET") + ("" if quiet else "?"),
+        ]
+        for target in measured
+    ]
+    met, left = sum(bool(target.met) for target in measured), len(targets) - len(measured)
+    return f"{columns(rows)}\n  {met} of {len(measured)} met; {left} not measured in this run"
+
+
+def main() -> int:
+    """Print the table; 1 where a must is lost."""
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else RESULT
+    record = json.loads(path.read_text(encoding="utf-8"))
+    targets = judge(record)
+    print(table(targets, record["quiet"]))
+    return int(any(target.met is False for target in targets))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
