@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike
 from byhand.errors import InputError, ShapeError
 from byhand.evaluation import metrics
 from byhand.plots.alternative import note_lines
-from byhand.plots.lettering import legend_above
 from byhand.plots.lines import (
     Numbers,
     dress,
@@ -97,7 +96,7 @@ def line_with_band(
         noted[reference_name or "reference"] = (theirs, figures, np.full(len(figures), np.nan))
     note_lines(ax, noted, percent, each=True)
     ticks_at(ax, [*at, *(reference or {})] if ticks is None else ticks)
-    legend_above(ax, handles, [str(handle.get_label()) for handle in handles], title)
+    name_lines(ax, handles, title)
     return ax
 
 
@@ -167,10 +166,7 @@ def curves_over_runs(
     note_lines(ax, noted, percent)
     if log_x:
         ticks_at(ax, at, most=12)
-    if spread == "lines":
-        legend_above(ax, handles, [str(handle.get_label()) for handle in handles], title)
-    else:
-        name_lines(ax, handles, title)
+    name_lines(ax, handles, title)
     return ax
 
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from byhand.errors import InputError
 from byhand.plots.alternative import note_rows
 from byhand.plots.bands import mean_and_deviation
-from byhand.plots.lettering import legend_above, wrapped
+from byhand.plots.lettering import wrapped
 from byhand.plots.lines import scale, shown_on
 from byhand.plots.style import BLUE, INK, ORANGE, PALE, new_axes, styled
 from byhand.plots.words import written
@@ -104,5 +104,9 @@ def compare(
     for name, value in (reference or {}).items():
         said[name] += f", {reference_name} {written(value, percent=percent)}"
     note_rows(ax, said)
-    legend_above(ax, list(handles.values()), list(handles), title)
+    ax.set_title(title, pad=32 if handles else None)
+    if handles:  # above the rows, each of which is full
+        ax.legend(
+            handles.values(), handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(handles)
+        )
     return ax

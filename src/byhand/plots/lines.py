@@ -1,4 +1,4 @@
-"""Lines that are told apart by colour, dash and mark, their names, and the axes they stand on."""
+"""Lines that are told apart by colour, dash and mark, their legend, and the axes they stand on."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from typing import Any, Literal
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.colors import to_hex, to_rgb
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 from numpy.typing import ArrayLike, NDArray
 
 from byhand.errors import InputError, ShapeError
-from byhand.plots.lettering import LEGEND, axes_points, legend_above, text_width
+from byhand.plots.lettering import axes_points, text_width
 from byhand.plots.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, plain
 
 Numbers = NDArray[np.float64]
@@ -25,7 +23,7 @@ _DASHES: tuple[Any, ...] = (
 )  # fmt: skip
 _MARKS = "os^DvPX*"
 _FEW = 25  # so many points or fewer get a mark each
-_GAP = 15.0  # points between the middles of names at the ends of lines
+_INSIDE = 3  # so many names or fewer are written into the axis
 
 
 def look(i: int) -> dict[str, Any]:
@@ -112,7 +110,8 @@ def ticks_at(
     ax.set_xticks(at)
     ax.get_xlim()  # settles the limits
     width, _ = axes_points(ax)
-    where = [width * fraction(ax, tick)[0] for tick in at]
+    to_share = ax.transScale + ax.transLimits  # of the axis, from its left end
+    where = [width * float(to_share.transform((tick, ax.get_ylim()[1]))[0]) for tick in at]
     named = list(range(len(at)))
     for size, gap in sizes:
         widths = [text_width(plain(tick), size) for tick in at]
@@ -122,70 +121,14 @@ def ticks_at(
     ax.set_xticks(at, [plain(t) if i in named else "" for i, t in enumerate(at)], fontsize=size)
 
 
-def name_lines(ax: Axes, lines: Sequence[Line2D], title: str, lift: float = 0.0) -> None:
-    """Name lines at their right ends where there is room, else in a legend above; and the title.
-
-    Args:
-        ax: where they are drawn; nothing may be drawn later.
-        lines: their labels are the names; those without one need none.
-        title: of the axis.
-        lift: points above the axis that are left for others.
-    """
-    named = [line for line in lines if str(line.get_label()).strip(" _")]
-    if named and _named_at_ends(ax, named):
-        ax.set_title(title, pad=10 + lift)
-    else:
-        legend_above(ax, named, [str(line.get_label()) for line in named], title, lift)
-
-
-def apart(wanted: Iterable[float], gap: float) -> Numbers:
-    """Places in rising order, at least `gap` apart, that differ least from those wanted."""
-    # Less i gaps, places need only not fall: pool neighbours that do, until none does.
-    pools: list[tuple[float, int]] = []
-    for i, place in enumerate(wanted):
-        pools.append((place - i * gap, 1))
-        while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
-            (b, m), (a, n) = pools.pop(), pools.pop()
-            pools.append(((a * n + b * m) / (n + m), n + m))
-    level = np.repeat([place for place, _ in pools], [count for _, count in pools])
-    return level + gap * np.arange(len(level))
-
-
-def fraction(ax: Axes, x: float, y: float | None = None) -> tuple[float, float]:
-    """A point in shares of the axis from its lower left corner; the limits must be settled."""
-    at = (ax.transScale + ax.transLimits).transform((x, ax.get_ylim()[1] if y is None else y))
-    return float(at[0]), float(at[1])
-
-
-def _named_at_ends(ax: Axes, lines: Sequence[Line2D]) -> bool:
-    # Whether there was room. All must end at the right, or a name would stand among the lines.
-    ends = []
-    for line in lines:
-        x, y = (np.asarray(of, np.float64) for of in line.get_data())
-        drawn = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
-        if not len(drawn):
-            return False
-        ends.append((x[drawn[-1]], y[drawn[-1]]))
-    right = max(x for x, _ in ends)
-    width, height = axes_points(ax)
-    names = [str(line.get_label()) for line in lines]
-    if any(x < right for x, _ in ends) or any("\n" in name for name in names):
-        return False
-    if max(text_width(name, LEGEND) for name in names) > 0.35 * width:
-        return False
-    ax.get_xlim(), ax.get_ylim()  # settles the limits
-    wanted = np.array([height * fraction(ax, x, y)[1] for x, y in ends])
-    order = np.argsort(wanted, kind="stable")
-    placed = apart(wanted[order], _GAP)
-    if np.abs(placed - wanted[order]).max() > 0.9 * _GAP:
-        return False
-    for i, place in zip(order, placed, strict=True):
-        ax.annotate(
-            names[i], ends[i], xytext=(9, place - wanted[i]), textcoords="offset points",
-            va="center", fontsize=LEGEND, color=_darker(lines[i].get_color()),
-            annotation_clip=False,
-        )  # fmt: skip
-    return True
+def name_lines(ax: Axes, handles: Sequence[Any], title: str) -> None:
+    """A legend of those that have names, beside the axis where many fill it; and the title."""
+    named = [handle for handle in handles if str(handle.get_label()).strip(" _")]
+    ax.set_title(title)
+    if len(named) > _INSIDE:
+        ax.legend(handles=named, loc="upper left", bbox_to_anchor=(1, 1))
+    elif named:
+        ax.legend(handles=named)
 
 
 def _apart(where: Sequence[float], widths: Sequence[float], gap: float) -> list[int]:
@@ -214,9 +157,3 @@ class _Ticks(LogLocator):
 
 def _percent(value: float, _: object = None) -> str:
     return f"{plain(100 * value)} %"
-
-
-def _darker(colour: Any) -> str:
-    # Thin letters need more contrast than a line.
-    red, green, blue = to_rgb(colour)
-    return to_hex((0.72 * red, 0.72 * green, 0.72 * blue))

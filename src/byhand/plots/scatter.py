@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,10 +11,8 @@ from numpy.typing import ArrayLike
 
 from byhand.errors import ShapeError
 from byhand.plots.alternative import note, note_lines
-from byhand.plots.lettering import axes_points, text_width
 from byhand.plots.lines import (
     dress,
-    fraction,
     look,
     mark_every,
     name_lines,
@@ -22,9 +20,9 @@ from byhand.plots.lines import (
     shown_on,
     ticks_at,
 )
-from byhand.plots.style import GREY, INK, new_axes, styled
+from byhand.plots.style import GREY, new_axes, styled
 
-_SIZE = 11.0  # points of the names of marks
+_DASHES: tuple[Any, ...] = ((0, (5, 2)), ":", "-.", (0, (1, 3)))  # of the marks
 
 
 @styled
@@ -84,36 +82,9 @@ def xy(
         note(ax, f"Points: {', '.join(f'{len(noted[p][0])} of {p}' for p in points)}.")
     if marks:
         note(ax, f"Marked: {', '.join(marks)}.")
-    lift = _marks(marks, ax, log_x) if marks else 0.0
-    name_lines(ax, lines, title, lift)
+    for i, (name, x) in enumerate((marks or {}).items()):
+        places([x], log_x)  # whether it has one
+        dash = _DASHES[i % len(_DASHES)]
+        lines.append(ax.axvline(x, color=GREY, linewidth=1.4, linestyle=dash, zorder=1, label=name))
+    name_lines(ax, lines, title)
     return ax
-
-
-def _marks(marks: Mapping[str, float], ax: Axes, log_x: bool) -> float:
-    # Names stand above the axis, in as many rows as it takes; gives the height of these.
-    at = places(list(marks.values()), log_x)
-    for x in at:
-        ax.axvline(x, color=GREY, linewidth=1.4, linestyle=(0, (5, 2)), zorder=1)
-    ax.get_xlim(), ax.get_ylim()  # settles the limits
-    width, _ = axes_points(ax)
-    order = np.argsort(at, kind="stable")
-    names = [list(marks)[i] for i in order]
-    where = [width * fraction(ax, at[i])[0] for i in order]
-    widths = [text_width(name, _SIZE) for name in names]
-    close = [
-        b - a < (m + n) / 2 + 8
-        for (a, b), (m, n) in zip(pairwise(where), pairwise(widths), strict=True)
-    ]
-    ends: list[float] = []  # how far each row is filled, in points from the left
-    for i, (left, right) in enumerate(zip([False, *close], [*close, False], strict=False)):
-        # Away from the one neighbour that is too close; between two there is no such side.
-        side = "center" if left == right else "left" if left else "right"
-        start = where[i] - widths[i] * {"left": 0.0, "center": 0.5, "right": 1.0}[side]
-        row = next((r for r, end in enumerate(ends) if start >= end), len(ends))
-        ends[row : row + 1] = [start + widths[i]]
-        ax.annotate(
-            names[i], (at[order[i]], 1), xycoords=ax.get_xaxis_transform(),
-            xytext=(0, 3 + 1.35 * _SIZE * row), textcoords="offset points", ha=side,
-            va="bottom", fontsize=_SIZE, color=INK, annotation_clip=False,
-        )  # fmt: skip
-    return 4 + 1.35 * _SIZE * len(ends)
