@@ -75,7 +75,11 @@ class Dataset:
             ) from error
 
     def first(self, n: int) -> Dataset:
-        """The first `n` pictures, or all where there are fewer; a view, nothing is copied."""
+        """The first `n` pictures, or all where there are fewer; a view, nothing is copied.
+
+        Raises:
+            InputError: n is no whole number.
+        """
         n = checks.whole("the number of pictures", n)
         return Dataset(self.images[:n], self.labels[:n], self.classes)
 

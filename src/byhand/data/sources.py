@@ -30,7 +30,11 @@ _EXPECTED = (
 
 
 def cache_folder() -> Path:
-    """The user's cache folder for byhand, or BYHAND_CACHE where that is set."""
+    """The user's cache folder for byhand, or BYHAND_CACHE where that is set.
+
+    Raises:
+        InputError: BYHAND_CACHE names no folder.
+    """
     if named := _variable("BYHAND_CACHE"):
         return checks.path("BYHAND_CACHE", named)
     import platformdirs
@@ -45,7 +49,11 @@ def mirrors_in_use() -> tuple[str, ...]:
 
 
 def find_data(directory: str | Path | None = None, cache: str | Path | None = None) -> Path | None:
-    """Where `open_data` would read from without downloading, or None; nothing is read."""
+    """Where `open_data` would read from without downloading, or None; nothing is read.
+
+    Raises:
+        InputError: `source`, BYHAND_DATA or BYHAND_CACHE names no file or folder.
+    """
     folder = _named(directory)
     if folder is None:
         folder = _cached(cache)

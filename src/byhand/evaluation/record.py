@@ -167,6 +167,7 @@ def evaluate(
         layout: the arithmetic, as in `kernels.as_layout`.
 
     Raises:
+        InputError: an argument is none of its kind.
         DataError: the data set is empty.
         ShapeError: its pictures or classes do not fit the model.
         ByhandError: the model's outputs are not finite.

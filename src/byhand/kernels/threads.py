@@ -39,6 +39,9 @@ def set_threads(threads: int | None = None) -> int:
     """Let the compiled core and NumPy's matrix products use `threads` threads; gives the number.
 
     None means `available_threads()`.
+
+    Raises:
+        InputError: threads, or BYHAND_THREADS, is no such number.
     """
     from threadpoolctl import threadpool_limits
 

@@ -33,7 +33,11 @@ def trained_files() -> dict[str, Path]:
 
 
 def options(name: str) -> dict[str, Any]:
-    """A network's settings and their defaults, without those that the data decide."""
+    """A network's settings and their defaults, without those that the data decide.
+
+    Raises:
+        InputError: there is no such network; names those there are.
+    """
     parameters = inspect.signature(_page(name).build).parameters
     return {k: p.default for k, p in parameters.items() if k not in ("image_shape", "classes")}
 

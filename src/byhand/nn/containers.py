@@ -198,6 +198,9 @@ class Residual(Container):
     """y = body(x) + shortcut(x); without a shortcut, body(x) + x.
 
     He, Zhang, Ren and Sun, "Deep residual learning for image recognition", 2016.
+
+    Raises:
+        InputError: body or shortcut is no layer.
     """
 
     arrays = kernels.ARRAYS

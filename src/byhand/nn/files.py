@@ -106,6 +106,7 @@ def load(path: str | Path, limit: int | None = GIB) -> Layer:
             unless given; None is no limit.
 
     Raises:
+        InputError: path or limit is none of its kind.
         DataError: the file is absent, broken, of a newer format, uses an unknown layer, or the
             model would take more memory than `limit`.
         ShapeError: its weights do not fit its architecture; names which.

@@ -98,7 +98,11 @@ def matrix(
 
 @styled
 def matrix_row_size(matrices: Mapping[str, ArrayLike]) -> tuple[float, float]:
-    """Width and height in inches of a figure that `matrix_row` of these matrices fits in."""
+    """Width and height in inches of a figure that `matrix_row` of these matrices fits in.
+
+    Raises:
+        ShapeError: one of them is no matrix.
+    """
     return _row_layout(matrices)[:2]
 
 

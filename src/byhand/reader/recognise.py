@@ -55,6 +55,7 @@ class Recogniser:
         """The recogniser in the file at `path`, or the one that comes with the package.
 
         Raises:
+            InputError: path names no file.
             DataError: the file is absent or broken, or holds another kind of network.
         """
         where = MODEL if path is None else checks.path("the reader's model", path)

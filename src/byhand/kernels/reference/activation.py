@@ -54,7 +54,11 @@ def relu_backward(dy: Array, cache: Array) -> Array:
 
 @operation
 def leaky_relu(x: Array, slope: float = 0.01) -> tuple[Array, LeakyReluCache]:
-    """y = x where x > 0, else slope * x (Maas, Hannun and Ng, 2013). Keeps the mask."""
+    """y = x where x > 0, else slope * x (Maas, Hannun and Ng, 2013). Keeps the mask.
+
+    Raises:
+        InputError: slope is no number.
+    """
     slope = number("slope", slope)
     positive = x > 0
     y = np.where(positive, x, x * np.asarray(slope, x.dtype))

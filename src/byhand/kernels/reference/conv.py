@@ -105,7 +105,11 @@ def fold(cols: Array, x_shape: tuple[int, int, int, int], where: Window) -> Arra
 
 @operation
 def im2col(x: Array, kernel_size: Size, stride: Size = 1, padding: Padding = 0) -> Array:
-    """Unfold x (N, C, H, W) into the matrix (C*KH*KW, N*OH*OW) whose columns are the windows."""
+    """Unfold x (N, C, H, W) into the matrix (C*KH*KW, N*OH*OW) whose columns are the windows.
+
+    Raises:
+        ShapeError: no window fits into the padded picture.
+    """
     _check_pictures("im2col", x.shape)
     return unfold(x, window(kernel_size, stride, padding))
 
@@ -123,7 +127,7 @@ def col2im(
     A pixel that lies in several windows gets the sum: this is im2col's transpose, not its inverse.
 
     Raises:
-        ShapeError: the columns are not those of such a picture.
+        InputError: stride or padding is none, or (ShapeError) the columns are not such a picture's.
     """
     where = window(kernel_size, stride, padding)
     if not isinstance(x_shape, tuple | list) or len(x_shape) != 4:
@@ -140,7 +144,7 @@ def col2im(
 def conv2d(
     x: Array, weight: Array, bias: Array | None, stride: Size = 1, padding: Padding = 0
 ) -> tuple[Array, ConvCache]:
-    """Convolve x (N, C, H, W) with weight (F, C, KH, KW): y (N, F, OH, OW) and a cache.
+    """Convolve x (N, C, H, W) with weight (F, C, KH, KW), add bias (F): y (N, F, OH, OW), a cache.
 
     Cost: 2*N*F*C*KH*KW*OH*OW operations.
 
@@ -221,7 +225,7 @@ def conv1d(
     stride: int = 1,
     padding: int | Literal["same"] = 0,
 ) -> tuple[Array, LineCache]:
-    """Convolve x (N, C, L) with weight (F, C, K): y (N, F, OL). A picture of one row."""
+    """Convolve x (N, C, L) with weight (F, C, K), add bias (F): y (N, F, OL). A picture of one row."""
     check_conv1d(x.shape, weight.shape)
     _, steps, padded = line(weight.shape[2], stride, padding)
     y, cache = conv2d(x[:, :, None, :], weight[:, :, None, :], bias, steps, padded)

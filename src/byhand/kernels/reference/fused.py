@@ -62,7 +62,7 @@ class LinearReluCache(NamedTuple):
 def conv2d_relu(
     x: Array, weight: Array, bias: Array | None, stride: Size = 1, padding: Padding = 0
 ) -> tuple[Array, Any]:
-    """max(conv2d(x), 0): x (N, C, H, W) to y (N, F, OH, OW)."""
+    """max(conv2d(x), 0): x (N, C, H, W) to y (N, F, OH, OW); weight and bias as in conv2d."""
     z, conv = conv2d(x, weight, bias, stride, padding)
     y, positive = relu(z)
     return y, ConvReluCache(conv, positive)
@@ -81,7 +81,7 @@ def conv2d_relu_backward(
 def conv2d_relu_pool2d(
     x: Array, weight: Array, bias: Array | None, stride: Size = 1, padding: Padding = 0
 ) -> tuple[Array, Any]:
-    """The largest of each 2×2 window of max(conv2d(x), 0): y (N, F, OH/2, OW/2).
+    """The largest of each 2×2 window of max(conv2d(x), 0), of x as in conv2d: (N, F, OH/2, OW/2).
 
     Pooling first and ReLU after give the same.
     """
@@ -101,7 +101,7 @@ def conv2d_relu_pool2d_backward(
 
 @operation
 def linear_relu(x: Array, weight: Array, bias: Array | None) -> tuple[Array, Any]:
-    """max(linear(x), 0): x (N, I) to y (N, O)."""
+    """max(linear(x), 0): x (N, I) to y (N, O), weight (O, I), bias (O)."""
     z, inner = linear(x, weight, bias)
     y, positive = relu(z)
     return y, LinearReluCache(inner, positive)

@@ -63,6 +63,8 @@ def batch_norm(
 ) -> tuple[Array, BatchNormCache]:
     """Normalise x (N, C, ...) by channel: with the batch's statistics in training, else running.
 
+    Weight, bias and the running statistics are (C).
+
     Writes nothing: the batch's mean and unbiased variance are in the cache for who keeps the
     running ones.
 

@@ -51,7 +51,11 @@ class ReLU(Activation):
 
 @register
 class LeakyReLU(Activation):
-    """y = x where x > 0, else slope * x: no unit dies."""
+    """y = x where x > 0, else slope * x: no unit dies.
+
+    Raises:
+        InputError: slope is no number.
+    """
 
     arrays = kernels.ARRAYS
     function = kernels.leaky_relu, kernels.leaky_relu_backward

@@ -27,6 +27,9 @@ class Conv2d(Layer):
 
     Arguments: channels in and out; kernel size, stride and padding as an integer or a pair (rows,
     columns); padding "same" keeps the size (stride 1).
+
+    Raises:
+        InputError: an argument is none of its kind, or "same" has no such padding.
     """
 
     arrays = kernels.ARRAYS
@@ -96,6 +99,9 @@ class Conv1d(Layer):
     """Convolution of sequences: x (N, C, L) to y (N, F, OL); weight (F, C, K), bias (F).
 
     A convolution of pictures of one row; see Conv2d.
+
+    Raises:
+        InputError: as Conv2d.
     """
 
     arrays = kernels.ARRAYS

@@ -19,6 +19,9 @@ class Dropout(Layer):
 
     Otherwise x goes through unchanged. The mask depends on the key (seed, step, layer) and on the
     image's place in the batch. Srivastava et al., 2014.
+
+    Raises:
+        InputError: rate is no number from 0 to below 1.
     """
 
     arrays = kernels.ARRAYS

@@ -20,6 +20,9 @@ class Linear(Layer):
     """y = x @ weight.T + bias: x (N, I) to y (N, O), weight (O, I), bias (O).
 
     dx = dy @ weight, dweight = dy.T @ x, dbias = sum of dy. Cost: 2*I*O operations an image.
+
+    Raises:
+        InputError: a number of features is none, or bias neither True nor False.
     """
 
     arrays = kernels.ARRAYS
