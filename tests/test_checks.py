@@ -100,15 +100,15 @@ def test_a_record_is_read_by_the_types_that_it_declares():
 
 
 def test_a_value_is_quoted_on_one_short_line_of_characters_that_print():
-    assert checks.said("a\nb" * 90).count("\n") == 0
-    assert len(checks.said("x" * 500)) == 60
-    checks.said("\ud800").encode()
+    assert checks.quoted("a\nb" * 90).count("\n") == 0
+    assert len(checks.quoted("x" * 500)) == 60
+    checks.quoted("\ud800").encode()
 
     class Odd:
         def __repr__(self):
             raise RuntimeError
 
-    assert checks.said(Odd()) == "a Odd"
+    assert checks.quoted(Odd()) == "a Odd"
 
 
 def test_a_path_is_text_or_a_path_and_a_tilde_is_the_user_s_folder(tmp_path, monkeypatch):

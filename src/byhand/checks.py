@@ -40,7 +40,7 @@ def whole(name: str, value: object, least: int = 0, most: int = MOST) -> int:
     if number is None or not least <= number <= most:
         too_large = number is not None and number > most
         bounds = f"from {least:,}" + (f" to {most:,}" if too_large or most != MOST else " up")
-        raise InputError(f"{name} is {said(value)}, but it must be a whole number {bounds}")
+        raise InputError(f"{name} is {quoted(value)}, but it must be a whole number {bounds}")
     return number
 
 
@@ -81,7 +81,7 @@ def number(
     if not math.isfinite(found) or any(b is not None and not f(found, b) for b, _, f in bounds):
         wanted = " and ".join(f"{words} {b:g}" for b, words, _ in bounds if b is not None)
         raise InputError(
-            f"{name} is {said(value)}, but it must be a number{' of ' if wanted else ''}{wanted}"
+            f"{name} is {quoted(value)}, but it must be a number{' of ' if wanted else ''}{wanted}"
         )
     return found
 
@@ -93,7 +93,7 @@ def flag(name: str, value: object) -> bool:
         InputError: it is something else; names it.
     """
     if not _is_bool(value) or getattr(value, "shape", ()) != ():  # an array of several
-        raise InputError(f"{name} is {said(value)}, but it must be True or False")
+        raise InputError(f"{name} is {quoted(value)}, but it must be True or False")
     return bool(value)
 
 
@@ -117,11 +117,11 @@ def word(name: str, value: object) -> str:
         InputError: it is no text, or holds half a character (a lone surrogate); names it.
     """
     if not isinstance(value, str):
-        raise InputError(f"{name} is {said(value)}, but it must be text")
+        raise InputError(f"{name} is {quoted(value)}, but it must be text")
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise InputError(f"{name} is {said(value)}, which is no valid Unicode text") from error
+        raise InputError(f"{name} is {quoted(value)}, which is no valid Unicode text") from error
     return value
 
 
@@ -132,14 +132,14 @@ def path(name: str, value: object) -> Path:
         InputError: it is neither, is empty, or names a user whom nobody knows.
     """
     if not isinstance(value, str | os.PathLike) or isinstance(os.fspath(value), bytes):
-        raise InputError(f"{name} is {said(value)}, but it must be the path of a file or folder")
+        raise InputError(f"{name} is {quoted(value)}, but it must be the path of a file or folder")
     text = os.fspath(value)
     if not text.strip() or "\0" in text:
-        raise InputError(f"{name} is {said(text)}, which names no file or folder; give its path")
+        raise InputError(f"{name} is {quoted(text)}, which names no file or folder; give its path")
     try:
         return Path(text).expanduser()
     except RuntimeError as error:
-        raise InputError(f"{name} is {said(text)}, but there is no such user's folder") from error
+        raise InputError(f"{name} is {quoted(text)}, but there is no such user's folder") from error
 
 
 def one_of(name: str, value: T, choices: Collection[T]) -> T:
@@ -151,7 +151,7 @@ def one_of(name: str, value: T, choices: Collection[T]) -> T:
     # A list compares with text, but an array does so by element.
     if not isinstance(value, str) or value not in choices:
         raise InputError(
-            f"{name} is {said(value)}, but it must be one of {', '.join(map(str, choices))}"
+            f"{name} is {quoted(value)}, but it must be one of {', '.join(map(str, choices))}"
         )
     return value
 
@@ -163,7 +163,7 @@ def instance(name: str, value: object, kind: type[T], wanted: str) -> T:
         InputError: it is of another class, or the class itself; names it.
     """
     if not isinstance(value, kind):
-        raise InputError(f"{name} is {said(value)}, but it must be {wanted}")
+        raise InputError(f"{name} is {quoted(value)}, but it must be {wanted}")
     return value
 
 
@@ -197,14 +197,14 @@ def record(kind: type[T], value: object, what: str) -> T:
     import msgspec
 
     if not isinstance(value, Mapping):
-        raise DataError(f"{what} is {said(value)}, but it must be an object")
+        raise DataError(f"{what} is {quoted(value)}, but it must be an object")
     try:
         return msgspec.convert(value, kind)
     except (msgspec.ValidationError, UnicodeError, InputError) as error:
         raise DataError(f"{what} cannot be read: {error}") from error
 
 
-def said(value: object, most: int = 60) -> str:
+def quoted(value: object, most: int = 60) -> str:
     """A value as an error may quote it: on one line, not too long, in characters that print."""
     try:
         text = repr(value)
@@ -231,7 +231,7 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise ValueError(f"{said(name)} stands twice in one object")
+            raise ValueError(f"{quoted(name)} stands twice in one object")
         found[name] = value
     return found
 

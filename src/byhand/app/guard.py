@@ -20,7 +20,7 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from byhand.app.problems import Problem
-from byhand.checks import said
+from byhand.checks import quoted
 
 COOKIE = "byhand_token"
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -118,7 +118,9 @@ class Guard:
         asked = _one(headers, "host", "")
         host = _name(asked)
         if host not in self.hosts and not (self.addresses and _is_address(host)):
-            raise Problem(421, f"this server is not called {said(asked) if asked else '(nothing)'}")
+            raise Problem(
+                421, f"this server is not called {quoted(asked) if asked else '(nothing)'}"
+            )
 
     def _see_origin(self, scope: Scope, headers: Headers) -> None:
         site = _one(headers, "sec-fetch-site", "same-origin")
@@ -162,7 +164,7 @@ class Guard:
         too_large = Problem(413, f"a request may have {self.body // 2**20} MB at most")
         length = headers.get("content-length", "0")
         if not re.fullmatch("[0-9]{1,20}", length):
-            raise Problem(400, f"the length of the request is {said(length)}, which is no number")
+            raise Problem(400, f"the length of the request is {quoted(length)}, which is no number")
         if int(length) > self.body:
             raise too_large
         had, ends, complete = 0, asyncio.get_running_loop().time() + self.body_seconds, False

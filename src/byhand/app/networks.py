@@ -91,7 +91,7 @@ class Networks:
         place = places.get(name) if isinstance(name, str) else None
         if place is None:
             raise Problem(
-                404, f"there is no network {checks.said(name)}; GET /api/models lists them"
+                404, f"there is no network {checks.quoted(name)}; GET /api/models lists them"
             )
         if place.problem:
             raise Problem(400, f"{place.name}: {place.problem}")

@@ -156,7 +156,7 @@ async def training_tell(request: Request) -> Response:
     word = request.path_params["word"]
     if word not in ("pause", "resume", "stop"):
         raise Problem(
-            404, f"a training can be told to pause, resume or stop, not to {checks.said(word)}"
+            404, f"a training can be told to pause, resume or stop, not to {checks.quoted(word)}"
         )
     return JSONResponse(await _services(request).training.tell(word))
 
@@ -165,7 +165,7 @@ async def training_events(request: Request) -> Response:
     """Its events, as server-sent events; after `Last-Event-ID` or ?after=N."""
     after = request.headers.get("last-event-id") or request.query_params.get("after") or "0"
     if not after.isdecimal() or len(after) > 12:
-        raise Problem(400, f"events are numbered; {checks.said(after)} is no number")
+        raise Problem(400, f"events are numbered; {checks.quoted(after)} is no number")
     training = _services(request).training
     if training.is_full:
         raise Problem(503, "too many pages listen already", {"retry-after": "5"})
@@ -298,7 +298,7 @@ def _see_names(given: Mapping[str, Any], fields: tuple[str, ...]) -> None:
     for name in given:
         if name not in fields:
             raise Problem(
-                400, f"there is no {checks.said(name)} here; there is {', '.join(fields)}"
+                400, f"there is no {checks.quoted(name)} here; there is {', '.join(fields)}"
             )
 
 
@@ -314,6 +314,6 @@ def _number(
         value = None
     if value is None or not low <= value <= high:
         raise Problem(
-            400, f"{name} is {checks.said(text)}, but it must be a number from {low} to {high:g}"
+            400, f"{name} is {checks.quoted(text)}, but it must be a number from {low} to {high:g}"
         )
     return value

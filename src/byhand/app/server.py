@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from byhand.app.application import Settings, create_app, is_local
-from byhand.checks import said
+from byhand.checks import quoted
 from byhand.errors import InputError
 
 CONNECTIONS = 512  # open at a time; more are answered with 503
@@ -137,7 +137,7 @@ def _listen(host: str, port: int) -> socket.socket:
     except (OSError, UnicodeError) as error:  # UnicodeError: a name that no host can have
         why = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise InputError(
-            f"cannot listen on {said(host)} port {port} ({why}): "
+            f"cannot listen on {quoted(host)} port {port} ({why}): "
             "choose another with --host and --port"
         ) from error
     return listening

@@ -62,8 +62,8 @@ def _fresh(*arguments: str) -> str:
         env={**os.environ, "PYTHONPATH": path},
     )
     if done.returncode:
-        said = (done.stderr.strip() or "it said nothing").splitlines()[-1]
-        raise ByhandError(f"a process started to be measured failed: {said}")
+        message = (done.stderr.strip() or "it said nothing").splitlines()[-1]
+        raise ByhandError(f"a process started to be measured failed: {message}")
     return done.stdout
 
 

@@ -30,7 +30,7 @@ class Figure(NamedTuple):
     """Something timed: its name in the record, what it is called, its unit in seconds."""
 
     key: str
-    said: str
+    label: str
     unit: float
     latency: bool = False  # one call's time is meant, not that of many one after another
 
@@ -122,7 +122,7 @@ class Suite:
         for case in plan.cases:
             stages.append((f"{case.name}: checking", partial(self._check, case)))
             stages += [
-                (f"{case.name}: {figure.said}", partial(self._time, case, figure))
+                (f"{case.name}: {figure.label}", partial(self._time, case, figure))
                 for figure in FIGURES
             ]
             if plan.with_kernels and case.kernels:

@@ -61,9 +61,9 @@ def _time(figures: dict[str, Any], key: str, whole: bool) -> str:
         return "-"
     low, high = figures[f"{key}_quartiles"]
     digits = 0 if whole else 2
-    said = f"{value:.{digits}f} ±{(high - low) / 2:.{digits}f}"
+    cell = f"{value:.{digits}f} ±{(high - low) / 2:.{digits}f}"
     ratio = figures.get(_RATIOS[key])
-    return said if ratio is None else f"{said} ({ratio:.1f})"
+    return cell if ratio is None else f"{cell} ({ratio:.1f})"
 
 
 def _kernels(record: dict[str, Any]) -> str:
@@ -71,9 +71,9 @@ def _kernels(record: dict[str, Any]) -> str:
     rows = [["share of the peak", *(d.replace("_", " ") for d in directions)]]
     cells: dict[str, dict[str, str]] = {}
     for row in record["kernels"]:
-        said = f"{row['gflops']:.0f} GFLOP/s {row['peak_fraction']:.0%}"
+        cell = f"{row['gflops']:.0f} GFLOP/s {row['peak_fraction']:.0%}"
         where = f"  {row['network']} {row['layer']} ({row['shape']})"
-        cells.setdefault(where, {})[row["direction"]] = said
+        cells.setdefault(where, {})[row["direction"]] = cell
     rows += [[where, *(by.get(d, "-") for d in directions)] for where, by in cells.items()]
     together = ", ".join(f"{name} {share:.0%}" for name, share in record["kernel_shares"].items())
     return f"{columns(rows)}\n  all of a network together: {together}"

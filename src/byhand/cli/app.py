@@ -127,8 +127,10 @@ def _explain(error: BaseException) -> ranks.Failure:
     if isinstance(error, OSError) and error.errno in FULL:
         where = f" {error.filename}" if error.filename else ""
         return ranks.Failure(f"cannot write{where}: {error.strerror}; free some space", 1, debug)
-    said = f"unexpected {type(error).__name__}: {error}; run it again with --debug for the details"
-    return ranks.Failure(said, 1, debug)
+    message = (
+        f"unexpected {type(error).__name__}: {error}; run it again with --debug for the details"
+    )
+    return ranks.Failure(message, 1, debug)
 
 
 def _usage(error: Any, message: str) -> str:

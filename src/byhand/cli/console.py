@@ -28,12 +28,12 @@ def _otherwise(error: UnicodeError) -> tuple[str, int]:
     """What stands for characters that an encoding lacks: ASCII of the same sense, or the number."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    said = []
+    characters = []
     for character in error.object[error.start : error.end]:
         plain = unicodedata.normalize("NFKD", character.translate(_PLAIN))
         plain = "".join(c for c in plain if not unicodedata.combining(c))
-        said.append(plain.encode("ascii", "backslashreplace").decode())
-    return "".join(said), error.end
+        characters.append(plain.encode("ascii", "backslashreplace").decode())
+    return "".join(characters), error.end
 
 
 def _open_closed() -> None:

@@ -32,8 +32,8 @@ def fetch(json: Json = False) -> None:
     from byhand import data
 
     folder = data.cache_folder() / "mnist"
-    for said in data.fetch_mnist(folder, mirrors=data.mirrors_in_use(), progress=True):
-        note(said)
+    for sentence in data.fetch_mnist(folder, mirrors=data.mirrors_in_use(), progress=True):
+        note(sentence)
     _print(_describe(data.open_idx(folder, data.MNIST_HASHES)), json)
 
 
@@ -128,8 +128,8 @@ def _print(values: dict[str, Any], json: bool) -> None:
         return
     for name, value in values.items():
         if name == "notes":
-            for said in value:
-                print(f"{name:16s} {said}")
+            for line in value:
+                print(f"{name:16s} {line}")
         elif name == "files":
             for file in value:
                 print(f"{file['path']}  {file['bytes']:,} bytes  {file['sha256']}")

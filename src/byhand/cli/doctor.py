@@ -17,12 +17,12 @@ def doctor(json: Json = False) -> None:
         print_json(values)
         return
     for name, value in values.items():
-        said = value
+        text = value
         if isinstance(value, dict):
-            said = ", ".join(f"{k} {v}" for k, v in value.items()) or "none"
+            text = ", ".join(f"{k} {v}" for k, v in value.items()) or "none"
         elif isinstance(value, list):
-            said = ", ".join(value) or "none"
-        print(f"{name:16s} {'none' if value is None else said}")
+            text = ", ".join(value) or "none"
+        print(f"{name:16s} {'none' if value is None else text}")
 
 
 def examine() -> dict[str, Any]:

@@ -132,8 +132,8 @@ def _tell(done: list[Any], failed: dict[str, str], place: Path, together: bool, 
         return
     for finished in done:
         print(finished.experiment.name if together else finished.experiment.question)
-        for said in finished.page.conclusions:
-            print(f"  {said}")
+        for conclusion in finished.page.conclusions:
+            print(f"  {conclusion}")
     print(f"report  {report}")
 
 

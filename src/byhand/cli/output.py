@@ -123,8 +123,8 @@ def open_splits(
     splits = data.open_data(
         directory, dataset=dataset, allow_bundled=allow_bundled, progress=True, range=range
     )
-    for said in splits.notes:
-        note(said)
+    for sentence in splits.notes:
+        note(sentence)
     return splits
 
 

@@ -44,8 +44,8 @@ def new_display(prepared: Any, splits: Any, layout: str, ranks: int = 1) -> Disp
         f"{recipe.name}: {model.flat.size:,} parameters, {n:,} training pictures{held} of "
         f"{splits.name} from {splits.source}; {said_arithmetic}"
     )
-    for said in prepared.notes:
-        note(said)
+    for sentence in prepared.notes:
+        note(sentence)
     console = Console(stderr=True)
     if console.is_terminal:
         return Bars(console, min(steps), per_epoch, recipe.batch_size)
@@ -54,7 +54,7 @@ def new_display(prepared: Any, splits: Any, layout: str, ranks: int = 1) -> Disp
 
 def epoch_line(record: Any) -> str:
     """An epoch in a line."""
-    said = [
+    parts = [
         f"epoch {record.epoch:3d}",
         f"loss {record.train_loss:.4f}",
         f"accuracy {record.train_accuracy:.2%}",
@@ -62,9 +62,9 @@ def epoch_line(record: Any) -> str:
     for name in ("validation", "test"):
         accuracy = getattr(record, f"{name}_accuracy")
         if accuracy is not None:
-            said.append(f"{name} {accuracy:.2%}")
-    said += [f"rate {record.learning_rate:.2g}", f"{record.images_per_second:,.0f} images/s"]
-    return "  ".join(said)
+            parts.append(f"{name} {accuracy:.2%}")
+    parts += [f"rate {record.learning_rate:.2g}", f"{record.images_per_second:,.0f} images/s"]
+    return "  ".join(parts)
 
 
 class Told:
@@ -130,12 +130,12 @@ class Bars:
         self._times: list[tuple[float, int]] = []
         self._shown = 0.0
         # A narrow terminal has room for less, on one line.
-        said = "loss {task.fields[loss]}  accuracy {task.fields[accuracy]}"
-        said = said if console.width >= 70 else "{task.fields[accuracy]}"
+        figures = "loss {task.fields[loss]}  accuracy {task.fields[accuracy]}"
+        figures = figures if console.width >= 70 else "{task.fields[accuracy]}"
         self._bars = Progress(
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(bar_width=None),
-            TextColumn(said),
+            TextColumn(figures),
             *([TextColumn("{task.fields[speed]}")] if console.width >= 80 else []),
             TimeRemainingColumn(),
             console=console,

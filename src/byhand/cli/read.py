@@ -258,8 +258,8 @@ def _print(asked: _Asked, readings: Iterator[Reading], json: bool, csv: bool, ch
         remarks = _remarks(reading)
         if several and reading.page is not None and reading.error is not None:
             remarks.append(reading.error)
-        for said in remarks:
-            note(f"{reading.name}: {said}" if several else said)
+        for remark in remarks:
+            note(f"{reading.name}: {remark}" if several else remark)
         if csv:
             continue
         if several:

@@ -99,7 +99,7 @@ def as_classes(given: Any) -> tuple[str, ...]:
     """
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         raise InputError(
-            f"the classes are {checks.said(given)}: give a list of names, one for each label"
+            f"the classes are {checks.quoted(given)}: give a list of names, one for each label"
         )
     names = tuple(
         str(name) if isinstance(name, int | np.integer) else checks.word("a class's name", name)
@@ -113,7 +113,7 @@ def as_classes(given: Any) -> tuple[str, ...]:
             raise InputError(f"class {place} has no name: give every class one")
         if first.setdefault(name, place) != place:
             raise InputError(
-                f"classes {first[name]} and {place} are both called {checks.said(name)}: "
+                f"classes {first[name]} and {place} are both called {checks.quoted(name)}: "
                 "give every class a name of its own"
             )
     return names
@@ -159,7 +159,7 @@ def _places(labels: NDArray[Any], classes: tuple[str, ...]) -> NDArray[np.int64]
             found[position] = checks.whole(f"label {position}", label)
         elif not isinstance(label, str) or label not in places:
             raise DataError(
-                f"label {checks.said(label)} at position {position} is none of the classes: "
+                f"label {checks.quoted(label)} at position {position} is none of the classes: "
                 f"{', '.join(classes[:10])}{', …' if len(classes) > 10 else ''}"
             )
         else:

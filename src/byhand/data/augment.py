@@ -72,14 +72,14 @@ class Augmentation:
             checks.number(name, getattr(self, entry.name), least, below=below)
 
     def __repr__(self) -> str:
-        said = [
+        parts = [
             f"{entry.name}={getattr(self, entry.name)!r}"
             for entry in fields(self)
             if entry.name not in _QUIET
             or getattr(self, entry.name) != entry.default
             or (entry.name == "elastic_smoothness" and self.elastic)
         ]
-        return f"Augmentation({', '.join(said)})"
+        return f"Augmentation({', '.join(parts)})"
 
     def apply(self, images: NDArray[np.uint8], key: Key) -> NDArray[np.uint8]:
         """Move the pictures (N, C, H, W); they are left as they are, the result is new.

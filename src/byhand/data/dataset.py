@@ -125,7 +125,7 @@ class Splits:
                     f"{len(other.classes)} for {part}: give both the same classes"
                 )
         seen = np.unique(self.train.labels)
-        said = "there is one class to train on"
-        if len(seen) == 1 and not any(note.startswith(said) for note in self.notes):
-            note = f"{said}, {self.train.classes[seen[0]]}, so there is nothing to tell apart"
+        sentence = "there is one class to train on"
+        if len(seen) == 1 and not any(note.startswith(sentence) for note in self.notes):
+            note = f"{sentence}, {self.train.classes[seen[0]]}, so there is nothing to tell apart"
             object.__setattr__(self, "notes", (*self.notes, note))

@@ -69,7 +69,7 @@ def fetch_mnist(
 
     folder = checks.path("the folder", folder)
     if isinstance(mirrors, str):
-        raise InputError(f"mirrors is {checks.said(mirrors)}: give a list of addresses")
+        raise InputError(f"mirrors is {checks.quoted(mirrors)}: give a list of addresses")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(folder / ".lock", timeout=deadline):

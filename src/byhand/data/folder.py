@@ -103,8 +103,8 @@ def open_folder(
     for part, place in places.items():
         if place is not None:
             pictures.read(part, place, names)
-    sets, said = pictures.as_sets(names)
-    notes = [*layout.notes, *_remarks(names), *said]
+    sets, remarks = pictures.as_sets(names)
+    notes = [*layout.notes, *_remarks(names), *remarks]
     if (test := sets.get("test")) is None:
         train, test = stratified_split(sets["train"], TEST_FRACTION, np.random.default_rng(seed))
         if not len(test):
@@ -139,7 +139,7 @@ class _Pictures:
         self.first: Path | None = None
         self.size: tuple[int, int] | None = None  # (H, W) that each must have
         self.bytes = 0
-        self.said: Counter[tuple[str, str]] = Counter()
+        self.remarks: Counter[tuple[str, str]] = Counter()
 
     def read(self, part: str, folder: Path, names: tuple[str, ...]) -> None:
         """All pictures of the classes `names` in `folder`."""
@@ -154,9 +154,9 @@ class _Pictures:
                     "folder"
                 )
             if nested:
-                self.said[_DEEPER] += sum(path.parent != folder / name for path in paths)
+                self.remarks[_DEEPER] += sum(path.parent != folder / name for path in paths)
             for path in paths:
-                picture = read_grey(path, self.said, self.size, str(self.first))
+                picture = read_grey(path, self.remarks, self.size, str(self.first))
                 if self.first is None:
                     self.first, self.size = path, (picture.shape[0], picture.shape[1])
                 self._check(picture, path)
@@ -181,7 +181,7 @@ class _Pictures:
         """Every part as bytes, all by the same range; the pictures are let go."""
         notes = [
             f"{n:,} picture{'' if n == 1 else 's'} {words[n > 1]}"
-            for words, n in self.said.items()
+            for words, n in self.remarks.items()
             if n
         ]
         kinds = sorted({p.dtype for part in self.pixels.values() for p in part}, key=str)
@@ -195,10 +195,10 @@ class _Pictures:
             what = "the pixels"
             if len(kinds) > 1:
                 what += f" of {len(places):,} picture{'' if len(places) == 1 else 's'} of {kind}"
-            scaled, said = set_to_bytes([self.pixels[p][i] for p, i in places], self.asked, what)
+            scaled, remarks = set_to_bytes([self.pixels[p][i] for p, i in places], self.asked, what)
             for (part, i), one in zip(places, scaled, strict=True):
                 self.pixels[part][i] = one
-            notes += said
+            notes += remarks
         sets = {}
         for part, pixels in self.pixels.items():
             images = np.stack(pixels)[:, np.newaxis]  # (N, H, W) -> (N, 1, H, W)
@@ -209,7 +209,7 @@ class _Pictures:
 
 def read_grey(
     path: Path,
-    said: Counter[tuple[str, str]],
+    remarks: Counter[tuple[str, str]],
     size: tuple[int, int] | None = None,
     like: str = "the others",
 ) -> NDArray[Any]:
@@ -237,13 +237,13 @@ def read_grey(
             load(picture)
             if cut:
                 check_upper_bits(name, picture)
-            upright = turn_upright(_grey(picture, said), orientation(picture))
-            said[_TURNED] += turn > 1
-            said[_FRAMES] += is_animated(picture)  # last, as it may look at the next frame
+            upright = turn_upright(_grey(picture, remarks), orientation(picture))
+            remarks[_TURNED] += turn > 1
+            remarks[_FRAMES] += is_animated(picture)  # last, as it may look at the next frame
     return upright
 
 
-def _grey(picture: Image, said: Counter[tuple[str, str]]) -> NDArray[Any]:
+def _grey(picture: Image, remarks: Counter[tuple[str, str]]) -> NDArray[Any]:
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
         values = np.asarray(picture)
         return values.astype(values.dtype.newbyteorder("="))
@@ -251,7 +251,7 @@ def _grey(picture: Image, said: Counter[tuple[str, str]]) -> NDArray[Any]:
         return np.array(picture.convert("L"), np.uint8)
     rgb = to_rgb(picture)
     shades = np.asarray(rgb)[..., :3]
-    said[_COLOUR] += bool((shades != shades[..., :1]).any())
+    remarks[_COLOUR] += bool((shades != shades[..., :1]).any())
     if rgb.mode == "RGBA":
         layers = np.asarray(rgb.convert("LA"), np.float32)
         grey, alpha = layers[..., 0], layers[..., 1] / 255

@@ -185,5 +185,5 @@ def _part_of(path: Path) -> str | None:
 
 
 def _listed(names: list[str], most: int = 3) -> str:
-    shown = ", ".join(checks.said(name).strip("'\"") for name in names[:most])
+    shown = ", ".join(checks.quoted(name).strip("'\"") for name in names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -90,7 +90,7 @@ def range_asked(given: RangeGiven) -> PixelRange | None:
         pair = None if match is None else (float(match[1]), float(match[2]))
     if isinstance(pair, str | bytes) or not hasattr(pair, "__len__") or len(pair) != 2:
         raise InputError(
-            f"{checks.said(given)} is no range of pixels: give the values of black and white, "
+            f"{checks.quoted(given)} is no range of pixels: give the values of black and white, "
             "such as 0-4095"
         )
     return PixelRange(*pair)

@@ -45,11 +45,11 @@ def _bar() -> Iterator[Progress]:
     with Bars(*columns, console=console) as bars:
 
         def report(name: str, done: int, total: int) -> None:
-            said = name if done else f"{name} (waiting for an answer)"
+            label = name if done else f"{name} (waiting for an answer)"
             if not done and not console.is_terminal:  # where no bar is drawn
-                print(said, file=sys.stderr, flush=True)
+                print(label, file=sys.stderr, flush=True)
             if name not in tasks:
-                tasks[name] = bars.add_task(said, total=None)
-            bars.update(tasks[name], description=said, completed=done, total=total or None)
+                tasks[name] = bars.add_task(label, total=None)
+            bars.update(tasks[name], description=label, completed=done, total=total or None)
 
         yield report

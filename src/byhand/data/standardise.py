@@ -42,12 +42,12 @@ class Standardisation:
             std = tuple(checks.number("a std", value, above=0) for value in self.std)
         except TypeError as error:  # not several
             raise InputError(
-                f"mean {checks.said(self.mean)} and std {checks.said(self.std)} are no "
+                f"mean {checks.quoted(self.mean)} and std {checks.quoted(self.std)} are no "
                 "standardisation: give a list of one for each channel"
             ) from error
         if not mean or len(mean) != len(std):
             raise InputError(
-                f"mean {checks.said(mean)} and std {checks.said(std)} are no standardisation: "
+                f"mean {checks.quoted(mean)} and std {checks.quoted(std)} are no standardisation: "
                 "give one of each for each channel"
             )
         object.__setattr__(self, "mean", mean)
@@ -135,7 +135,7 @@ class Standardisation:
         """
         if not isinstance(values, Mapping) or not {"mean", "std"} <= set(values):
             raise InputError(
-                f"{checks.said(values)} is no standardisation: give its mean and its std"
+                f"{checks.quoted(values)} is no standardisation: give its mean and its std"
             )
         return Standardisation(values["mean"], values["std"])
 

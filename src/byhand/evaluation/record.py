@@ -237,24 +237,24 @@ class _Figures:
 
 def _figures(values: Any) -> dict[str, Any]:
     # The fields of an Evaluation that as_dict wrote.
-    said = checks.record(_Figures, values, "the record")
-    k, bins = len(said.classes), said.reliability
-    confusion = np.array(said.confusion, np.int64)
-    if confusion.shape != (k, k) or confusion.min() < 0 or len(said.per_class) != k:
+    parsed = checks.record(_Figures, values, "the record")
+    k, bins = len(parsed.classes), parsed.reliability
+    confusion = np.array(parsed.confusion, np.int64)
+    if confusion.shape != (k, k) or confusion.min() < 0 or len(parsed.per_class) != k:
         raise ValueError(f"its figures are not of {k} classes")
     if {len(bins.counts), len(bins.confidence), len(bins.accuracy)} != {len(bins.edges) - 1}:
         raise ValueError("its bins of confidence do not fit each other")
     return {
-        "classes": said.classes,
-        "accuracy": said.accuracy,
-        "accuracy_interval": said.accuracy_interval,
-        "loss": math.nan if said.loss is None else said.loss,
+        "classes": parsed.classes,
+        "accuracy": parsed.accuracy,
+        "accuracy_interval": parsed.accuracy_interval,
+        "loss": math.nan if parsed.loss is None else parsed.loss,
         "per_class": tuple(
             checks.record(ClassFigures, {**row, "name": row.get("class")}, "a class of it")
-            for row in said.per_class
+            for row in parsed.per_class
         ),
         "confusion": confusion,
-        "ece": said.ece,
+        "ece": parsed.ece,
         "reliability": Reliability.from_dict(vars(bins)),
     }
 

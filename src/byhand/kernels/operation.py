@@ -18,7 +18,7 @@ import numpy as np
 from numpy import ndarray
 from numpy.typing import NDArray
 
-from byhand.checks import flag, said
+from byhand.checks import flag, quoted
 from byhand.errors import InputError, ShapeError
 from byhand.kernels.compiled import core
 
@@ -172,7 +172,7 @@ def _check_of(name: str, parameter: str, hint: Any, array_type: type) -> Check |
                 fits = hasattr(cache, "shape")
             if not fits or not isinstance(cache, expected):
                 raise _apart(name, array_type, cache) or ShapeError(
-                    f"{name} got {said(cache)} as cache, but it takes what its forward pass kept"
+                    f"{name} got {quoted(cache)} as cache, but it takes what its forward pass kept"
                 )
 
         return check_cache
@@ -182,7 +182,7 @@ def _check_of(name: str, parameter: str, hint: Any, array_type: type) -> Check |
 
         def check_function(value: Any) -> None:
             if value is not None and not callable(value):
-                raise InputError(f"{parameter} is {said(value)}, but it must be a function")
+                raise InputError(f"{parameter} is {quoted(value)}, but it must be a function")
 
         return check_function
     if np.ndarray in kinds:
@@ -232,7 +232,7 @@ def _wrong(subject: str, value: Any) -> ShapeError:
         )
     if not isinstance(value, np.ndarray):
         return ShapeError(
-            f"{subject} {said(value)}, but it takes a NumPy array; wrap it in numpy.asarray(...)"
+            f"{subject} {quoted(value)}, but it takes a NumPy array; wrap it in numpy.asarray(...)"
         )
     if type(value) not in _plain:
         return ShapeError(

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from byhand.checks import said, whole
+from byhand.checks import quoted, whole
 from byhand.errors import InputError
 
 _ROUNDS = 10
@@ -74,7 +74,7 @@ class Key(NamedTuple):
 
     def _check(self) -> None:
         if not isinstance(self.path, tuple):
-            raise InputError(f"the path of a key is {said(self.path)}, but it must be a tuple")
+            raise InputError(f"the path of a key is {quoted(self.path)}, but it must be a tuple")
         for value in (self.seed, self.step, *self.path):
             whole("a number of a key", value, -(2**63), 2**64 - 1)  # 64 bits, as they are used
         whole("the first image of a key", self.first, 0, FARTHEST)

@@ -21,9 +21,9 @@ def available_threads(share: int | None = None) -> int:
     Raises:
         InputError: BYHAND_THREADS is no positive number.
     """
-    said = os.environ.get("BYHAND_THREADS", "")
-    if said:
-        count = int(said) if said.isascii() and said.isdecimal() and len(said) < 9 else said
+    given = os.environ.get("BYHAND_THREADS", "")
+    if given:
+        count = int(given) if given.isascii() and given.isdecimal() and len(given) < 9 else given
         return whole("BYHAND_THREADS", count, 1, MOST_THREADS)
     return cores() if share is None else share
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from byhand import nn
-from byhand.checks import one_line, said, whole
+from byhand.checks import one_line, quoted, whole
 from byhand.errors import InputError, ShapeError
 
 MOST_CLASSES = 2**20
@@ -70,7 +70,7 @@ def build(
     for setting in settings:
         if setting not in known:
             raise InputError(
-                f"{name} has no setting {said(setting)}; it has: {', '.join(known) or 'none'}"
+                f"{name} has no setting {quoted(setting)}; it has: {', '.join(known) or 'none'}"
             )
     if not isinstance(classes, tuple | list):
         classes = tuple(map(str, range(whole("classes", classes, 1, MOST_CLASSES))))
@@ -83,7 +83,7 @@ def build(
         size = "×".join(map(str, card.image_shape[1:]))
         raise ShapeError(f"pictures of {size} do not fit {name}: {error}") from error
     except (TypeError, ValueError) as error:
-        given = ", ".join(f"{k}={said(v)}" for k, v in settings.items())
+        given = ", ".join(f"{k}={quoted(v)}" for k, v in settings.items())
         raise InputError(
             f"{name} cannot be built{f' with {given}' if given else ''}: {one_line(error)}"
         ) from error
@@ -98,5 +98,5 @@ def features(body: Sequence[nn.Layer], image_shape: tuple[int, int, int]) -> int
 
 def _page(name: str) -> Any:
     if not isinstance(name, str) or name not in names():
-        raise InputError(f"there is no network {said(name)}; there are: {', '.join(names())}")
+        raise InputError(f"there is no network {quoted(name)}; there are: {', '.join(names())}")
     return importlib.import_module(f"byhand.models.{name}")

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from byhand import nn
-from byhand.checks import said, whole, word
+from byhand.checks import quoted, whole, word
 from byhand.errors import InputError
 from byhand.models.build import features
 
@@ -98,7 +98,7 @@ def _layer(
     if kind == "dropout":
         return [nn.Dropout(_numbers(line, given, 1)[0])]
     if kind not in WORDS:
-        raise InputError(f"{said(line)} is no layer; a line is made of: {', '.join(WORDS)}")
+        raise InputError(f"{quoted(line)} is no layer; a line is made of: {', '.join(WORDS)}")
     _numbers(line, given, 0)
     if kind == "batchnorm":
         return [nn.BatchNorm2d(shape[0]) if len(shape) == 3 else nn.BatchNorm1d(shape[0])]
@@ -115,15 +115,15 @@ def _initialiser(text: str) -> nn.Initialiser:
     kind, *given = text.split() or [""]
     if kind not in INITIALISERS:
         raise InputError(
-            f"initialiser is {said(text)}, but it begins with {', '.join(INITIALISERS)}"
+            f"initialiser is {quoted(text)}, but it begins with {', '.join(INITIALISERS)}"
         )
     numbers = _numbers(text, given, {"normal": 1, "uniform": 2}.get(kind, 0))
     if (kind == "normal" and not numbers[0] >= 0) or (
         kind == "uniform" and not numbers[0] <= numbers[1]
     ):
         raise InputError(
-            f"initialiser is {said(text)}, but normal takes a deviation of at least 0, and uniform "
-            "the lower end before the upper"
+            f"initialiser is {quoted(text)}, but normal takes a deviation of at least 0, and "
+            "uniform the lower end before the upper"
         )
     return INITIALISERS[kind](*numbers)
 
@@ -135,12 +135,12 @@ def _numbers(line: str, given: list[str], count: int) -> list[float]:
         numbers = [math.nan]
     if len(given) != count or not all(math.isfinite(number) for number in numbers):
         wanted = ("no number", "one number", "two numbers")[count]
-        raise InputError(f"{said(line)}: the word {line.split()[0]} takes {wanted} after it")
+        raise InputError(f"{quoted(line)}: the word {line.split()[0]} takes {wanted} after it")
     return numbers
 
 
 def _whole(line: str, given: list[str], count: int) -> list[int]:
     numbers = _numbers(line, given, count)
     if any(not number.is_integer() or number < 1 for number in numbers):
-        raise InputError(f"{said(line)}: its numbers must be whole and at least 1")
+        raise InputError(f"{quoted(line)}: its numbers must be whole and at least 1")
     return [int(number) for number in numbers]

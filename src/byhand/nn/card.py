@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from byhand.checks import number, record, said, whole, word
+from byhand.checks import number, quoted, record, whole, word
 from byhand.data.standardise import Standardisation
 from byhand.errors import DataError, InputError
 
@@ -34,20 +34,20 @@ class ModelCard:
         name = word("the network's name", self.name)
         shape = self.image_shape
         if not isinstance(shape, tuple | list) or len(shape) != 3:
-            raise InputError(f"image_shape is {said(shape)}, but it must be (C, H, W)")
+            raise InputError(f"image_shape is {quoted(shape)}, but it must be (C, H, W)")
         c, h, w = (whole("a size of image_shape", size, 1) for size in shape)
         if c * h * w > MOST_PIXELS:
-            raise InputError(f"image_shape is {said(shape)}, more than {MOST_PIXELS:,} pixels")
+            raise InputError(f"image_shape is {quoted(shape)}, more than {MOST_PIXELS:,} pixels")
         given: Any = self.classes
         if not isinstance(given, tuple | list):
-            raise InputError(f"classes is {said(given)}, but it must be a list of names")
+            raise InputError(f"classes is {quoted(given)}, but it must be a list of names")
         classes = tuple(word("the name of a class", name) for name in given)
         if len(set(classes)) != len(classes) or not classes:
             twice = next((name for i, name in enumerate(classes) if name in classes[:i]), None)
             raise InputError(
                 "there must be at least one class"
                 if twice is None
-                else f"two classes have the name {said(twice)}; give each a name of its own"
+                else f"two classes have the name {quoted(twice)}; give each a name of its own"
             )
         if self.standardisation is not None and len(self.standardisation.mean) != c:
             raise InputError(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 
 from byhand import kernels
-from byhand.checks import said
+from byhand.checks import quoted
 from byhand.errors import InputError, ShapeError
 from byhand.kernels import Key
 from byhand.nn.fusion import Step, fused_steps, single_steps
@@ -281,4 +281,4 @@ def _layer(value: Any) -> Layer:
         remedy = "; give the layers one by one, with a star before a list of them: (*layers)"
     else:
         remedy = ""
-    raise InputError(f"a container holds layers, not {said(value)}{remedy}")
+    raise InputError(f"a container holds layers, not {quoted(value)}{remedy}")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from byhand.checks import one_line, parse_json, said, whole
+from byhand.checks import one_line, parse_json, quoted, whole
 from byhand.errors import DataError, InputError, ShapeError
 from byhand.files import atomic_write, jsonable
 from byhand.nn.card import ModelCard
@@ -66,7 +66,7 @@ def read_tensors(path: str | Path, what: str) -> tuple[dict[str, NDArray[Any]], 
             f"{path} is a safetensors file but not a {what} of byhand: {reason}"
         ) from error
     if not isinstance(header, dict):
-        raise DataError(f"{path} has a broken header: it is {said(header)}; take another copy")
+        raise DataError(f"{path} has a broken header: it is {quoted(header)}; take another copy")
     try:
         version = whole("the format", header.get("format"), 1)
     except InputError as error:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from byhand.checks import number, said, whole
+from byhand.checks import number, quoted, whole
 from byhand.errors import InputError, ShapeError
 from byhand.kernels import Key
 from byhand.nn.layer import Array, Layer, backward, forward
@@ -120,7 +120,7 @@ def gradcheck(
     """
     rng = np.random.default_rng(0) if rng is None else rng
     if not isinstance(rng, np.random.Generator):
-        raise InputError(f"rng is {said(rng)}, but it must be numpy.random.default_rng(seed)")
+        raise InputError(f"rng is {quoted(rng)}, but it must be numpy.random.default_rng(seed)")
     eps = number("eps", eps, above=0, most=0.1)
     tolerance = number("tolerance", tolerance, above=0)
     places = whole("places", places, 1)

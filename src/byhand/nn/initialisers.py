@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from byhand.checks import LARGE, fields, flag, number, said
+from byhand.checks import LARGE, fields, flag, number, quoted
 from byhand.errors import InputError
 
 Array = NDArray[Any]
@@ -34,7 +34,9 @@ def start(name: str, value: object) -> Initialiser:
         InputError: it is something else; names it.
     """
     if not isinstance(value, Initialiser):
-        raise InputError(f"{name} is {said(value)}, but it must be an initialiser such as nn.He()")
+        raise InputError(
+            f"{name} is {quoted(value)}, but it must be an initialiser such as nn.He()"
+        )
     return value
 
 

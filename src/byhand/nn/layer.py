@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from byhand import kernels
-from byhand.checks import one_line, said
+from byhand.checks import one_line, quoted
 from byhand.errors import ByhandError, InputError, ShapeError
 from byhand.kernels import Key, Total
 from byhand.nn.arguments import arguments_of
@@ -169,7 +169,7 @@ class Layer:
         if not isinstance(rng, np.random.Generator):
             raise InputError(
                 f"init draws from a generator such as numpy.random.default_rng(0), "
-                f"but was given {said(rng)}"
+                f"but was given {quoted(rng)}"
             )
         self.allocate(dtype)
         drawn: set[int] = set()
@@ -234,7 +234,9 @@ class Layer:
                 numbers; nothing is changed then.
         """
         if not isinstance(values, Mapping):
-            raise InputError(f"weights are given by name, as state_dict() does, not {said(values)}")
+            raise InputError(
+                f"weights are given by name, as state_dict() does, not {quoted(values)}"
+            )
         own = self.state_dict()
         arrays = {name: real_numbers(str(name), value) for name, value in values.items()}
         check_state(own, arrays)
@@ -283,8 +285,8 @@ class Layer:
 
     def __repr__(self) -> str:
         kept = [k for k in arguments_of(type(self)) if hasattr(self, k)]
-        said = ", ".join(f"{k}={getattr(self, k)!r}" for k in kept)
-        return f"{type(self).__name__}({said})"
+        arguments = ", ".join(f"{k}={getattr(self, k)!r}" for k in kept)
+        return f"{type(self).__name__}({arguments})"
 
 
 def layout_for(model: Layer, layout: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from byhand import kernels
-from byhand.checks import said, whole
+from byhand.checks import quoted, whole
 from byhand.errors import ByhandError, InputError, ShapeError
 from byhand.nn.initialisers import Constant, Initialiser, start
 
@@ -146,7 +146,7 @@ class NamedVector(dict[str, Array]):
     def __missing__(self, name: str) -> Never:
         inner = sorted({key.rpartition(".")[0] for key in self if key.endswith(f".{name}")})
         raise InputError(
-            f"there is no parameter {said(name)} here; there are: {', '.join(self) or 'none'}"
+            f"there is no parameter {quoted(name)} here; there are: {', '.join(self) or 'none'}"
             + (f"; a layer inside is handed grads.child({inner[0]!r})" if inner else "")
         )
 
@@ -220,7 +220,7 @@ def real_numbers(name: str, value: Any) -> Array:
     except (TypeError, ValueError):  # lists of unequal length
         array = np.empty(0, object)
     if array.dtype.kind not in "fiu":
-        raise ShapeError(f"{name} is {said(value)}, but it must be an array of real numbers")
+        raise ShapeError(f"{name} is {quoted(value)}, but it must be an array of real numbers")
     return array
 
 
@@ -236,7 +236,7 @@ def float_type(dtype: Any) -> np.dtype[Any]:
         found = np.dtype(object)
     if found not in [np.dtype(name) for name in FLOATS] or dtype is None:
         raise InputError(
-            f"a model's numbers are of type {' or '.join(FLOATS)}, but not {said(dtype)}"
+            f"a model's numbers are of type {' or '.join(FLOATS)}, but not {quoted(dtype)}"
         )
     return found
 
@@ -259,7 +259,7 @@ def check_state(own: Mapping[str, Any], values: Mapping[str, Any]) -> None:
         ShapeError: names what is missing, unknown, or of another shape.
     """
     wrong = [f"{name} is missing" for name in own if name not in values]
-    wrong += [f"{said(name)[1:-1]} is not in the model" for name in values if name not in own]
+    wrong += [f"{quoted(name)[1:-1]} is not in the model" for name in values if name not in own]
     wrong += [
         f"{name} is {tuple(values[name].shape)} where the model has {tuple(own[name].shape)}"
         for name in own

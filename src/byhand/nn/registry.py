@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any, TypeVar
 
-from byhand.checks import DEPTH, one_line, said, whole
+from byhand.checks import DEPTH, one_line, quoted, whole
 from byhand.errors import DataError, InputError
 from byhand.nn.arguments import arguments_of
 from byhand.nn.initialisers import INITIALISERS, Initialiser
@@ -29,7 +29,7 @@ def register(cls: L) -> L:
         InputError: it is no layer's class, or another module has a layer of that name.
     """
     if not (isinstance(cls, type) and issubclass(cls, Layer)):
-        raise InputError(f"@nn.register stands before the class of a layer, not {said(cls)}")
+        raise InputError(f"@nn.register stands before the class of a layer, not {quoted(cls)}")
     known = _LAYERS.get(cls.__name__)
     if known is not None and not _again(known, cls):
         raise InputError(
@@ -143,7 +143,7 @@ class _Builder:
             if "initialiser" in value:
                 known = INITIALISERS.get(value["initialiser"])
                 if known is None:
-                    raise DataError(f"there is no initialiser {said(value['initialiser'])}")
+                    raise DataError(f"there is no initialiser {quoted(value['initialiser'])}")
                 return known(**value["arguments"])
             return self._layer(value["layer"], dict(value["arguments"]), depth)
         except DataError:
@@ -165,7 +165,7 @@ class _Builder:
     def _layer(self, name: Any, given: dict[str, Any], depth: int) -> Layer:
         if name not in _LAYERS:
             raise DataError(
-                f"the model uses a layer {said(name)} that is not known here; import the module "
+                f"the model uses a layer {quoted(name)} that is not known here; import the module "
                 "that defines and registers it (@nn.register)"
             )
         place = len(self.met)
@@ -174,7 +174,7 @@ class _Builder:
         parameters = arguments_of(cls)
         unknown = [key for key in given if key not in parameters]
         if unknown:
-            raise DataError(f"the layer {name} takes no argument {said(unknown[0])}")
+            raise DataError(f"the layer {name} takes no argument {quoted(unknown[0])}")
         positional: list[Any] = []
         keywords: dict[str, Any] = {}
         for key, item in given.items():

@@ -14,7 +14,7 @@ import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 
-from byhand.checks import fields, number, said, whole
+from byhand.checks import fields, number, quoted, whole
 from byhand.errors import InputError
 
 MOST = sys.float_info.max
@@ -182,7 +182,7 @@ class WarmUp(Schedule):
     def __post_init__(self) -> None:
         if not isinstance(self.schedule, Schedule):
             raise InputError(
-                f"WarmUp's schedule is {said(self.schedule)}, but it must be another schedule, "
+                f"WarmUp's schedule is {quoted(self.schedule)}, but it must be another schedule, "
                 "such as Constant(0.1)"
             )
         fields(self, whole, "steps", least=1)

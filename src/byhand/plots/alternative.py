@@ -29,8 +29,8 @@ def text_of(figure: Any) -> str:
 
 def note_rows(ax: Axes, rows: Mapping[str, str], over: str = "") -> None:
     """Rows by name with their figures: "Test accuracy. 3×3: 97.5 %; 5×5: 98.2 %."."""
-    said = "; ".join(f"{' '.join(name.split())}: {text}" for name, text in rows.items())
-    note(ax, f"{_capital(over or ax.get_xlabel())}. {said}.")
+    texts = "; ".join(f"{' '.join(name.split())}: {text}" for name, text in rows.items())
+    note(ax, f"{_capital(over or ax.get_xlabel())}. {texts}.")
 
 
 def note_lines(

@@ -66,12 +66,12 @@ def compare(
         ax.xaxis.set_major_locator(MaxNLocator(nbins=5 if percent else 7))
     ax.set_xlabel(xlabel)
     handles: dict[str, Any] = {}
-    said: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for row, (name, given) in enumerate(values.items()):
         seeds = shown_on(given, log_x)
         seeds = seeds[np.isfinite(seeds)]
         (mean,), (deviation,) = mean_and_deviation(seeds[None])
-        said[name] = written(mean, deviation, percent)
+        texts[name] = written(mean, deviation, percent)
         ax.axhline(row, color=PALE, linewidth=0.8, zorder=0)
         if len(seeds) > 1:
             (handles[f"each {dot}"],) = ax.plot(
@@ -95,15 +95,15 @@ def compare(
                 markerfacecolor="white", markeredgecolor=ORANGE, markeredgewidth=2, zorder=4,
             )  # fmt: skip
         ax.text(
-            1.02, row, said[name], transform=ax.get_yaxis_transform(),
+            1.02, row, texts[name], transform=ax.get_yaxis_transform(),
             va="center", fontsize=11, color=INK,
         )  # fmt: skip
     names = [wrapped(name, _NAMES, 11) or name for name in values]
     ax.set_yticks(range(len(names)), names, fontsize=11)
     ax.set_ylim(max(len(names), 1) - 0.45, -0.55)
     for name, value in (reference or {}).items():
-        said[name] += f", {reference_name} {written(value, percent=percent)}"
-    note_rows(ax, said)
+        texts[name] += f", {reference_name} {written(value, percent=percent)}"
+    note_rows(ax, texts)
     ax.set_title(title, pad=32 if handles else None)
     if handles:  # above the rows, each of which is full
         ax.legend(

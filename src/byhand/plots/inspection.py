@@ -52,8 +52,8 @@ def write_inspection(
         drawn += _passes(found, page)
     page.heading("Norms")
     ax = new_axes(7.2, _high(len(found.norms)))
-    said = ", ".join(f"{name} {value:.3g}" for name, value in found.norms.items())
-    page.figure("norms", norm_bars(found.norms, ax), f"Norm of each parameter: {said}.")
+    sizes = ", ".join(f"{name} {value:.3g}" for name, value in found.norms.items())
+    page.figure("norms", norm_bars(found.norms, ax), f"Norm of each parameter: {sizes}.")
     drawn.append("norms")
     heading = Heading(
         name=name, question="What it is made of, and what it sees.", study="", warning="",
@@ -158,11 +158,11 @@ def _passes(found: Inspection, page: Page) -> list[str]:
     names = _numbered([f"{p.name} {p.kind}".strip() for p in found.passes])
     arrives = dict(zip(names, (p.arrives for p in found.passes), strict=True))
     ax = new_axes(7.2, _high(len(arrives)))
-    said = ", ".join(f"{name} {value:.3g}" for name, value in arrives.items())
+    sizes = ", ".join(f"{name} {value:.3g}" for name, value in arrives.items())
     page.figure(
         "gradients",
         norm_bars(arrives, ax, "norm of the gradient", "Gradient that arrives at each layer"),
-        f"Norm of the loss's gradient by each layer's output: {said}.",
+        f"Norm of the loss's gradient by each layer's output: {sizes}.",
         f"Of this one picture, whose loss is {found.loss:.3g}; from the top the way forward, so "
         "that backward begins at the bottom. They are small where it is read well and surely.",
     )

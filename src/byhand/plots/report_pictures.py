@@ -64,11 +64,11 @@ def draw_run(
         ax = style.new_axes(side, side)
         confusion_matrix(evaluation.confusion, evaluation.classes, ax)
         pairs = evaluation.most_confused(3)
-        said = "; ".join(f"{p.count} × {p.label} read as {p.prediction}" for p in pairs)
+        kinds = "; ".join(f"{p.count} × {p.label} read as {p.prediction}" for p in pairs)
         keep(
             "confusion", ax.figure,
             f"Confusion matrix of {evaluation.n:,} pictures: {evaluation.hits:,} on the diagonal"
-            + (f". Most frequent mistakes: {said}." if said else ", none beside it."),
+            + (f". Most frequent mistakes: {kinds}." if kinds else ", none beside it."),
             "Rows are labels, columns what was read. Blue: hits; orange: errors.", wide=k > 12,
         )  # fmt: skip
         ax = style.new_axes(5.6, 5.2)

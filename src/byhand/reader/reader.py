@@ -101,7 +101,7 @@ class Reader:
         shape = None if grid is None or isinstance(grid, bool) else _shape(grid)
         upright = checks.flag("upright", upright)
         if steps is not None and not isinstance(steps, Steps):
-            raise InputError(f"steps is {checks.said(steps)}, but it must be Steps() or None")
+            raise InputError(f"steps is {checks.quoted(steps)}, but it must be Steps() or None")
         picture = _opened(image)
         if steps is not None:
             steps.add("picture", picture.pixels)
@@ -263,7 +263,7 @@ def grid_asked(text: str) -> GridShape | bool:
     rows, columns = (int(match[1]), int(match[2])) if match else (0, 0)
     if not (1 <= rows <= _MOST_CELLS and 1 <= columns <= _MOST_CELLS):
         raise InputError(
-            f"{checks.said(text)} names no grid: give rows and columns from 1 to {_MOST_CELLS}, "
+            f"{checks.quoted(text)} names no grid: give rows and columns from 1 to {_MOST_CELLS}, "
             "such as 9x9, or auto or none"
         )
     return rows, columns
@@ -275,7 +275,7 @@ def _shape(shape: Sequence[int]) -> GridShape:
         rows, columns = (checks.whole("a side", n, 1, _MOST_CELLS) for n in shape)
     except (TypeError, ValueError) as error:  # no two things, or (an InputError) no such numbers
         raise InputError(
-            f"a grid of {checks.said(shape)} is none: give rows and columns from 1 to "
+            f"a grid of {checks.quoted(shape)} is none: give rows and columns from 1 to "
             f"{_MOST_CELLS}, such as (9, 9)"
         ) from error
     return rows, columns

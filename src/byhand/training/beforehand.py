@@ -75,8 +75,8 @@ def check_sets(model: nn.Layer, train: Dataset, **others: Dataset | None) -> Non
     ):
         if mine != theirs:
             raise ShapeError(
-                f"the training set has the {name} {checks.said(mine)}, but the model's card says "
-                f"{checks.said(theirs)}; set model.card = dataclasses.replace(model.card, "
+                f"the training set has the {name} {checks.quoted(mine)}, but the model's card says "
+                f"{checks.quoted(theirs)}; set model.card = dataclasses.replace(model.card, "
                 f"{name}=train.{name})"
             )
     outputs = model.output_shape(train.image_shape)
@@ -132,6 +132,6 @@ def notes(model: nn.Layer, train: Dataset, settings: Settings) -> tuple[str, ...
     if np.ptp(train.labels) == 0:
         sentences.append(
             f"all {len(train):,} training pictures are of the class "
-            f"{checks.said(train.classes[train.labels[0]])}: the model can learn no other"
+            f"{checks.quoted(train.classes[train.labels[0]])}: the model can learn no other"
         )
     return tuple(sentences)

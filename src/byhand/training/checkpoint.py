@@ -154,7 +154,7 @@ def _contradictions(tensors: Mapping[str, Array], header: Header, model: nn.Laye
     for name, array in tensors.items():
         wanted = model.flat if name.startswith("optimiser.") else like.get(name)
         if wanted is None:
-            yield f"it holds {checks.said(name)}, which no checkpoint has"
+            yield f"it holds {checks.quoted(name)}, which no checkpoint has"
         elif (array.shape, array.dtype) != (wanted.shape, wanted.dtype):
             yield (
                 f"its {name} are {array.dtype} {array.shape} and not {wanted.dtype} {wanted.shape}"

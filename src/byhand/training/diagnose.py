@@ -118,11 +118,11 @@ def epoch_diagnoses(
     if not rising and _at_chance(record, chance, n_train):
         found.append(_chance(record, model, chance, dead, small))
     if dead and not rising:
-        said = ", ".join(f"{h.dead} of {h.units} in layer {h.name}" for h in dead)
+        layers = ", ".join(f"{h.dead} of {h.units} in layer {h.name}" for h in dead)
         found.append(
             Diagnosis(
                 "dead_units",
-                f"after epoch {record.epoch}, ReLU units that give 0 on every picture: {said}",
+                f"after epoch {record.epoch}, ReLU units that give 0 on every picture: {layers}",
                 (
                     *_large_cause(model),
                     (
@@ -275,8 +275,8 @@ def _small_network(model: nn.Layer, record: EpochRecord) -> tuple[Cause, ...]:
     pictures = round(record.seconds * record.images_per_second)
     if model.flat.size >= pictures:
         return ()
-    said = f"the network is small: {model.flat.size:,} parameters for {pictures:,} pictures"
-    return ((said, "more channels, or another layer"),)
+    cause = f"the network is small: {model.flat.size:,} parameters for {pictures:,} pictures"
+    return ((cause, "more channels, or another layer"),)
 
 
 def _wider(record: EpochRecord) -> tuple[Cause, ...]:
@@ -362,16 +362,18 @@ def _large_cause(model: nn.Layer) -> tuple[Cause, ...]:
     large = {name: ratio for name, ratio in _of_he(model).items() if ratio > LARGE_WEIGHTS}
     if not large:
         return ()
-    said = ", ".join(f"{name} is {ratio:.0f} times as large" for name, ratio in large.items())
-    return ((f"weights started too large (of what He's rule gives, {said})", "initialise with He"),)
+    ratios = ", ".join(f"{name} is {ratio:.0f} times as large" for name, ratio in large.items())
+    return (
+        (f"weights started too large (of what He's rule gives, {ratios})", "initialise with He"),
+    )
 
 
 def _small_cause(small: Mapping[str, float]) -> tuple[Cause, ...]:
-    said = ", ".join(f"{name} at {ratio:.0%}" for name, ratio in small.items())
+    ratios = ", ".join(f"{name} at {ratio:.0%}" for name, ratio in small.items())
     return (
         (
             f"weights are too small, so that signal and gradient fade from layer to layer "
-            f"(of what He's rule gives: {said})",
+            f"(of what He's rule gives: {ratios})",
             "initialise with He",
         ),
     )

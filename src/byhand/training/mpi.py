@@ -225,10 +225,10 @@ class MPIGroup(Group):
         )
         assert self._watcher.stdin is not None
         assert self._watcher.stdout is not None
-        with self._watcher.stdin as words, self._watcher.stdout as said:
+        with self._watcher.stdin as words, self._watcher.stdout as answers:
             words.write(word + "\n")
             words.flush()
-            port = said.readline().strip()
+            port = answers.readline().strip()
         if not port.isdecimal():
             raise OSError(f"{watch.__file__} ended without a word")
         return int(port), word
@@ -250,8 +250,8 @@ class MPIGroup(Group):
 def _end_with(line: socket.socket) -> None:
     """End this process when the watch says that another rank died and mpiexec has not yet."""
     try:
-        said = line.recv(len(watch.END))
+        message = line.recv(len(watch.END))
     except OSError:
         return
-    if said == watch.END:
+    if message == watch.END:
         os._exit(1)

@@ -57,9 +57,9 @@ def watch(server: socket.socket, size: int, word: str) -> str | None:
                     data = line.recv(4096)
                 heard[line] += data.decode("utf-8", "replace")
                 first, *later = heard[line].split("\n")
-                said = first.split()
-                if later and line not in ranks and len(said) == 4 and said[0] == word:
-                    ranks[line] = (int(said[1]), f"process {said[2]} on {said[3]}")
+                words = first.split()
+                if later and line not in ranks and len(words) == 4 and words[0] == word:
+                    ranks[line] = (int(words[1]), f"process {words[2]} on {words[3]}")
                     here.add(line)
                     send(line, WELCOME)
                 if line in ranks:
@@ -81,10 +81,10 @@ def end(lines: set[socket.socket]) -> None:
         send(line, END)
 
 
-def send(line: socket.socket, said: bytes) -> None:
+def send(line: socket.socket, message: bytes) -> None:
     """Say a word to a rank, which may have gone."""
     with suppress(OSError):
-        line.sendall(said)
+        line.sendall(message)
 
 
 def died(rank: tuple[int, str], known: set[int], size: int, started: bool) -> str:
@@ -94,9 +94,9 @@ def died(rank: tuple[int, str], known: set[int], size: int, started: bool) -> st
         return f"rank {missing} of {size} did not come to the start, and the run is over"
     number, where = rank
     # All had come, but those that the watch does not see may have died before this one.
-    said = f" (or rank {missing}, which was not watched)" if missing else ""
+    unwatched = f" (or rank {missing}, which was not watched)" if missing else ""
     return (
-        f"rank {number} of {size} ({where}) died{said}, and the run is over; "
+        f"rank {number} of {size} ({where}) died{unwatched}, and the run is over; "
         "the last checkpoint is kept"
     )
 

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from byhand.checks import said, whole
+from byhand.checks import quoted, whole
 from byhand.errors import ShapeError
 from byhand.kernels.operation import operation
 from byhand.kernels.reference.geometry import Padding, Size, Window, line, window
@@ -131,7 +131,7 @@ def col2im(
     """
     where = window(kernel_size, stride, padding)
     if not isinstance(x_shape, tuple | list) or len(x_shape) != 4:
-        raise ShapeError(f"col2im got x_shape {said(x_shape)}, but it must be (N, C, H, W)")
+        raise ShapeError(f"col2im got x_shape {quoted(x_shape)}, but it must be (N, C, H, W)")
     n, c, h, w = (whole("a size of x_shape", size) for size in x_shape)
     oh, ow = where.output_size(h, w)
     expected = (c * where.kernel[0] * where.kernel[1], n * oh * ow)
@@ -225,7 +225,7 @@ def conv1d(
     stride: int = 1,
     padding: int | Literal["same"] = 0,
 ) -> tuple[Array, LineCache]:
-    """Convolve x (N, C, L) with weight (F, C, K), add bias (F): y (N, F, OL). A picture of one row."""
+    """Convolve x (N, C, L) with weight (F, C, K), add bias (F): y (N, F, OL), as of one row."""
     check_conv1d(x.shape, weight.shape)
     _, steps, padded = line(weight.shape[2], stride, padding)
     y, cache = conv2d(x[:, :, None, :], weight[:, :, None, :], bias, steps, padded)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from byhand.checks import number, said
+from byhand.checks import number, quoted
 from byhand.errors import InputError
 from byhand.kernels.operation import operation
 from byhand.kernels.random import Key
@@ -62,6 +62,6 @@ def check_dropout(rate: float, key: Key) -> float:
     """
     if not isinstance(key, Key):
         raise InputError(
-            f"dropout got {said(key)} as key, but it must be a kernels.Key(seed, step, path)"
+            f"dropout got {quoted(key)} as key, but it must be a kernels.Key(seed, step, path)"
         )
     return number("the rate of dropout", rate, least=0, below=1)

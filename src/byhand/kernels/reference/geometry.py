@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from byhand.checks import said, whole
+from byhand.checks import quoted, whole
 from byhand.errors import InputError, ShapeError
 
 T = TypeVar("T")
@@ -29,7 +29,7 @@ def pair(value: object, name: str, least: int) -> tuple[int, int]:
     if isinstance(value, tuple | list):
         if len(value) != 2:
             raise InputError(
-                f"{name} is {said(value)}, but it must be a whole number or a pair of them"
+                f"{name} is {quoted(value)}, but it must be a whole number or a pair of them"
             )
         return whole(name, value[0], least), whole(name, value[1], least)
     both = whole(name, value, least)
@@ -103,7 +103,7 @@ def window(kernel_size: Size, stride: Size = 1, padding: Padding = 0) -> Window:
     steps = pair(stride, "stride", 1)
     if isinstance(padding, str):
         if padding != "same":
-            raise InputError(f'padding is {said(padding)}, but the only word for it is "same"')
+            raise InputError(f'padding is {quoted(padding)}, but the only word for it is "same"')
         if steps != (1, 1):
             raise InputError(f'padding "same" needs stride 1, but the stride is {stride!r}')
         kh, kw = kernel
@@ -111,7 +111,7 @@ def window(kernel_size: Size, stride: Size = 1, padding: Padding = 0) -> Window:
     rows, columns = pair(padding, "padding", 0)
     if rows > FAR * kernel[0] or columns > FAR * kernel[1]:
         raise InputError(
-            f"padding is {said(padding)}, but with a kernel of {kernel[0]}×{kernel[1]} it can be "
+            f"padding is {quoted(padding)}, but with a kernel of {kernel[0]}×{kernel[1]} it can be "
             f"at most {FAR * kernel[0]}×{FAR * kernel[1]}; use less padding"
         )
     return Window(kernel, steps, ((rows, rows), (columns, columns)))

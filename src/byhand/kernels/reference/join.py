@@ -50,8 +50,8 @@ def check_concat(shapes: list[Shape]) -> ConcatCache:
     """
     n, *rest = shapes[0][:1] + shapes[0][2:]
     if any(len(s) < 2 or [*s[:1], *s[2:]] != [n, *rest] for s in shapes):
-        said = ", ".join(map(str, shapes))
-        raise ShapeError(f"concat got {said}, but all axes except the channels' must agree")
+        listed = ", ".join(map(str, shapes))
+        raise ShapeError(f"concat got {listed}, but all axes except the channels' must agree")
     channels = tuple(shape[1] for shape in shapes)
     return ConcatCache(channels, (n, sum(channels), *rest))
 

@@ -105,7 +105,7 @@ def adam(
 
 @plain_operation
 def squares(vector: Array, ends: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The sum of squares of each part of the flat vector, in float64; parts end at `ends` (parts)."""
+    """The sums of squares (parts) of the parts of a flat vector that end at `ends`, in float64."""
     parts = [vector[first:end] for first, end in pairwise((0, *ends))]
     return np.array([np.square(part, dtype=np.float64).sum() for part in parts])
 

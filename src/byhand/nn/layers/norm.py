@@ -90,8 +90,10 @@ class BatchNorm(Layer):
     def _check(self, shape: Shape) -> None:
         if len(shape) not in self._axes or shape[1] != self.features:
             forms = {2: "(N, {})", 3: "(N, {}, L)", 4: "(N, {}, H, W)"}
-            said = " or ".join(forms[n].format(self.features) for n in self._axes)
-            raise ShapeError(f"{type(self).__name__} takes arrays {said}, but gets {tuple(shape)}")
+            shapes = " or ".join(forms[n].format(self.features) for n in self._axes)
+            raise ShapeError(
+                f"{type(self).__name__} takes arrays {shapes}, but gets {tuple(shape)}"
+            )
 
 
 @register

@@ -24,8 +24,8 @@ class Network:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        said = ", ".join(f"{k}={v!r}" for k, v in self.settings.items())
-        return f"{self.name}({said})" if said else self.name
+        arguments = ", ".join(f"{k}={v!r}" for k, v in self.settings.items())
+        return f"{self.name}({arguments})" if arguments else self.name
 
 
 @dataclass(frozen=True)

@@ -116,27 +116,27 @@ def resumed(folder: str | Path) -> tuple[Plan, str]:
     if not (folder / CHECKPOINT).is_file():
         raise DataError(f"{folder} holds no {CHECKPOINT} to resume from; give a run's folder")
     path = folder / CHECKPOINT
-    said = checks.record(Saved, training.read_metadata(path), f"the settings in {path}")
+    saved = checks.record(Saved, training.read_metadata(path), f"the settings in {path}")
     try:
-        checks.whole("the seed", said.seed, 0, training.SEEDS - 1)
-        if said.threads is not None:
-            checks.whole("threads", said.threads, 1)
-        kernels.resolve_layout(said.layout)
-        name = checks.word("the recipe's name", said.recipe.get("name"))
+        checks.whole("the seed", saved.seed, 0, training.SEEDS - 1)
+        if saved.threads is not None:
+            checks.whole("threads", saved.threads, 1)
+        kernels.resolve_layout(saved.layout)
+        name = checks.word("the recipe's name", saved.recipe.get("name"))
         plan = Plan(
-            recipe=from_dict(get(name), said.recipe),
-            seed=said.seed,
-            settings=tuple(said.settings),
-            track_test=said.track_test,
-            from_model=said.from_model,
-            layout=said.layout,
-            threads=said.threads,
-            data=said.data,
-            range=said.range,
+            recipe=from_dict(get(name), saved.recipe),
+            seed=saved.seed,
+            settings=tuple(saved.settings),
+            track_test=saved.track_test,
+            from_model=saved.from_model,
+            layout=saved.layout,
+            threads=saved.threads,
+            data=saved.data,
+            range=saved.range,
         )
     except InputError as error:
         raise DataError(f"{path} holds the settings of a run that cannot go on: {error}") from error
-    return plan, said.sha256
+    return plan, saved.sha256
 
 
 def run(
@@ -307,9 +307,10 @@ def _finish(
 def _parted(computed: Sequence[dict[str, Any]]) -> str:
     """What to say of a run whose parts were computed in different ways."""
     names = [name for name in computed[0] if len({str(c.get(name)) for c in computed}) > 1]
-    said = ", ".join(f"{n} {', then '.join(str(c.get(n)) for c in computed)}" for n in names)
+    changes = ", ".join(f"{n} {', then '.join(str(c.get(n)) for c in computed)}" for n in names)
     return (
-        f"the run was stopped and went on with another arithmetic ({said.replace('_', ' ')}): its "
+        "the run was stopped and went on with another arithmetic "
+        f"({changes.replace('_', ' ')}): its "
         "bits are not those of a run that was never stopped"
     )
 

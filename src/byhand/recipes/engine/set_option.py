@@ -42,7 +42,7 @@ def apply(recipe: Recipe, settings: Iterable[str]) -> Recipe:
     for setting in settings:
         name, equals, text = setting.partition("=")
         if not equals:
-            raise InputError(f"--set takes field=value, not {checks.said(setting)}")
+            raise InputError(f"--set takes field=value, not {checks.quoted(setting)}")
         recipe = _apply(recipe, name.strip(), text.strip())
     recipe.check()
     return recipe
@@ -66,7 +66,7 @@ def _apply(recipe: Recipe, path: str, text: str) -> Recipe:
     types = {k: t for k, t in _types(Recipe).items() if k not in FIXED}
     if name not in types:
         raise InputError(
-            f"a recipe has no field {checks.said(name)}{_close(name, types)}; "
+            f"a recipe has no field {checks.quoted(name)}{_close(name, types)}; "
             f"it has: {', '.join(types)}"
         )
     checks.word(name, text)
@@ -76,7 +76,7 @@ def _apply(recipe: Recipe, path: str, text: str) -> Recipe:
         else:
             value = _apply_part(name, getattr(recipe, name), part, text)
     except (RecursionError, MemoryError) as error:  # what Python's own parser ends with
-        raise InputError(f"{path} is {checks.said(text)}, which is nested too deep") from error
+        raise InputError(f"{path} is {checks.quoted(text)}, which is nested too deep") from error
     return replace(recipe, **{name: value})
 
 
@@ -93,7 +93,7 @@ def _apply_part(name: str, value: Any, part: str, text: str) -> Any:
     first, dot, rest = part.partition(".")
     if first not in known_parts:
         raise InputError(
-            f"{type(value).__name__} has no setting {checks.said(first)}"
+            f"{type(value).__name__} has no setting {checks.quoted(first)}"
             f"{_close(first, known_parts)}; it has: {', '.join(known_parts) or 'none'}"
         )
     if dot:
@@ -136,14 +136,14 @@ def read(name: str, text: str, kind: Any) -> Any:
             if one is ExponentialMovingAverage and _is_number(text):
                 return ExponentialMovingAverage(float(text))
             return _part(name, text, PARTS[one])
-    raise InputError(f"{name} is {checks.said(text)}, but it takes {_said(allowed)}")
+    raise InputError(f"{name} is {checks.quoted(text)}, but it takes {_said(allowed)}")
 
 
 def _part(name: str, text: str, registry: Mapping[str, type]) -> Any:
     by_lower = {k.lower(): v for k, v in registry.items()}
     if text.partition("(")[0].strip().lower() not in by_lower:
         raise InputError(
-            f"{name} is {checks.said(text)}, but it must be one of {', '.join(registry)}, "
+            f"{name} is {checks.quoted(text)}, but it must be one of {', '.join(registry)}, "
             f"such as {name}='{next(iter(registry))}(...)'"
         )
     called, settings = _call(name, text, registry)
@@ -153,8 +153,8 @@ def _part(name: str, text: str, registry: Mapping[str, type]) -> Any:
     for part, value in settings.items():
         if part not in known:
             raise InputError(
-                f"{name}: {cls.__name__} has no setting {checks.said(part)}{_close(part, known)}; "
-                f"it has: {', '.join(known) or 'none'}"
+                f"{name}: {cls.__name__} has no setting {checks.quoted(part)}"
+                f"{_close(part, known)}; it has: {', '.join(known) or 'none'}"
             )
         if not isinstance(value, tuple(PARTS)):  # a part inside a part has been checked
             settings[part] = read(f"{name}.{part}", str(value), known[part])
@@ -172,12 +172,14 @@ def _call(
         node = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError) as error:  # ValueError: a null byte, a number of 5,000 digits
         raise InputError(
-            f"{name} is {checks.said(text)}, which is not of the form Name(key=value)"
+            f"{name} is {checks.quoted(text)}, which is not of the form Name(key=value)"
         ) from error
     if isinstance(node, ast.Name):
         return node.id, {}
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
-        raise InputError(f"{name} is {checks.said(text)}, which is not of the form Name(key=value)")
+        raise InputError(
+            f"{name} is {checks.quoted(text)}, which is not of the form Name(key=value)"
+        )
     called = node.func.id
     ordered: list[str] = []
     if registry is not None:
@@ -190,10 +192,10 @@ def _call(
     }
     for keyword in node.keywords:
         if keyword.arg in settings:
-            raise InputError(f"{name} is {checks.said(text)}, which sets {keyword.arg} twice")
+            raise InputError(f"{name} is {checks.quoted(text)}, which sets {keyword.arg} twice")
         if keyword.arg is None:
             raise InputError(
-                f"{name} is {checks.said(text)}, which is not of the form Name(key=value)"
+                f"{name} is {checks.quoted(text)}, which is not of the form Name(key=value)"
             )
         settings[keyword.arg] = _value(name, keyword.value, registry)
     return called, settings
@@ -213,14 +215,14 @@ def _literal(name: str, text: str) -> Any:
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError) as error:
-        raise InputError(f"{name} is {checks.said(text)}, which is not a plain value") from error
+        raise InputError(f"{name} is {checks.quoted(text)}, which is not a plain value") from error
 
 
 def _check_network_setting(network: str, known: Mapping[str, Any], part: str, value: Any) -> None:
     """See that the network has the setting, and that the value is of its default's kind."""
     if part not in known:
         raise InputError(
-            f"{network} has no setting {checks.said(part)}{_close(part, known)}; "
+            f"{network} has no setting {checks.quoted(part)}{_close(part, known)}; "
             f"it has: {', '.join(known) or 'none'}"
         )
     default = known[part]
@@ -235,7 +237,7 @@ def _check_network_setting(network: str, known: Mapping[str, Any], part: str, va
         fits = (number and math.isfinite(value)) or (default is None and value is None)
     if not fits:
         kind = WORDS.get(type(default), WORDS[float])
-        raise InputError(f"{network}'s {part} is {checks.said(value)}, but it takes {kind}")
+        raise InputError(f"{network}'s {part} is {checks.quoted(value)}, but it takes {kind}")
 
 
 def _is_word(text: str) -> bool:
