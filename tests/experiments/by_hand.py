@@ -1,10 +1,10 @@
-"""Records of networks trained several ways, made by hand, and the pages they give."""
+"""Records of networks trained in several variants, made by hand, and the pages they give."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from byhand.experiments.lab import ways
+from byhand.experiments.lab import variants
 from experiments.telling import Unsaved
 
 
@@ -18,6 +18,7 @@ class Run:
     test_loss: float = 0.3
     diverged: str = ""
     parameters: int = 10
+    operations: int = 20
     epochs: list[int] = field(init=False)
 
     def __post_init__(self):
@@ -28,16 +29,18 @@ class Run:
 
 
 def record(accuracy, first=None, seeds=3, **more):
-    """A record of three epochs: means by way, and the losses of its first epoch (1 if not given).
+    """A record of three epochs: means by variant, and losses of the first epoch (1 if not given).
 
-    Seed s has s thousandths more, so that differences between ways are the same in all seeds.
+    Seed s has s thousandths more, so that differences between variants are the same in all seeds.
     """
     first = first or {}
     runs = {
-        way: [Run(s, [first.get(way, 1.0), 0.5, 0.25], value + s / 1000) for s in range(seeds)]
-        for way, value in accuracy.items()
+        variant: [
+            Run(s, [first.get(variant, 1.0), 0.5, 0.25], value + s / 1000) for s in range(seeds)
+        ]
+        for variant, value in accuracy.items()
     }
-    return {**ways.measured(runs, 10, 900), **more}
+    return {**variants.measured(runs, 10, 900), **more}
 
 
 def told(page_of, values, tmp_path):

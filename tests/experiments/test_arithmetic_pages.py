@@ -9,7 +9,9 @@ from scipy.signal import correlate2d
 from byhand import kernels
 from byhand.experiments import activation_pool_order as order
 from byhand.experiments import matrix_forms, two_3x3
-from byhand.experiments.parts import matrices
+from byhand.experiments.lab import variants
+from byhand.experiments.matrix_forms import matrices
+from experiments.by_hand import Run
 from experiments.telling import Unsaved, verdict
 
 
@@ -24,14 +26,12 @@ def page(tmp_path):
 
 
 def trained_figures(designs, accuracy):
-    """What `sweep.measured` gives, of designs with these accuracies over the seeds."""
-    n = len(designs)
-    return {
-        "values": list(designs), "seeds": list(range(len(accuracy[0]))),
-        "parameters": [10] * n, "operations": [5000] * n,
-        "test_accuracy": accuracy, "test_loss": accuracy,
-        "train_accuracy": accuracy, "train_loss": accuracy, "diverged": [0] * n,
-    }  # fmt: skip
+    """The record of designs with these accuracies over the seeds."""
+    runs = {
+        name: [Run(seed, [0.5], value, operations=5000) for seed, value in enumerate(values)]
+        for name, values in zip(designs, accuracy, strict=True)
+    }
+    return variants.measured(runs, classes=10, pictures=900)
 
 
 MORE, LESS, UNSURE = [0.91, 0.92, 0.93], [0.81, 0.82, 0.83], [0.70, 0.92, 0.99]

@@ -11,7 +11,7 @@ import pytest
 from byhand import models, nn
 from byhand.errors import InputError
 from byhand.experiments import backprop
-from byhand.experiments.parts import traced
+from byhand.experiments.backprop import traced
 from experiments.telling import Unsaved, verdict
 
 

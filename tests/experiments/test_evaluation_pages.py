@@ -12,7 +12,7 @@ import blobs
 from byhand.data import Dataset
 from byhand.evaluation import mean_cross_entropy
 from byhand.experiments import Workers, classification_report, confusion, many_views, mistakes
-from byhand.experiments.parts import readings, views
+from byhand.experiments.lab import readings
 from experiments.telling import Unsaved, verdict
 
 
@@ -200,9 +200,9 @@ def test_the_report_s_table_has_ours_beside_the_study_s(tmp_path):
 def test_the_first_view_is_the_picture_itself_and_the_others_differ_and_repeat():
     images = np.zeros((3, 1, 12, 12), np.uint8)
     images[:, :, 3:9, 4:8] = 200
-    seen = list(views.views_of(images, 1.0, 4, seed=5))
-    again = list(views.views_of(images, 1.0, 4, seed=5))
-    other = list(views.views_of(images, 1.0, 4, seed=6))
+    seen = list(many_views.views_of(images, 1.0, 4, seed=5))
+    again = list(many_views.views_of(images, 1.0, 4, seed=5))
+    other = list(many_views.views_of(images, 1.0, 4, seed=6))
     assert len(seen) == 4
     np.testing.assert_array_equal(seen[0], images)
     for i in range(1, 4):
@@ -210,8 +210,8 @@ def test_the_first_view_is_the_picture_itself_and_the_others_differ_and_repeat()
         assert (seen[i] != seen[i - 1]).any()
         assert (seen[i] != other[i]).any()
         np.testing.assert_array_equal(seen[i], again[i])
-    assert len(list(views.views_of(images, 1.0, 1, seed=5))) == 1
-    unmoved = list(views.views_of(images, 0.0, 2, seed=5))
+    assert len(list(many_views.views_of(images, 1.0, 1, seed=5))) == 1
+    unmoved = list(many_views.views_of(images, 0.0, 2, seed=5))
     np.testing.assert_array_equal(unmoved[1], images)
 
 
@@ -219,7 +219,7 @@ def test_views_are_averaged_as_probabilities_and_as_logits():
     rng = np.random.default_rng(0)
     outputs = 3 * rng.standard_normal((4, 50, 5))
     labels = rng.integers(0, 5, 50)
-    found = views.averaged(iter(outputs), labels, [1, 2, 4])
+    found = many_views.averaged(iter(outputs), labels, [1, 2, 4])
 
     def softmax(x):
         return np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True)
@@ -237,13 +237,13 @@ def test_views_are_averaged_as_probabilities_and_as_logits():
 
 
 def test_a_view_that_is_certain_and_wrong_has_a_finite_loss():
-    found = views.averaged(iter([np.array([[2000.0, 0.0]])]), np.array([1]), [1])
+    found = many_views.averaged(iter([np.array([[2000.0, 0.0]])]), np.array([1]), [1])
     assert math.isfinite(found["probabilities"]["loss"][0])
 
 
 def test_the_amount_is_the_one_of_least_validation_loss_over_the_seeds_and_never_none():
     losses = [[0.01, 0.3, 0.2, 0.5], [0.01, 0.1, 0.15, 0.5]]
-    assert views.best_amount(losses, [0.0, 0.5, 1.0, 2.0]) == 1.0
+    assert many_views.best_amount(losses, [0.0, 0.5, 1.0, 2.0]) == 1.0
 
 
 def test_readings_are_found_again_where_the_folder_was_moved(lab, tmp_path):

@@ -11,8 +11,8 @@ from byhand import evaluation, recipes
 from byhand.data import Dataset
 from byhand.errors import InputError
 from byhand.experiments import ablate_kernels, binarised, channels, feature_maps
+from byhand.experiments.lab import first_kernels, readings
 from byhand.experiments.lab.train import task
-from byhand.experiments.parts import first_kernels, readings, rounding
 from experiments.telling import Unsaved, verdict
 
 
@@ -117,14 +117,14 @@ def test_the_page_counts_kinds_beside_chance(tmp_path):
 
 def test_rounding_keeps_the_sign_of_what_is_large_and_scales_by_its_mean():
     weight = np.array([[[[1.0, -0.5, 0.1], [0.0, 2.0, -0.1]]], [[[3.0] * 3, [-3.0] * 3]]])
-    codes, scale = rounding.ternary(weight, 0.7)  # 0.7 times the mean magnitude is 0.43, and 2.1
+    codes, scale = binarised.ternary(weight, 0.7)  # 0.7 times the mean magnitude is 0.43, and 2.1
     np.testing.assert_array_equal(codes[0, 0], [[1, -1, 0], [0, 1, 0]])
     np.testing.assert_array_equal(codes[1, 0], [[1, 1, 1], [-1, -1, -1]])
     np.testing.assert_allclose(scale, [3.5 / 3, 3.0])
 
 
 def test_a_kernel_of_zeros_is_rounded_to_zeros():
-    codes, scale = rounding.ternary(np.zeros((1, 1, 5, 5), np.float32), 0.7)
+    codes, scale = binarised.ternary(np.zeros((1, 1, 5, 5), np.float32), 0.7)
     assert not codes.any()
     assert scale.tolist() == [0.0]
 
@@ -137,14 +137,14 @@ def test_the_rule_is_about_the_nearest_that_three_values_come_to_normal_weights(
         kept = size > threshold
         return float(((size - kept * size[kept].mean()) ** 2).sum())
 
-    codes, scale = rounding.ternary(weight, 0.7)
+    codes, scale = binarised.ternary(weight, 0.7)
     ours = float(((weight - scale[0] * codes) ** 2).sum())
     assert ours == pytest.approx(left(0.7 * size.mean()))
     assert ours <= 1.01 * min(left(t) for t in np.linspace(0.01, 3, 100))
 
 
 def test_the_studys_numbers_are_its_own():
-    by_rule = rounding.ternary(binarised.STUDY[None, None], binarised.THRESHOLD)[0][0, 0]
+    by_rule = binarised.ternary(binarised.STUDY[None, None], binarised.THRESHOLD)[0][0, 0]
     assert binarised.STUDY.shape == binarised.STUDY_BY_HAND.shape == (5, 5)
     # By hand no sign was changed where both gave one.
     both = (by_rule != 0) & (binarised.STUDY_BY_HAND != 0)
@@ -160,16 +160,16 @@ def test_the_clearest_kernel_is_an_edge_where_there_is_one():
 
 def test_maps_are_alike_by_their_correlation():
     a = np.random.default_rng(0).random((3, 4, 4)).astype(np.float32)
-    assert rounding.alike(a, 2 * a + 1) == pytest.approx(1)
-    assert rounding.alike(a, -a) == pytest.approx(-1)
-    assert rounding.alike(a, np.ones_like(a)) == 0.0
+    assert binarised.alike(a, 2 * a + 1) == pytest.approx(1)
+    assert binarised.alike(a, -a) == pytest.approx(-1)
+    assert binarised.alike(a, np.ones_like(a)) == 0.0
 
 
 def test_a_network_with_fixed_kernels_reads_as_its_own_and_trains_its_last_layer_only(
     model, splits
 ):
     weight, bias = (model.parameters()[f"0.{name}"].copy() for name in ("weight", "bias"))
-    net = rounding.with_kernels(model, weight, bias)
+    net = binarised.with_kernels(model, weight, bias)
     images = splits.test.images
     np.testing.assert_allclose(
         evaluation.logits(net, images), evaluation.logits(model, images), rtol=1e-4, atol=1e-4
@@ -184,38 +184,39 @@ def test_reading_with_rounded_kernels_leaves_those_it_was_given(lab):
     found = binarised.read_rounded(
         lab.splits, run.folder.parent / "task", **run.as_argument(), epochs=2
     )
-    ways = found["ways"]
-    assert list(ways) == [binarised.REAL, binarised.CODES, binarised.SCALED, binarised.REAL_ON,
+    variants = found["variants"]
+    assert list(variants) == [binarised.REAL, binarised.CODES, binarised.SCALED, binarised.REAL_ON,
                           binarised.SCALED_ON]  # fmt: skip
-    assert ways[binarised.REAL]["accuracy"] == run.test_accuracy
-    assert ways[binarised.REAL]["loss"] == pytest.approx(run.test_loss, rel=1e-5)
-    assert ways[binarised.REAL_ON]["loss"] != ways[binarised.REAL]["loss"], "it was not trained"
+    assert variants[binarised.REAL]["accuracy"] == run.test_accuracy
+    assert variants[binarised.REAL]["loss"] == pytest.approx(run.test_loss, rel=1e-5)
+    losses = [variants[name]["loss"] for name in (binarised.REAL_ON, binarised.REAL)]
+    assert losses[0] != losses[1], "it was not trained"
     assert 0 < found["zeros"] < 1
     assert len(found["alike"]) == len(found["alike_other"]) == 8
     assert max(found["alike"]) <= 1
 
 
-def test_ways_that_are_trained_on_meet_the_same_batches(lab, monkeypatch):
+def test_variants_that_are_trained_on_meet_the_same_batches(lab, monkeypatch):
     # With rounding that rounds nothing both are one network, and must come out the same.
     def unrounded(weight, threshold):
         return weight, np.ones(len(weight), weight.dtype)
 
     monkeypatch.setattr(binarised, "ternary", unrounded)
     (run,) = readings.one_conv(lab, 1)[:1]
-    ways = binarised.read_rounded(
+    variants = binarised.read_rounded(
         lab.splits, run.folder.parent / "task", **run.as_argument(), epochs=2
-    )["ways"]
-    assert ways[binarised.REAL_ON] == ways[binarised.SCALED_ON]
+    )["variants"]
+    assert variants[binarised.REAL_ON] == variants[binarised.SCALED_ON]
 
 
 def rounded_page(tmp_path, real, scaled, alike=((0.95,) * 8,), kind="edge"):
     """The page of networks that read so well as trained, and rounded and scaled."""
-    ways = dict.fromkeys((binarised.REAL, binarised.REAL_ON), real)
-    ways |= dict.fromkeys((binarised.CODES, binarised.SCALED, binarised.SCALED_ON), scaled)
+    variants = dict.fromkeys((binarised.REAL, binarised.REAL_ON), real)
+    variants |= dict.fromkeys((binarised.CODES, binarised.SCALED, binarised.SCALED_ON), scaled)
     maps = np.ones((10, 8, 8))
     record = {
         "seeds": list(range(len(real))), "epochs": 3,
-        "ways": {w: [{"accuracy": a, "loss": 1 - a} for a in of] for w, of in ways.items()},
+        "variants": {w: [{"accuracy": a, "loss": 1 - a} for a in of] for w, of in variants.items()},
         "zeros": [0.4, 0.4], "same_words": [5, 6], "output": [8, 24, 24], "weights": 200,
         "kernel": 2, "described": described(kind), "rounded_described": described("mixed", 0.4),
         "scale": 0.5, "places": list(range(10)), "classes": list("0123456789"),

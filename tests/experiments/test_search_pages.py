@@ -11,8 +11,8 @@ import blobs
 from byhand import optim, recipes
 from byhand.errors import ByhandError
 from byhand.experiments import Workers, batch_size, data_parallel, get, lr_range
+from byhand.experiments.data_parallel import shared_steps
 from byhand.experiments.lab.train import as_plain
-from byhand.experiments.parts import gradients, shared_steps
 from experiments.telling import Unsaved
 from support import require_mpi
 
@@ -123,22 +123,22 @@ def test_the_conclusion_says_whether_the_suggested_rate_was_the_best(tmp_path):
 
 def test_the_spread_of_gradients_is_measured_against_the_whole_one():
     whole = np.array([3.0, 4.0])
-    assert gradients.spread([whole, whole], whole) == pytest.approx((0, 1))
-    assert gradients.spread([-whole], whole) == pytest.approx((2, -1))
+    assert batch_size.spread([whole, whole], whole) == pytest.approx((0, 1))
+    assert batch_size.spread([-whole], whole) == pytest.approx((2, -1))
     aside = whole + np.array([-4.0, 3.0])  # at a right angle, as long
-    assert gradients.spread([aside, whole], whole)[0] == pytest.approx(np.sqrt(0.5))
+    assert batch_size.spread([aside, whole], whole)[0] == pytest.approx(np.sqrt(0.5))
 
 
 def test_the_slope_of_one_over_a_root_is_minus_a_half():
     sizes = np.array([2, 8, 32])
-    assert gradients.slope(sizes, 7 / np.sqrt(sizes)) == pytest.approx(-0.5)
+    assert batch_size.slope(sizes, 7 / np.sqrt(sizes)) == pytest.approx(-0.5)
 
 
 def test_the_noise_of_real_gradients_falls_as_the_root_of_the_batch(splits, tmp_path):
     recipe = plain("one_conv", epochs=1, batch_size=20, optimiser=optim.SGD(),
                    schedule=optim.Constant(0.01))  # fmt: skip
-    found = gradients.gradient_noise(splits, tmp_path, recipe, 0, [2, 16, 128], 60)
-    assert gradients.slope([2, 16, 128], found["noise"]) == pytest.approx(-0.5, abs=0.1)
+    found = batch_size.gradient_noise(splits, tmp_path, recipe, 0, [2, 16, 128], 60)
+    assert batch_size.slope([2, 16, 128], found["noise"]) == pytest.approx(-0.5, abs=0.1)
     assert found["cosine"][0] < found["cosine"][2]
     assert found["cosine"][2] > 0.8
 

@@ -12,7 +12,7 @@ from byhand.errors import InputError
 from byhand.experiments import Experiment, get, run, search
 from byhand.experiments.lab.secrets import masked
 from byhand.experiments.lab.train import as_plain
-from byhand.experiments.parts.search_study import Study
+from byhand.experiments.search.study import Study
 from experiments.telling import Unsaved
 
 SPACE = {"rate": (1e-4, 0.1), "kernels": [4, 8]}

@@ -1,4 +1,4 @@
-"""What the pages that train one network several ways compute, and what they say of it."""
+"""What the pages that train one network in several variants compute, and what they say of it."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_he_s_start_is_steadier_where_its_drift_is_the_least_either_way(tmp_path
         values = initialisers_record(he, other)
         if holds is None:
             rows = {way: [[1.0, 2.0 ** (d if way == "He" else -d), 1.0] for d in (-1, 1, 0.5)]
-                    for way in values["ways"]}  # fmt: skip
+                    for way in values["variants"]}  # fmt: skip
             values["sizes"] = values["gradients"] = rows
         page = told(initialisers, values, tmp_path)
         assert verdict(page, "He's start", "activations") is holds
@@ -141,10 +141,10 @@ def test_a_start_can_be_trained_from_where_every_run_leaves_chance(tmp_path):
 
 def regularisation_record(test, trained):
     found = record(
-        {way: test.get(way, 0.9) for way in regularisation.WAYS},
-        lengths={way: [3, 3, 3] for way in regularisation.WAYS},
+        {way: test.get(way, 0.9) for way in regularisation.VARIANTS},
+        lengths={way: [3, 3, 3] for way in regularisation.VARIANTS},
     )
-    plain = {way: [trained.get(way, 0.99)] * 3 for way in regularisation.WAYS}
+    plain = {way: [trained.get(way, 0.99)] * 3 for way in regularisation.VARIANTS}
     gap = regularisation.gaps(plain, found["test_accuracy"])
     return {**found, "train_accuracy": plain, "gap": gap}
 
@@ -153,7 +153,7 @@ def test_the_gap_is_training_less_test_accuracy():
     assert regularisation.gaps({"a": [1.0, 0.9]}, {"a": [0.75, 0.9]}) == {"a": [0.25, 0.0]}
 
 
-def test_a_way_lessens_overfitting_where_the_gap_narrows_and_it_reads_better(tmp_path):
+def test_a_variant_lessens_overfitting_where_the_gap_narrows_and_it_reads_better(tmp_path):
     values = regularisation_record(
         {"dropout 0.25": 0.93, "dropout 0.5": 0.8, "weight decay 1": 0.93},
         {"dropout 0.5": 0.85, "weight decay 1": 1.05},
@@ -167,8 +167,8 @@ def test_a_way_lessens_overfitting_where_the_gap_narrows_and_it_reads_better(tmp
     assert not any("stopping" in said or "moved" in said for said in verdicts(page))
 
 
-def test_early_stopping_is_the_only_way_that_chooses_its_epoch(lab):
-    for way in regularisation.WAYS:
+def test_early_stopping_is_the_only_variant_that_chooses_its_epoch(lab):
+    for way in regularisation.VARIANTS:
         recipe = regularisation._recipe(lab, way)
         assert (recipe.keep_best, recipe.patience is not None) == (way == "early stopping",) * 2
 
@@ -204,7 +204,7 @@ def test_schedules_end_where_their_comments_say():
 def test_a_falling_rate_helps_where_it_reads_better_than_the_same_rate_held(tmp_path):
     names = list(schedules.schedules(10))
     drawn = {"at": [0, 9], "rates": {name: [0.01, 0.005] for name in names},
-             "said": dict.fromkeys(names, "x"), "steps": 10}  # fmt: skip
+             "schedules": dict.fromkeys(names, "x"), "steps": 10}  # fmt: skip
     for step, holds in ((0.95, True), (0.85, False)):
         accuracy = {**dict.fromkeys(names, 0.9), schedules.STEP: step}
         page = told(schedules, record(accuracy, **drawn), tmp_path)

@@ -2,8 +2,8 @@
 
     byhand experiment channels        # or list, or all
 
-A page of this folder is one experiment: `measure(lab)` computes a record, `report(record, page)`
-tells it. lab/ is what all pages are made with, parts/ the arithmetic that single pages need.
+A page of this folder, or a folder where a page has a part of its own, is one experiment:
+`measure(lab)` computes a record, `report(record, page)` tells it. lab/ is what they are made with.
 """
 
 from byhand.experiments.lab import FULL, QUICK, SCALES, SMOKE, Lab, Scale

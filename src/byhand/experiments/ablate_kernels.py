@@ -11,12 +11,10 @@ import numpy as np
 
 from byhand import evaluation, plots
 from byhand.data import Splits
-from byhand.experiments.lab import Lab, studies
-from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab import Experiment, Lab, Record, first_kernels, studies
+from byhand.experiments.lab.first_kernels import contributions, rank_correlation
 from byhand.experiments.lab.statistics import NBSP, difference, mean, say
 from byhand.experiments.lab.train import from_plain, kept_model
-from byhand.experiments.parts import first_kernels
-from byhand.experiments.parts.first_kernels import contributions, rank_correlation
 from byhand.plots import Page
 from byhand.recipes import Network, prepare
 
@@ -234,9 +232,7 @@ def _first_seed(record: Record, page: Page) -> None:
 
 
 EXPERIMENT = Experiment(
-    name="ablate_kernels",
-    question="Which kernels does a network need, and are they those that can be explained?",
-    measure=measure,
-    report=report,
-    study=f"{studies.ONE_CONV}, below figure 14.8.5",
-)
+    "ablate_kernels",
+    "Which kernels does a network need, and are they those that can be explained?",
+    measure, report, study=f"{studies.ONE_CONV}, below figure 14.8.5",
+)  # fmt: skip

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from byhand import kernels, nn, plots
 from byhand.data import Splits
-from byhand.experiments.lab import Lab, studies, sweep
-from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab import Experiment, Lab, Record, studies, variants
 from byhand.experiments.lab.statistics import counted, difference, say
 from byhand.plots import Page
 from byhand.recipes import Network
@@ -84,8 +83,9 @@ def sharpness(maps: Array) -> float:
 
 def measure(lab: Lab) -> Record:
     """Both orders on numbers and on feature maps; all four networks trained; times."""
-    runs = lab.train([lab.recipe("one_conv", model=m) for m in DESIGNS.values()], seeds=5)
-    models = {name: [run.model() for run in of] for name, of in zip(DESIGNS, runs, strict=True)}
+    recipes = {name: lab.recipe("one_conv", model=model) for name, model in DESIGNS.items()}
+    runs, record = variants.train(lab, recipes)
+    models = {name: [run.model() for run in of] for name, of in runs.items()}
     maps = {
         "max": _maps(models["ReLU, max pooling"][0], lab.splits, PICTURES),
         "average": _maps(models["ReLU, average pooling"][0], lab.splits, PICTURES),
@@ -106,7 +106,7 @@ def measure(lab: Lab) -> Record:
     digit = maps["average"][:1]
     first, second = models["ReLU, max pooling"], models["max pooling, ReLU"]
     return {
-        **sweep.measured(list(DESIGNS), runs, len(lab.splits.train.classes)),
+        **record,
         "compared": rows,
         "weights_apart": [
             float(np.abs(a.flat - b.flat).max()) for a, b in zip(first, second, strict=True)
@@ -141,7 +141,7 @@ def seconds(splits: Splits, folder: Path, limit: float) -> dict[str, Any]:
 
 def report(record: Record, page: Page) -> None:
     """What is equal, what is not and by how much, and what it does to training."""
-    accuracy = dict(zip(record["values"], record["test_accuracy"], strict=True))
+    accuracy = record["test_accuracy"]
     rows = {pool: [r for r in record["compared"] if r["pool"] == pool] for pool in POOLS}
     same = {
         pool: [(r["differ"] == 0, r["gradients differ"] == 0) for r in of]
@@ -196,7 +196,7 @@ def report(record: Record, page: Page) -> None:
     _digit(record, page)
     page.heading("Trained")
     page.figure("accuracy", plots.compare(accuracy, xlabel="test accuracy", percent=True))
-    sweep.table(record, page, "after the convolution", record["values"], {})
+    variants.table(record, page, "after the convolution", costs=True)
     _saved(record, page)
 
 
@@ -260,7 +260,7 @@ def _digit(record: Record, page: Page) -> None:
 
 def _saved(record: Record, page: Page) -> None:
     page.heading("Work saved")
-    (many, few), operations = record["relus"], record["operations"][0]
+    (many, few), operations = record["relus"], record["operations"]["ReLU, max pooling"]
     page.say(
         f"With pooling first ReLU sees {few:,} numbers a picture instead of {many:,}. That saves "
         f"{(many - few) / operations:.1%} of the network's {operations:,} "
@@ -288,9 +288,6 @@ def _share(share: float) -> str:
 
 
 EXPERIMENT = Experiment(
-    name="activation_pool_order",
-    question="Should the activation come before pooling or after?",
-    measure=measure,
-    report=report,
-    study=f"{studies.ONE_CONV}, section 14.8.1",
-)
+    "activation_pool_order", "Should the activation come before pooling or after?",
+    measure, report, study=f"{studies.ONE_CONV}, section 14.8.1",
+)  # fmt: skip

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import chain, count, islice, pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from byhand import optim, plots, recipes
-from byhand.data import Splits
-from byhand.experiments.lab import Lab, studies
-from byhand.experiments.lab.experiment import Experiment, Record
+from byhand import optim, plots
+from byhand.data import Batch, Splits, batches
+from byhand.experiments.lab import Experiment, Lab, Record, outcomes, studies
 from byhand.experiments.lab.statistics import NBSP, counted, difference, mean, say
-from byhand.experiments.lab.train import Trained, as_plain, from_plain
-from byhand.experiments.parts.gradients import gradient_noise, slope
+from byhand.experiments.lab.train import as_plain, from_plain
+from byhand.losses import loss_backward, loss_forward
+from byhand.nn.layer import backward, forward
 from byhand.plots import Page
+from byhand.recipes import Prepared, Recipe, prepare, train
 
 SIZES = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 # The batch that RATE is for. RATE is half of the first that was tried, 0.02, with which batches of
@@ -47,118 +49,175 @@ def measure(lab: Lab) -> Record:
         {"recipe": as_plain(replace(alone, batch_size=size, steps=steps[size]))} for size in sizes
     ]
     seconds = lab.each(step_seconds, timed, what="timings", alone=True)
-    of = {
+    runs = {
         rule: lab.train([_recipe(base, size, power) for size in sizes], seeds=5)
         for rule, power in RULES.items()
     }
-    chance = 1 / len(lab.splits.train.classes)
+    classes = len(lab.splits.train.classes)
     return {
         "sizes": list(sizes),
         "seeds": list(lab.seeds(5)),
         "epochs": base.epochs,
         "draws": draws,
         "pictures": min(base.train_limit or 0, len(lab.splits.train)),
-        "noise": np.array([found["noise"] for found in noise]),  # (seeds, sizes)
-        "cosine": np.array([found["cosine"] for found in noise]),
-        "seconds": [found["seconds"] for found in seconds],  # of one step
+        "noise": np.array([of["noise"] for of in noise]),  # (seeds, sizes)
+        "cosine": np.array([of["cosine"] for of in noise]),
+        "seconds": [of["seconds"] for of in seconds],  # of one step
         "threads": lab.workers.threads,
-        # What diverged reads no better than a guess.
-        "accuracy": {rule: [_accuracy(row, chance) for row in rows] for rule, rows in of.items()},
+        "accuracy": {
+            rule: [outcomes.accuracies(row, classes, "validation_accuracy") for row in rows]
+            for rule, rows in runs.items()
+        },
         "diverged": {
             rule: [sum(bool(run.diverged) for run in row) for row in rows]
-            for rule, rows in of.items()
+            for rule, rows in runs.items()
         },
     }
 
 
 def step_seconds(splits: Splits, folder: Path, recipe: Mapping[str, Any]) -> dict[str, Any]:
     """The median time from one step of training to the next, drawing the batch included."""
-    page = from_plain(recipe)
-    steps = recipes.train(recipes.prepare(page, splits, 0), step_records=True)
+    steps = train(prepare(from_plain(recipe), splits, 0), step_records=True)
     at = [time.perf_counter() for _ in steps]
     return {"seconds": float(np.median([b - a for a, b in pairwise(at[3:])]))}
+
+
+def gradient_noise(
+    splits: Splits, folder: Path, recipe: Mapping[str, Any], seed: int, sizes: Sequence[int],
+    draws: int,
+) -> dict[str, Any]:  # fmt: skip
+    """How far the gradients of batches lie from that of all pictures, for one model.
+
+    The model is trained as the recipe says, since the gradient of a new one is not that of most
+    steps. Batches are drawn with replacement.
+
+    Returns:
+        For each size `noise`, the root mean square of |g - G| / |G| over `draws` batches, and
+        `cosine`, the mean cosine of the angle between g and G.
+    """
+    prepared = prepare(from_plain(recipe), splits, seed)
+    for _ in train(prepared):
+        pass
+    rng = np.random.default_rng([seed, 1])
+    whole = np.zeros(prepared.model.flat.shape)
+    for batch in batches(prepared.train, 1000, rng, sampling="in_order",
+                         standardisation=prepared.model.card.standardisation):  # fmt: skip
+        whole += len(batch.labels) / len(prepared.train) * gradient(prepared, batch)
+    spreads = [
+        spread([gradient(prepared, b) for b in islice(_batches(prepared, size, rng), draws)], whole)
+        for size in sizes
+    ]
+    return {"noise": [n for n, _ in spreads], "cosine": [c for _, c in spreads]}
+
+
+def spread(gradients: Sequence[ArrayLike], whole: NDArray[np.float64]) -> tuple[float, float]:
+    """Root mean square of |g - G| / |G|, and mean cosine of the angle between g and G."""
+    g = np.asarray(gradients, np.float64)  # (draws, P)
+    length = np.linalg.norm(whole)
+    away = np.linalg.norm(g - whole, axis=1) / length
+    cosine = g @ whole / (np.linalg.norm(g, axis=1) * length)
+    return float(np.sqrt(np.mean(away**2))), float(cosine.mean())
+
+
+def slope(sizes: ArrayLike, noise: ArrayLike) -> float:
+    """The power of the batch that the noise follows: the slope of a line through the logarithms."""
+    return float(np.polyfit(np.log(np.asarray(sizes)), np.log(np.asarray(noise)), 1)[0])
+
+
+def gradient(prepared: Prepared, batch: Batch) -> NDArray[np.float64]:
+    """The gradient of the batch's mean loss by all parameters, (P,)."""
+    model, loss = prepared.model, prepared.recipe.loss
+    grads = model.new_grads()
+    outputs, cache = forward(model, batch.images, True, None)
+    _, loss_cache = loss_forward(loss, outputs, loss.targets(batch.labels, outputs.shape[1]))
+    backward(model, loss_backward(loss, loss_cache, outputs), cache, grads, need_dx=False)
+    return np.asarray(grads.flat, np.float64)
+
+
+def _batches(prepared: Prepared, size: int, rng: np.random.Generator) -> Iterator[Batch]:
+    """Batches without end, drawn with replacement."""
+    by = prepared.model.card.standardisation
+    return chain.from_iterable(
+        batches(prepared.train, size, rng, sampling="with_replacement", standardisation=by)
+        for _ in count()
+    )
 
 
 def report(record: Record, page: Page) -> None:
     """Noise, speed, what is learnt, and which of the study's remarks hold."""
     sizes, accuracy, noise = record["sizes"], record["accuracy"], record["noise"]
+    seconds, first, last = record["seconds"], record["sizes"][0], record["sizes"][-1]
     slopes = [slope(sizes, row) for row in noise]
     off = difference([-0.5] * len(slopes), slopes)
-    expected = (
-        f"which the seeds tell from −0.5, that is 1/√batch: {off.say(3, False)}"
-        if off.sign
-        else "which the seeds do not tell from −0.5, that is 1/√batch"
-    )
     page.conclude(
         f"The noise of a batch's gradient goes from {mean(noise[:, 0]):.2g} times the length of "
-        "the gradient of all pictures with "
-        f"{sizes[0]} pictures to {mean(noise[:, -1]):.2g} with {sizes[-1]:,}: as the batch to the "
-        f"power {say(slopes, 3, percent=False).replace('-', '−')}, {expected}."
-    )
-    rates = [size / s for size, s in zip(sizes, record["seconds"], strict=True)]
+        f"the gradient of all pictures with {first} pictures to {mean(noise[:, -1]):.2g} with "
+        f"{last:,}: as the batch to the power {say(slopes, 3, percent=False)}, which the seeds "
+        + (f"tell from −0.5, that is 1/√batch: {off.say(3, False)}." if off.sign
+           else "do not tell from −0.5, that is 1/√batch.")
+    )  # fmt: skip
+    rates = [size / s for size, s in zip(sizes, seconds, strict=True)]
     page.conclude(
-        f"On {counted(record['threads'], 'thread')} a step takes "
-        f"{_time(record['seconds'][0])} with {sizes[0]} and {_time(record['seconds'][-1])} with "
-        f"{sizes[-1]:,} pictures: {rates[0]:,.0f} and {rates[-1]:,.0f} pictures a second."
+        f"On {counted(record['threads'], 'thread')} a step takes {_time(seconds[0])} with {first} "
+        f"and {_time(seconds[-1])} with {last:,} pictures: {rates[0]:,.0f} and {rates[-1]:,.0f} "
+        "pictures a second."
     )
-    best = {
-        rule: max(range(len(sizes)), key=lambda i: mean(of[i])) for rule, of in accuracy.items()
-    }
+    best = {rule: int(np.argmax([mean(row) for row in of])) for rule, of in accuracy.items()}
     page.conclude(
-        f"After {_epochs(record)} the validation accuracy is highest "
+        f"After {counted(record['epochs'], 'epoch')} the validation accuracy is highest "
         + "; ".join(
             f"with {sizes[i]:,} pictures for {rule}, {say(accuracy[rule][i])}"
             for rule, i in best.items()
         )
         + "."
     )
-    page.conclude(_scaled(record))
-    _claims(record, page)
-    _figures(record, page, rates)
-
-
-def _scaled(record: Record) -> str:
-    """Whether a rate in proportion to the batch leaves the accuracy as it is."""
-    sizes, accuracy = record["sizes"], record["accuracy"][LINEAR]
-    usual = sizes.index(USUAL)
-    found = {
-        size: difference(accuracy[usual], row)
-        for size, row in zip(sizes, accuracy, strict=True)
-        if size != USUAL
-    }
-    differ = ", ".join(f"{size:,}" for size, apart in found.items() if apart.sign)
-    largest = max(found, key=lambda size: abs(found[size].mean))
-    return (
-        "With a rate in proportion to the batch the accuracy should stay as it is (Goyal et al., "
-        f"2017). Against {USUAL} pictures the seeds tell a difference for "
-        f"{differ or 'no other size'}; the largest, with {largest:,}, is {found[largest].say()}."
-    )
-
-
-def _claims(record: Record, page: Page) -> None:
-    sizes, accuracy, noise = record["sizes"], record["accuracy"], record["noise"]
+    page.conclude(_scaling(record))
     less = difference(noise[:, -1], noise[:, 0])
     page.claim(
         "A batch's gradient is noisy, and the smaller the batch the more.",
         less.is_more,
-        f"noise with {sizes[0]} pictures less that with {sizes[-1]:,}: {less.say(2, False)} times "
-        "the gradient's length",
+        f"noise with {first} pictures less that with {last:,}: {less.say(2, False)} times the "
+        "gradient's length",
     )
-    i = max(range(len(sizes)), key=lambda i: mean(accuracy[SAME][i]))
+    i = best[SAME]
     worse = difference(accuracy[SAME][i], accuracy[SAME][0])
     page.claim(
         "Too much noise keeps training from converging.",
         None if i == 0 else worse.is_less,
-        f"at the same rate, validation accuracy with {sizes[0]} pictures less that with "
-        f"{sizes[i]:,}, the best: {worse.say()}",
+        f"at the same rate, validation accuracy with {first} pictures less that with {sizes[i]:,}, "
+        f"the best: {worse.say()}",
     )
     page.claim(
         "The fewer pictures in a batch, the less a step costs.",
-        record["seconds"][0] < record["seconds"][-1],
-        f"a step takes {_time(record['seconds'][0])} with {sizes[0]} and "
-        f"{_time(record['seconds'][-1])} with {sizes[-1]:,} pictures; for each picture that is "
-        f"{_time(record['seconds'][0] / sizes[0])} and "
-        f"{_time(record['seconds'][-1] / sizes[-1])}",
+        seconds[0] < seconds[-1],
+        f"a step takes {_time(seconds[0])} with {first} and {_time(seconds[-1])} with {last:,} "
+        f"pictures; for each picture that is {_time(seconds[0] / first)} and "
+        f"{_time(seconds[-1] / last)}",
+    )
+    _figures(record, page, rates)
+    page.say(
+        f"one_conv with SGD and momentum 0.9 at a constant rate, {RATE:g} for {USUAL} pictures "
+        f"(with {2 * RATE:g}, the first that was tried, batches of 2 diverged in a quick run), on "
+        f"{record['pictures']:,} pictures less a tenth for validation. The noise is that of "
+        f"{record['draws']} batches of each size, drawn with replacement, for a model after one "
+        "epoch, against the gradient of all training pictures. The speed is the median over the "
+        "steps of a training that had the machine to itself. The scaled rates begin at once: "
+        "Goyal et al. let theirs grow over the first epochs, and need that for their largest "
+        "batches. The study gives no figures; it has batches of 100."
+    )
+
+
+def _scaling(record: Record) -> str:
+    """Whether a rate in proportion to the batch leaves the accuracy as it is."""
+    accuracy = dict(zip(record["sizes"], record["accuracy"][LINEAR], strict=True))
+    usual = accuracy.pop(USUAL)
+    changes = {size: difference(usual, row) for size, row in accuracy.items()}
+    differ = ", ".join(f"{size:,}" for size, change in changes.items() if change.sign)
+    largest = max(changes, key=lambda size: abs(changes[size].mean))
+    return (
+        "With a rate in proportion to the batch the accuracy should stay as it is (Goyal et al., "
+        f"2017). Against {USUAL} pictures the seeds tell a difference for "
+        f"{differ or 'no other size'}; the largest, with {largest:,}, is {changes[largest].say()}."
     )
 
 
@@ -171,12 +230,8 @@ def _figures(record: Record, page: Page, rates: Sequence[float]) -> None:
         xlabel="pictures in a batch", ylabel="noise ÷ length of the gradient",
         log_x=True, log_y=True,
     )  # fmt: skip
-    page.figure(
-        "noise",
-        ax,
-        caption="At 1 the gradient of a batch is as far from that of all pictures as that one is "
-        "long.",
-    )
+    page.figure("noise", ax, caption="At 1 the error of a batch's gradient is as long as the "
+                "gradient of all pictures.")  # fmt: skip
     page.heading("Speed")
     ax = plots.xy(
         {"": (sizes, rates)}, xlabel="pictures in a batch",
@@ -200,44 +255,21 @@ def _figures(record: Record, page: Page, rates: Sequence[float]) -> None:
         ],
     )  # fmt: skip
     page.note(
-        f"Mean ± standard deviation over {counted(len(record['seeds']), 'seed')}. Diverged are so "
-        "many of them for each rule in turn; they count as reading no better than a guess."
-    )
-    page.say(
-        "The network is one_conv with SGD and momentum 0.9 at a constant rate, "
-        f"{RATE:g} for {USUAL} pictures (with {2 * RATE:g}, the first that was tried, batches of 2 "
-        "diverged in a quick run), on "
-        f"{record['pictures']:,} pictures less a tenth for validation. Equally "
-        "many epochs are equally many pictures seen, and the fewer steps the larger the batch. The "
-        f"noise is that of {record['draws']} batches of each size for a model after one epoch, "
-        "drawn with replacement, against the gradient of all training pictures. The speed is the "
-        "median over the steps of a training that had the machine to itself. The scaled rates "
-        "begin at once: Goyal et al. let theirs grow over the first epochs, and need that for "
-        "their largest batches. The study gives no figures; it has batches of 100."
+        f"Mean ± standard deviation over {counted(len(record['seeds']), 'seed')}. Diverged: how "
+        "many of them, rule by rule; they count as reading no better than a guess."
     )
 
 
-def _recipe(base: recipes.Recipe, size: int, power: float) -> recipes.Recipe:
+def _recipe(base: Recipe, size: int, power: float) -> Recipe:
     rate = float(f"{RATE * (size / USUAL) ** power:.4g}")
     return replace(base, batch_size=size, schedule=optim.Constant(rate))
-
-
-def _accuracy(runs: Sequence[Trained], chance: float) -> list[float]:
-    return [chance if run.diverged else run.validation_accuracy for run in runs]
 
 
 def _time(seconds: float) -> str:
     return f"{1e6 * seconds:.0f}{NBSP}µs" if seconds < 1e-3 else f"{1e3 * seconds:.2g}{NBSP}ms"
 
 
-def _epochs(record: Record) -> str:
-    return counted(record["epochs"], "epoch")
-
-
 EXPERIMENT = Experiment(
-    name="batch_size",
-    question="How large should a batch be: noise, speed and what is learnt?",
-    measure=measure,
-    report=report,
-    study=f"{studies.DEEP_CONVNET}, its remarks on mini-batches",
-)
+    "batch_size", "How large should a batch be: noise, speed and what is learnt?",
+    measure, report, study=f"{studies.DEEP_CONVNET}, its remarks on mini-batches",
+)  # fmt: skip

@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from byhand import evaluation, nn, plots, recipes
+from byhand import evaluation, kernels, nn, plots, recipes
 from byhand.data import Dataset, Splits
-from byhand.experiments.lab import Lab, studies
-from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab import Experiment, Lab, Record, first_kernels, readings, studies
+from byhand.experiments.lab.first_kernels import CONV, LINEAR
 from byhand.experiments.lab.statistics import counted, difference, mean, say
 from byhand.experiments.lab.train import from_plain, kept_model
-from byhand.experiments.parts import first_kernels, readings
-from byhand.experiments.parts.first_kernels import CONV
-from byhand.experiments.parts.rounding import alike, responses, ternary, with_kernels
+from byhand.kernels import Key
+from byhand.nn.layer import Array
 from byhand.optim import Constant
 from byhand.plots import Page
 
@@ -50,26 +49,24 @@ def measure(lab: Lab) -> Record:
     """Round the kernels of each seed, read the test set, and train the last layer on."""
     runs = first_kernels.trained(lab)
     epochs = lab.pick(3, 1)
-    given = [{**run.as_argument(), "epochs": epochs} for run in runs]
-    done = lab.each(read_rounded, given, what="networks")
+    done = lab.each_model(read_rounded, runs, epochs=epochs)
     first = runs[0].model()
     record: Record = {
         "seeds": [run.seed for run in runs],
         "epochs": epochs,
-        "ways": {way: [found["ways"][way] for found in done] for way in done[0]["ways"]},
-        "zeros": [found["zeros"] for found in done],
-        "same_words": [found["same_words"] for found in done],
-        "alike": [found["alike"] for found in done],  # a row a seed, a value a kernel
-        "alike_other": [found["alike_other"] for found in done],
+        "variants": {v: [of["variants"][v] for of in done] for v in done[0]["variants"]},
+        # "alike" and "alike_other" have a row a seed, a value a kernel.
+        **{what: [of[what] for of in done] for what in ("zeros", "same_words", "alike",
+                                                        "alike_other")},
         "output": list(first.layers[0].output_shape(first.card.image_shape)),  # type: ignore[attr-defined]
-    }
+    }  # fmt: skip
     return record | one_kernel(first, readings.test_set(lab, runs[0]))
 
 
 def read_rounded(
     splits: Splits, folder: Path, recipe: Mapping[str, Any], seed: int, training: str, epochs: int
 ) -> dict[str, Any]:
-    """Accuracy and loss on the test set in each way, and how like the maps of each kernel stay.
+    """Test accuracy and loss of each variant, and how like the maps of each kernel stay.
 
     "alike" is the correlation of a kernel's maps with those of its rounding, "alike_other" with
     those of the kernel that is most like it. Nothing is chosen by the test set.
@@ -80,28 +77,23 @@ def read_rounded(
     weight, bias = (original.parameters()[f"{CONV}.{name}"] for name in ("weight", "bias"))
     codes, scale = ternary(weight, THRESHOLD)
     scaled = codes * scale[:, None, None, None]
-    ways = {
-        REAL: with_kernels(original, weight, bias),
-        CODES: with_kernels(original, codes, bias),
-        SCALED: with_kernels(original, scaled, bias),
-        REAL_ON: with_kernels(original, weight, bias),
-        SCALED_ON: with_kernels(original, scaled, bias),
-    }
-    found = {}
-    for way, net in ways.items():
-        if way in (REAL_ON, SCALED_ON):
-            # Anew for each way, so that all meet the same batches in the same order.
+    kernels_of = {REAL: weight, CODES: codes, SCALED: scaled, REAL_ON: weight, SCALED_ON: scaled}
+    read = {}
+    for variant, given in kernels_of.items():
+        net = with_kernels(original, given, bias)
+        if variant in (REAL_ON, SCALED_ON):
+            # Anew for each, so that both meet the same batches in the same order.
             prepared = recipes.prepare(page, splits, seed)
             for _ in recipes.train(replace(prepared, model=net)):
                 pass
         result = evaluation.evaluate(net, test)
-        found[way] = {"accuracy": result.accuracy, "loss": result.loss}
+        read[variant] = {"accuracy": result.accuracy, "loss": result.loss}
     x = standardised(original, test.images[:PICTURES])
     real, after = (responses(x, w, bias) for w in (weight, scaled))  # (N, F, OH, OW)
     number = range(len(weight))
     words, rounded = (first_kernels.descriptions(w.mean(axis=1)) for w in (weight, codes))
     return {
-        "ways": found,
+        "variants": read,
         "zeros": float((codes == 0).mean()),
         "same_words": sum(a["text"] == b["text"] for a, b in zip(words, rounded, strict=True)),
         "alike": [alike(real[:, i], after[:, i]) for i in number],
@@ -124,13 +116,14 @@ def one_kernel(model: nn.Layer, test: Dataset) -> Record:
     described = first_kernels.descriptions(weight.mean(axis=1))
     k = clearest(described)
     codes, scale = ternary(weight, THRESHOLD)
-    found = [np.flatnonzero(test.labels == c)[:1] for c in range(len(test.classes))]
-    places = np.concatenate(found)
+    places = np.concatenate(
+        [np.flatnonzero(test.labels == c)[:1] for c in range(len(test.classes))]
+    )
     x = standardised(model, test.images[places])
     none = np.zeros(1, np.float32)
     real = responses(x, weight, bias)  # (digits, F, OH, OW)
     rounded = responses(x, codes * scale[:, None, None, None], bias)
-    study = STUDY[None, None].astype(np.float32)
+    study, by_hand = (k[None, None].astype(np.float32) for k in (STUDY, STUDY_BY_HAND))
     return {
         "kernel": k,
         "described": described[k],
@@ -147,9 +140,7 @@ def one_kernel(model: nn.Layer, test: Dataset) -> Record:
         "real_maps": real[:, k],
         "rounded_maps": rounded[:, k],
         "study_maps": responses(x[:, :1], study, none)[:, 0],
-        "study_by_hand_maps": responses(
-            x[:, :1], STUDY_BY_HAND[None, None].astype(np.float32), none
-        )[:, 0],
+        "study_by_hand_maps": responses(x[:, :1], by_hand, none)[:, 0],
     }
 
 
@@ -159,13 +150,76 @@ def clearest(described: list[dict[str, Any]]) -> int:
     return max(edges or range(len(described)), key=lambda i: described[i]["strength"])
 
 
+def ternary(weight: NDArray[Any], threshold: float) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Each kernel of weight (F, C, KH, KW) rounded to −1, 0, 1, and its scale (F).
+
+    A weight is 0 where its magnitude is at most `threshold` times the mean magnitude of its kernel,
+    and its sign elsewhere; the scale is the mean magnitude of those that are not 0. With 0.7, for
+    weights that are normal or uniform, this is about the nearest that scale times −1, 0, 1 comes to
+    them. Li, Zhang and Liu, "Ternary weight networks", 2016.
+    """
+    size = np.abs(weight)
+    kept = size > threshold * size.mean(axis=(1, 2, 3), keepdims=True)
+    codes = np.where(kept, np.sign(weight), 0).astype(weight.dtype)
+    scale = (size * kept).sum(axis=(1, 2, 3)) / np.maximum(1, kept.sum(axis=(1, 2, 3)))
+    return codes, scale.astype(weight.dtype)
+
+
+class FixedConv(nn.Layer):
+    """A convolution with given kernels that stay: x (N, C, H, W) to (N, F, OH, OW)."""
+
+    arrays = kernels.ARRAYS
+
+    def __init__(self, kernel: Array, offset: Array) -> None:
+        self.kernel, self.offset = kernel, offset
+
+    def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
+        """y (N, F, OH, OW)."""
+        return kernels.conv2d(x, self.kernel, self.offset)
+
+    def backward(
+        self, dy: Array, cache: Any, grads: nn.NamedVector, need_dx: bool = True
+    ) -> Array | None:
+        """dx alone: there is nothing to train."""
+        return kernels.conv2d_backward(dy, cache, need_dx)[0]
+
+
+def with_kernels(model: nn.Layer, weight: Array, bias: Array) -> nn.Sequential:
+    """one_conv with these kernels, which stay as they are, and its own last layer."""
+    given = model.parameters()
+    last = given[f"{LINEAR}.weight"]  # (classes, features)
+    net = nn.Sequential(
+        FixedConv(weight.copy(), bias.copy()), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+        nn.Linear(last.shape[1], last.shape[0]),
+    ).init(np.random.default_rng(0))  # fmt: skip
+    for name, value in net.parameters().items():
+        value[...] = given[name]
+    net.card = model.card
+    return net
+
+
+def responses(x: Array, weight: Array, bias: Array) -> Array:
+    """What kernels (F, C, KH, KW) find in pictures (N, C, H, W), after ReLU: (N, F, OH, OW)."""
+    y, _ = kernels.conv2d(x, weight, bias)
+    active: Array = np.maximum(y, 0)
+    return active
+
+
+def alike(a: NDArray[Any], b: NDArray[Any]) -> float:
+    """The correlation of two sets of maps over all their places; 0 where one is constant."""
+    x, y = (v.astype(np.float64).ravel() - v.mean(dtype=np.float64) for v in (a, b))
+    size = float(np.sqrt((x @ x) * (y @ y)))
+    return float(x @ y) / size if size > 0 else 0.0
+
+
 def report(record: Record, page: Page) -> None:
     """What one kernel finds when it is rounded, and what all of them cost."""
-    ways = record["ways"]
-    accuracy = {way: [r["accuracy"] for r in ways[way]] for way in ways}
-    loss = {way: [r["loss"] for r in ways[way]] for way in ways}
-    rounded, again = (difference(accuracy[a], accuracy[b]) for a, b in (
-        (REAL, SCALED), (REAL_ON, SCALED_ON)))  # fmt: skip
+    accuracy, loss = (
+        {variant: [read[what] for read in of] for variant, of in record["variants"].items()}
+        for what in ("accuracy", "loss")
+    )
+    rounded = difference(accuracy[REAL], accuracy[SCALED])
+    again = difference(accuracy[REAL_ON], accuracy[SCALED_ON])
     page.conclude(
         f"With every kernel rounded to −1, 0 and 1 the test accuracy goes from "
         f"{say(accuracy[REAL])} to {say(accuracy[CODES])}, with a scale for each kernel to "
@@ -174,10 +228,9 @@ def report(record: Record, page: Page) -> None:
     )
     cost = costs(record)
     page.conclude(
-        f"The convolution of one picture needs no multiplication any more, instead of "
-        f"{cost['multiplications']:,}, and {cost['additions']:,.0f} additions instead of "
-        f"{cost['multiplications']:,}; its weights take {cost['bytes_rounded']:,} bytes instead of "
-        f"{cost['bytes']:,}."
+        f"The convolution of one picture needs no multiplication instead of "
+        f"{cost['multiplications']:,}, and {cost['additions']:,.0f} additions instead of as many; "
+        f"its weights take {cost['bytes_rounded']:,} bytes instead of {cost['bytes']:,}."
     )
     _same(record, page)
     page.claim(
@@ -190,10 +243,9 @@ def report(record: Record, page: Page) -> None:
     page.table(
         ["kernels", "test accuracy", "against real ones", "test loss"],
         [
-            [way, say(accuracy[way]),
-             "" if way == REAL else difference(accuracy[REAL], accuracy[way]).say(),
-             say(loss[way], 4, percent=False)]
-            for way in ways
+            [variant, say(of), "" if variant == REAL else difference(accuracy[REAL], of).say(),
+             say(loss[variant], 4, percent=False)]
+            for variant, of in accuracy.items()
         ],
         f"Over {counted(len(record['seeds']), 'seed')}.",
     )  # fmt: skip
@@ -202,13 +254,13 @@ def report(record: Record, page: Page) -> None:
         f"A weight becomes 0 where its magnitude is at most {THRESHOLD:g} times the mean of its "
         "kernel's, else its sign: the rule of ternary weight networks (Li, Zhang and Liu, 2016). "
         f"Here it makes {say(record['zeros'], 0)} of the weights 0. Biases stay. The scale is the "
-        "mean magnitude of the weights that are not 0; being above 0 it may as well be multiplied "
-        "into the last layer's weights, as ReLU and max pooling let it through, so that it costs "
+        "mean magnitude of the weights that are not 0; it may as well be multiplied into the last "
+        "layer's weights, as ReLU and max pooling let a factor above 0 through, so it costs "
         f"nothing. “Trained on” is the last layer alone for {counted(record['epochs'], 'epoch')} "
-        f"more, at a rate of {RATE:g}, with the kernels fixed and the same batches for both. "
-        "Maps are compared by their correlation over all places, scaled and after ReLU, on the "
-        f"first {PICTURES} test pictures. The saving is one of counting: this arithmetic "
-        f"multiplies by −1, 0 and 1 as by any number. Of {record['output'][0]} kernels "
+        f"more, at a rate of {RATE:g}, with the same batches. Maps are compared by their "
+        f"correlation over all places, scaled and after ReLU, on the first {PICTURES} test "
+        "pictures. The saving is counted, not timed: this arithmetic multiplies by −1, 0 and 1 as "
+        f"by any number. Of {record['output'][0]} kernels "
         f"{say(record['same_words'], 1, percent=False)} are still described by the same words "
         "when they are rounded."
     )
@@ -238,10 +290,9 @@ def costs(record: Record) -> dict[str, float]:
     """Operations of the convolution of one picture, and bytes of its weights, before and after."""
     _, high, wide = record["output"]
     weights = record["weights"]
-    left = 1 - mean(record["zeros"])
     return {
         "multiplications": high * wide * weights,
-        "additions": high * wide * weights * left,
+        "additions": high * wide * weights * (1 - mean(record["zeros"])),
         "bytes": 4 * weights,
         "bytes_rounded": weights * 2 // 8,  # two bits hold −1, 0 and 1
     }
@@ -283,10 +334,8 @@ def _kernel(record: Record, page: Page) -> None:
 
 
 EXPERIMENT = Experiment(
-    name="binarised",
-    question="What do kernels of nothing but −1, 0 and 1 find, and how well does a network read "
+    "binarised",
+    "What do kernels of nothing but −1, 0 and 1 find, and how well does a network read "
     "with them?",
-    measure=measure,
-    report=report,
-    study=f"{studies.ONE_CONV}, figure 14.8.6",
-)
+    measure, report, study=f"{studies.ONE_CONV}, figure 14.8.6",
+)  # fmt: skip

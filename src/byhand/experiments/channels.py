@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from byhand.experiments.lab import Lab, studies, sweep
-from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab import Experiment, Lab, Record, studies, variants
 from byhand.experiments.lab.statistics import difference, mean, say
 from byhand.plots import Page
 from byhand.recipes import Network
@@ -18,22 +17,21 @@ STUDY_LOSS = dict(zip(
     KERNELS, (0.1089, 0.0891, 0.0868, 0.0681, 0.0859, 0.0815, 0.0785, 0.0941, 0.1164, 0.1047),
     strict=True,
 ))  # fmt: skip
-
 ENOUGH, LITTLE = 0.98, 0.005  # of accuracy: from where on more brings little, and how little
 
 
 def measure(lab: Lab) -> Record:
     """Train each number of kernels with each seed."""
     kernels = lab.pick(KERNELS, KERNELS, (2, 8, 24, 32))
-    recipes = [lab.recipe("one_conv", model=Network("one_conv", {"kernels": k})) for k in kernels]
-    return sweep.measured(kernels, lab.train(recipes, seeds=5), len(lab.splits.train.classes))
+    models = {str(k): Network("one_conv", {"kernels": k}) for k in kernels}
+    recipes = {name: lab.recipe("one_conv", model=model) for name, model in models.items()}
+    return {"values": list(kernels), **variants.train(lab, recipes)[1]}
 
 
 def report(record: Record, page: Page) -> None:
     """Table, curves, and which of the study's conclusions hold over several seeds."""
     kernels = record["values"]
-    accuracy = dict(zip(kernels, record["test_accuracy"], strict=True))
-    loss = dict(zip(kernels, record["test_loss"], strict=True))
+    accuracy, loss = variants.figures_by_value(record)
     best = max(kernels, key=lambda k: mean(accuracy[k]))
     lowest = min(kernels, key=lambda k: mean(loss[k]))
     page.conclude(
@@ -49,46 +47,36 @@ def report(record: Record, page: Page) -> None:
         f"accuracy with 8 less that with 2: {more.say()}",
     )
     slow = difference(accuracy[8], accuracy[24])
-    told = True if slow.high < LITTLE else False if slow.low > LITTLE else None
+    little = True if slow.high < LITTLE else False if slow.low > LITTLE else None
     page.claim(
         f"Once at {say(ENOUGH, 0)}, more kernels bring little for their cost: 24 instead of 8, "
         f"three times the work, gain less than {100 * LITTLE:g} points.",
-        told if mean(accuracy[8]) >= ENOUGH else None,  # where it is not there yet
+        little if mean(accuracy[8]) >= ENOUGH else None,  # where it is not there yet
         f"accuracy with 8 {say(accuracy[8])}; with 24 less that with 8: {slow.say()}",
     )
     for many in (k for k in (32, 64) if k in accuracy):
-        worse = difference(accuracy[24], accuracy[many])
+        worse, grown = difference(accuracy[24], accuracy[many]), difference(loss[24], loss[many])
         page.claim(
             f"More than 24 kernels make it worse: {many} read less well than 24.",
             worse.is_less,
             f"accuracy with {many} less that with 24: {worse.say()}",
         )
-        grown = difference(loss[24], loss[many])
         page.claim(
             f"The loss grows when there are too many: {many} against 24.",
             grown.is_more,
             f"loss with {many} less that with 24: {grown.say(4, percent=False)}",
         )
-    sweep.curves(record, page, "number of kernels", STUDY_ACCURACY, STUDY_LOSS, log_x=True)
-    sweep.table(
-        record, page, "kernels", [str(k) for k in kernels],
-        {
-            "accuracy, study": [f"{STUDY_ACCURACY[k]:.2%}" for k in kernels],
-            "loss, study": [f"{STUDY_LOSS[k]:.4f}" for k in kernels],
-        },
-    )  # fmt: skip
+    variants.report_by_value(
+        record, page, "kernels", "number of kernels", STUDY_ACCURACY, STUDY_LOSS, log_x=True
+    )
     page.say(
-        "The study trained each setting once, on a split and a start of its own; ours are other "
-        "splits and He's initialisation. A difference between two of its figures that is smaller "
-        "than about three times our deviation may be chance: two single runs lie up to 1.96·√2 "
-        "deviations apart in 19 of 20 cases."
+        "Two single runs lie up to 1.96·√2 deviations apart in 19 of 20 cases: a difference "
+        "between two of the study's figures that is smaller than about three times our deviation "
+        "may be chance. Its splits and starts are not ours."
     )
 
 
 EXPERIMENT = Experiment(
-    name="channels",
-    question="How many kernels does a single convolution need?",
-    measure=measure,
-    report=report,
-    study=f"{studies.ONE_CONV}, table 14.8.1",
-)
+    "channels", "How many kernels does a single convolution need?",
+    measure, report, study=f"{studies.ONE_CONV}, table 14.8.1",
+)  # fmt: skip

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from byhand import plots
-from byhand.experiments.lab import Lab, outcomes, studies
-from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab import Experiment, Lab, Record, outcomes, readings, studies
 from byhand.experiments.lab.statistics import counted, say
 from byhand.experiments.lab.train import Trained
-from byhand.experiments.parts import readings
 from byhand.plots import Page
 
 SEED = 1234
@@ -176,9 +174,7 @@ def _four(value: float | None) -> str | None:
 
 
 EXPERIMENT = Experiment(
-    name="classification_report",
-    question="How well does a network read each digit, in training and in the test?",
-    measure=measure,
-    report=report,
-    study=f"{studies.TWO_CONV}, its loss curves and reports",
-)
+    "classification_report",
+    "How well does a network read each digit, in training and in the test?",
+    measure, report, study=f"{studies.TWO_CONV}, its loss curves and reports",
+)  # fmt: skip

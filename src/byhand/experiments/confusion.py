@@ -6,10 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from byhand import evaluation, plots
-from byhand.experiments.lab import Lab, studies
-from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab import Experiment, Lab, Record, readings, studies
 from byhand.experiments.lab.statistics import difference, mean, say
-from byhand.experiments.parts import readings
 from byhand.plots import Page
 
 Pair = tuple[str, str]  # label, read as
@@ -135,9 +133,6 @@ def _errors(matrices: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 EXPERIMENT = Experiment(
-    name="confusion",
-    question="Which digits does a single convolution take for which?",
-    measure=measure,
-    report=report,
-    study=f"{studies.ONE_CONV}, figure 14.8.4",
-)
+    "confusion", "Which digits does a single convolution take for which?",
+    measure, report, study=f"{studies.ONE_CONV}, figure 14.8.4",
+)  # fmt: skip

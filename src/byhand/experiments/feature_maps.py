@@ -10,10 +10,8 @@ import numpy as np
 from byhand import evaluation, plots
 from byhand.data import Dataset
 from byhand.errors import InputError
-from byhand.experiments.lab import Lab, studies
-from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab import Experiment, Lab, Record, first_kernels, readings, studies
 from byhand.experiments.lab.statistics import difference, mean, say
-from byhand.experiments.parts import first_kernels, readings
 from byhand.plots import Page
 
 CHANCE = 1000  # kernels drawn from a normal distribution, as He's initialisation draws them
@@ -217,10 +215,6 @@ def _kinds(
 
 
 EXPERIMENT = Experiment(
-    name="feature_maps",
-    question="What do the kernels of a trained network find in a digit?",
-    measure=measure,
-    report=report,
-    study=f"{studies.ONE_CONV}, figure 14.8.5",
-    settings={"digit": 4, "index": 0},
-)
+    "feature_maps", "What do the kernels of a trained network find in a digit?",
+    measure, report, study=f"{studies.ONE_CONV}, figure 14.8.5", settings={"digit": 4, "index": 0},
+)  # fmt: skip

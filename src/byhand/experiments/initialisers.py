@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from byhand import nn, plots
 from byhand.data import Splits
-from byhand.experiments.lab import Lab, studies, ways
-from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab import Experiment, Lab, Record, studies, variants
 from byhand.experiments.lab.statistics import counted, difference, mean
 from byhand.experiments.lab.train import from_plain
 from byhand.optim import SGD, Constant
@@ -37,23 +36,18 @@ EDGES = np.linspace(-3, 3, 60)  # 59 bins, so that 0 is inside one
 def measure(lab: Lab) -> Record:
     """Look into each fresh network, then train it, with each seed."""
     recipes = {name: _recipe(lab, start) for name, start in STARTS.items()}
-    runs, found = ways.train(lab, recipes)
-    fresh = lab.each(
-        before,
-        [{"recipe": run.recipe, "seed": run.seed} for of in runs.values() for run in of],
-        what="fresh networks",
-    )
-    n = len(found["seeds"])
-    rows = [fresh[i * n : (i + 1) * n] for i in range(len(recipes))]
+    runs, record = variants.train(lab, recipes)
+    given = [{"recipe": run.recipe, "seed": run.seed} for of in runs.values() for run in of]
+    fresh = iter(lab.each(before, given, what="fresh networks"))
+    rows = {name: [next(fresh) for _ in of] for name, of in runs.items()}
     return {
-        **found,
-        "layers": fresh[0]["layers"],
+        **record,
+        "layers": rows[HE][0]["layers"],
         "rate": recipes[HE].schedule(0),
-        "sizes": {name: [f["sizes"] for f in of] for name, of in zip(STARTS, rows, strict=True)},
-        "gradients": {name: [f["gradients"] for f in of]
-                      for name, of in zip(STARTS, rows, strict=True)},
-        "counts": np.array([of[0]["counts"] for of in rows]),  # (ways, layers, bins)
-    }  # fmt: skip
+        "sizes": {name: [row["sizes"] for row in of] for name, of in rows.items()},
+        "gradients": {name: [row["gradients"] for row in of] for name, of in rows.items()},
+        "counts": np.array([of[0]["counts"] for of in rows.values()]),  # (variants, layers, bins)
+    }
 
 
 def before(splits: Splits, folder: Path, recipe: Mapping[str, Any], seed: int) -> dict[str, Any]:
@@ -103,11 +97,11 @@ def drift(rows: list[list[float]]) -> list[float]:
 def report(record: Record, page: Page) -> None:
     """What each start does to a fresh network, and to its training."""
     n = len(record["seeds"])
-    never = {way: record["diverged"][way] + record["at_chance"][way] for way in record["ways"]}
-    ways.conclude(record, page)
-    some = [f"{count} of {n} from {way}" for way, count in never.items() if count]
+    never = {v: record["diverged"][v] + record["at_chance"][v] for v in record["variants"]}
+    variants.conclude(record, page)
+    some = [f"{count} of {n} from {variant}" for variant, count in never.items() if count]
     page.conclude(
-        f"Runs that diverged or never left chance: {ways.listed(some) if some else 'none'}."
+        f"Runs that diverged or never left chance: {variants.listed(some) if some else 'none'}."
     )
     _claims(record, page, never)
     page.heading("Before training")
@@ -115,56 +109,56 @@ def report(record: Record, page: Page) -> None:
     _by_layer(record, page, "sizes", "outputs before ReLU (root mean square)")
     _by_layer(record, page, "gradients", "norm of the gradient that comes back")
     page.heading("Training")
-    ways.curves(
+    variants.curves(
         record, page, "train_loss", spread="lines", caption="A line a run; one that diverges ends."
     )
-    ways.compared(record, page)
-    ways.table(
+    variants.compared(record, page)
+    variants.table(
         record, page, "start", None,
-        {"diverged, at chance": {way: ways.ended(record, way) for way in record["ways"]}},
+        {"diverged, at chance": {v: variants.ended(record, v) for v in record["variants"]}},
     )  # fmt: skip
-    ways.against(record, page, HE)
+    variants.against(record, page, HE)
     page.say(
         "Five hidden layers (four convolutions and a linear one) and the output, biases from 0, "
         f"{record['pictures']:,} training pictures, {counted(len(record['epochs']), 'epoch')}, SGD "
         f"with momentum 0.9 at a rate of {record['rate']:g}, the same for all: a start that is too "
         "small or too large might train at another rate. A number after “normal” is the deviation. "
-        "The studies' own networks are shallower: the one that starts at 0.01 has one convolution, "
-        "the one that starts between −1 and 1 has two (see tiny_scaling and seeds)."
+        "The studies' own networks are shallower (see tiny_scaling and seeds)."
     )
 
 
 def _claims(record: Record, page: Page, never: Mapping[str, int]) -> None:
-    others = [way for way in record["ways"] if way != HE]
     n = len(record["seeds"])
-    for what, said, sign, where in (
+    for what, name, sign, where in (
         ("sizes", "activations", 1, "from the first to the last hidden layer, outputs"),
         ("gradients", "gradients", -1, "back from the last hidden layer to the first, gradients"),
     ):
-        drifts = {way: drift(record[what][way]) for way in record["ways"]}
-        page.claim(
-            f"With ReLU, He's start keeps the scale of {said} steadier than other starts.",
-            ways.all_of(
-                difference(np.abs(drifts[HE]), np.abs(drifts[way])).is_more for way in others
-            ),
-            f"{where} change by a factor of "
-            + ", ".join(f"{2 ** (sign * mean(d)):.2g} ({way})" for way, d in drifts.items()),
+        drifts = {v: np.asarray(drift(record[what][v])) for v in record["variants"]}
+        steadier = (
+            difference(abs(drifts[HE]), abs(of)).is_more for v, of in drifts.items() if v != HE
         )
-    for way, study in ((SMALL, "one convolution"), (LARGE, "two convolutions")):
         page.claim(
-            f"A network can be trained from {way} (the study's has {study}; here there are four).",
-            None if 0 < never[way] < n else not never[way],
-            f"{never[way]} of {n} runs diverged or never left chance",
+            f"With ReLU, He's start keeps the scale of {name} steadier than other starts.",
+            variants.all_of(steadier),
+            f"{where} change by a factor of "
+            + ", ".join(f"{2 ** (sign * mean(of)):.2g} ({v})" for v, of in drifts.items()),
+        )
+    for start, study in ((SMALL, "one convolution"), (LARGE, "two convolutions")):
+        page.claim(
+            f"A network can be trained from {start} (the study's has {study}; here there "
+            "are four).",
+            None if 0 < never[start] < n else not never[start],
+            f"{never[start]} of {n} runs diverged or never left chance",
         )
 
 
 def _histograms(record: Record, page: Page) -> None:
     layers = record["layers"]
     named = {
-        f"{way}\nunit {max(record['sizes'][way][0]):.2g}": {
+        f"{variant}\nunit {max(record['sizes'][variant][0]):.2g}": {
             layer: (EDGES, record["counts"][i, j]) for j, layer in enumerate(layers)
         }
-        for i, way in enumerate(record["ways"])
+        for i, variant in enumerate(record["variants"])
     }
     figure = plots.new_figure(*plots.histograms_size(len(named), len(layers)))
     plots.histograms(named, figure, xlabel="output before ReLU, in units of its row")
@@ -173,8 +167,7 @@ def _histograms(record: Record, page: Page) -> None:
         figure,
         caption=f"What each layer gives before its ReLU, for {PICTURES} pictures, seed "
         f"{record['seeds'][0]}. The unit of a row is the largest root mean square of its layers: "
-        "where histograms grow narrow to the right the layers fade, where they grow wide they blow "
-        "up.",
+        "histograms that grow narrow to the right are layers that fade, wide ones blow up.",
         wide=True,
     )
 
@@ -182,8 +175,8 @@ def _histograms(record: Record, page: Page) -> None:
 def _by_layer(record: Record, page: Page, what: str, ylabel: str) -> None:
     layers = record["layers"]
     drawn = {
-        way: (range(1, len(layers) + 1), np.median(record[what][way], axis=0))
-        for way in record["ways"]
+        variant: (range(1, len(layers) + 1), np.median(record[what][variant], axis=0))
+        for variant in record["variants"]
     }
     ax = plots.xy(
         drawn, plots.new_axes(8.0, 4.6),
@@ -201,9 +194,6 @@ def _recipe(lab: Lab, start: str) -> Recipe:
 
 
 EXPERIMENT = Experiment(
-    name="initialisers",
-    question="How should the weights of a network start?",
-    measure=measure,
-    report=report,
-    study=f"{studies.DEEP_CONVNET}; {studies.TINY}; {studies.TWO_CONV}",
-)
+    "initialisers", "How should the weights of a network start?",
+    measure, report, study=f"{studies.DEEP_CONVNET}; {studies.TINY}; {studies.TWO_CONV}",
+)  # fmt: skip

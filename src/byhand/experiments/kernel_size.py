@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from byhand.experiments.lab import Lab, studies, sweep
-from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab import Experiment, Lab, Record, studies, variants
 from byhand.experiments.lab.statistics import difference, say
 from byhand.plots import Page
 from byhand.recipes import Network
@@ -19,16 +18,15 @@ STUDY_LOSS = dict(zip(SIZES, (0.0988, 0.0897, 0.0787, 0.0728, 0.0581), strict=Tr
 def measure(lab: Lab) -> Record:
     """Train each size with each seed."""
     sizes = lab.pick(SIZES, SIZES, (3, 5, 11))
-    models = [Network("one_conv", {"kernel_size": size}) for size in sizes]
-    recipes = [lab.recipe("one_conv", model=model) for model in models]
-    return sweep.measured(sizes, lab.train(recipes, seeds=5), len(lab.splits.train.classes))
+    models = {f"{s}×{s}": Network("one_conv", {"kernel_size": s}) for s in sizes}
+    recipes = {name: lab.recipe("one_conv", model=model) for name, model in models.items()}
+    return {"values": list(sizes), **variants.train(lab, recipes)[1]}
 
 
 def report(record: Record, page: Page) -> None:
     """Table, curves, and whether larger is better."""
     sizes = record["values"]
-    accuracy = dict(zip(sizes, record["test_accuracy"], strict=True))
-    loss = dict(zip(sizes, record["test_loss"], strict=True))
+    accuracy, loss = variants.figures_by_value(record)
     first, last = sizes[0], sizes[-1]
     page.conclude(
         f"With 8 kernels the test accuracy goes from {say(accuracy[first])} at {first}×{first} to "
@@ -43,14 +41,9 @@ def report(record: Record, page: Page) -> None:
             f"accuracy at {b}×{b} less that at {a}×{a}: {more.say()}; loss: "
             f"{difference(loss[a], loss[b]).say(4, percent=False)}",
         )
-    sweep.curves(record, page, "side of the kernel, in pixels", STUDY_ACCURACY, STUDY_LOSS)
-    sweep.table(
-        record, page, "kernel", [f"{s}×{s}" for s in sizes],
-        {
-            "accuracy, study": [f"{STUDY_ACCURACY[s]:.2%}" for s in sizes],
-            "loss, study": [f"{STUDY_LOSS[s]:.4f}" for s in sizes],
-        },
-    )  # fmt: skip
+    variants.report_by_value(
+        record, page, "kernel", "side of the kernel, in pixels", STUDY_ACCURACY, STUDY_LOSS
+    )
     page.say(
         "A larger kernel leaves a smaller feature map, so the linear layer behind it has fewer "
         "weights: the parameters fall while the work of the convolution grows."
@@ -58,9 +51,6 @@ def report(record: Record, page: Page) -> None:
 
 
 EXPERIMENT = Experiment(
-    name="kernel_size",
-    question="How large should the kernels of a single convolution be?",
-    measure=measure,
-    report=report,
-    study=f"{studies.ONE_CONV}, table 14.8.2",
-)
+    "kernel_size", "How large should the kernels of a single convolution be?",
+    measure, report, study=f"{studies.ONE_CONV}, table 14.8.2",
+)  # fmt: skip

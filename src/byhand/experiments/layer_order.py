@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from byhand.experiments.lab import Lab, studies, ways
-from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab import Experiment, Lab, Record, studies, variants
 from byhand.experiments.lab.statistics import Difference, counted, say
 from byhand.optim import Adam, Constant
 from byhand.plots import Page
@@ -15,12 +14,8 @@ from byhand.recipes import Network
 _DROP = "dropout 0.25"
 _CONV = "conv 8 5, relu, maxpool 2, conv 16 5, relu, maxpool 2"
 _FC = "linear 120"
-PLAIN, NORM, NORM_AFTER, NORM_FIRST = (
-    "plain",
-    "BN before ReLU",
-    "BN after ReLU",
-    "BN first of all",
-)
+PLAIN, NORM = "plain", "BN before ReLU"
+NORM_AFTER, NORM_FIRST = "BN after ReLU", "BN first of all"
 DROP, DROP_EARLY, DROP_CONV = "FC-ReLU-drop", "FC-drop-ReLU", "drop in convolutions"
 FC_NORM = "FC-BN-ReLU"
 BOTH = "FC-BN-ReLU-drop"  # the study's order
@@ -47,49 +42,47 @@ LAYERS = {
 def measure(lab: Lab) -> Record:
     """Train each order with each seed."""
     recipes = {
-        way: lab.recipe(
+        variant: lab.recipe(
             "one_conv", model=Network("stack", {"layers": line}), train_limit=10_000,
             optimiser=Adam(), schedule=Constant(1e-3), batch_size=64, epochs=10,
         )
-        for way, line in LAYERS.items()
+        for variant, line in LAYERS.items()
     }  # fmt: skip
-    return ways.train(lab, recipes, seeds=8)[1]
+    return variants.train(lab, recipes, seeds=8)[1]
 
 
 def report(record: Record, page: Page) -> None:
     """Each piece of advice with what the seeds say of it."""
-    ways.conclude(record, page)
+    variants.conclude(record, page)
     _claims(record, page)
-    told = {True: "bear out", False: "contradict", None: "do not settle"}
+    verdicts = {True: "bear out", False: "contradict", None: "do not settle"}
     counts = [
-        f"{said} {sum(c.holds is holds for c in page.claims)}" for holds, said in told.items()
+        f"{words} {sum(c.holds is holds for c in page.claims)}" for holds, words in verdicts.items()
     ]
-    page.conclude(f"Of {len(page.claims)} pieces of advice the seeds {ways.listed(counts)}.")
+    page.conclude(f"Of {len(page.claims)} pieces of advice the seeds {variants.listed(counts)}.")
     page.heading("At the end")
-    ways.compared(record, page)
-    ways.table(record, page, "order", {"parameters": record["parameters"]})
-    page.listing("\n".join(f"{way:25s} {line}" for way, line in LAYERS.items()))
+    variants.compared(record, page)
+    variants.table(record, page, "order", {"parameters": record["parameters"]})
+    page.listing("\n".join(f"{name:25s} {line}" for name, line in LAYERS.items()))
     page.heading("With and without batch norm, by epoch")
     three = (PLAIN, NORM, NORM_AFTER)
-    ways.curves(record, page, "train_loss", ways=three, log_y=True)
-    ways.curves(record, page, "validation_accuracy", ways=three)
+    variants.curves(record, page, "train_loss", variants=three, log_y=True)
+    variants.curves(record, page, "validation_accuracy", variants=three)
     page.say(
         "FC is the hidden linear layer of 120, BN batch norm, drop a dropout of a quarter; plain "
-        "has neither of them. "
-        f"“{NORM}” and “{NORM_AFTER}” have batch norm at every layer, what begins with FC has "
-        "changes at the hidden linear layer only. "
+        f"has neither. “{NORM}” and “{NORM_AFTER}” have batch norm at every layer, what begins "
+        "with FC has changes at the hidden linear layer only. "
         f"{record['pictures']:,} training pictures, {counted(len(record['epochs']), 'epoch')}, "
         "Adam at 0.001 for all (batch norm would allow a higher rate). Verdicts are by test "
-        "accuracy where nothing else is said. The study says that batch norm and dropout help "
-        "against overfitting; whether they narrow the gap between training and test is what the "
-        "experiment regularisation measures. "
-        f"“{DROP}” and “{DROP_EARLY}” are the same function: ReLU of a number that is dropped or "
-        "scaled up is the dropped or scaled ReLU. Only the dropped numbers are drawn differently, "
-        "so the two show how far chance alone goes."
+        "accuracy where nothing else is said; whether batch norm and dropout narrow the gap "
+        "between training and test is measured by regularisation. "
+        f"“{DROP}” and “{DROP_EARLY}” are the same function, as ReLU lets a factor above 0 "
+        "through: only the dropped numbers are drawn differently, so the two show how far chance "
+        "alone goes."
     )
     page.note(
-        "Every comparison has its own 95 % interval: of twenty between orders that do not differ, "
-        "one would seem to."
+        "Every comparison has its own 95 % interval: of twenty between equal orders one would seem "
+        "real."
     )
 
 
@@ -106,51 +99,44 @@ def unless_worse(alone: Sequence[Difference]) -> bool | None:
 def _claims(record: Record, page: Page) -> None:
     accuracy = record["test_accuracy"]
 
-    def claim(said: str, less: str, more: str) -> None:
-        found = ways.pair(record, less, more)
-        page.claim(
-            said,
-            found.is_more,
-            _less(more, less, accuracy, found),
-        )
+    def claim(text: str, less: str, more: str) -> None:
+        gain = variants.pair(record, less, more)
+        page.claim(text, gain.is_more, _less(more, less, accuracy, gain))
 
     claim("A network begins with a convolution; nothing (here: batch norm) may change the picture "
           "before it.",
           NORM_FIRST, PLAIN)  # fmt: skip
-    ways.norm_speeds(record, page, PLAIN, NORM)
+    variants.norm_speeds(record, page, PLAIN, NORM)
     claim("With batch norm a network reads better.", PLAIN, NORM)
     claim("Batch norm stands before ReLU, not after it.", NORM_AFTER, NORM)
     claim("With dropout at the linear layer a network reads better.", PLAIN, DROP)
-    instead = {way: ways.pair(record, way, DROP_CONV) for way in (DROP, PLAIN)}
+    instead = {other: variants.pair(record, other, DROP_CONV) for other in (DROP, PLAIN)}
     page.claim(
         "Dropout does not belong among the convolutions: it reads worse there than at the linear "
         "layer, and worse than none.",
-        ways.all_of(more.is_less for more in instead.values()),
-        "; ".join(_less(DROP_CONV, way, accuracy, more) for way, more in instead.items()),
+        variants.all_of(more.is_less for more in instead.values()),
+        "; ".join(_less(DROP_CONV, other, accuracy, more) for other, more in instead.items()),
     )
-    alone = {way: ways.pair(record, BOTH, way) for way in (FC_NORM, DROP)}
+    alone = {one: variants.pair(record, BOTH, one) for one in (FC_NORM, DROP)}
     page.claim(
         "Batch norm and dropout are not used together.",
         unless_worse(list(alone.values())),
-        "; ".join(_less(way, BOTH, accuracy, more) for way, more in alone.items()),
+        "; ".join(_less(one, BOTH, accuracy, more) for one, more in alone.items()),
     )
-    more_than = {way: ways.pair(record, way, BOTH) for way in OTHERS}
+    more_than = {other: variants.pair(record, other, BOTH) for other in OTHERS}
     page.claim(
         f"Where they are, the order is {BOTH}.",
-        ways.all_of(more.is_more for more in more_than.values()),
-        "; ".join(_less(BOTH, way, accuracy, more) for way, more in more_than.items()),
+        variants.all_of(more.is_more for more in more_than.values()),
+        "; ".join(_less(BOTH, other, accuracy, more) for other, more in more_than.items()),
     )
 
 
-def _less(more: str, less: str, accuracy: Mapping[str, Sequence[float]], found: Difference) -> str:
+def _less(more: str, less: str, accuracy: Mapping[str, Sequence[float]], gain: Difference) -> str:
     """The difference of the two in words."""
-    return f"“{more}” less “{less}”: {found.say()}; {say(accuracy[more])} and {say(accuracy[less])}"
+    return f"“{more}” less “{less}”: {gain.say()}; {say(accuracy[more])} and {say(accuracy[less])}"
 
 
 EXPERIMENT = Experiment(
-    name="layer_order",
-    question="In what order should the layers of a network stand?",
-    measure=measure,
-    report=report,
-    study=f"{studies.ONE_CONV}, the rules of its first part",
-)
+    "layer_order", "In what order should the layers of a network stand?",
+    measure, report, study=f"{studies.ONE_CONV}, the rules of its first part",
+)  # fmt: skip

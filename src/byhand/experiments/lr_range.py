@@ -17,8 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from byhand import optim, plots, recipes, training
 from byhand.data import Splits
-from byhand.experiments.lab import Lab, outcomes, studies
-from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab import Experiment, Lab, Record, outcomes, studies
 from byhand.experiments.lab.statistics import counted, difference, mean, say
 from byhand.experiments.lab.train import as_plain, from_plain
 from byhand.plots import Page
@@ -238,10 +237,7 @@ def _listed(rates: Sequence[float]) -> str:
 
 
 EXPERIMENT = Experiment(
-    name="lr_range",
-    question="Which learning rate does a short test suggest, and is it a good one?",
-    measure=measure,
-    report=report,
-    study=f"{studies.DEEP_CONVNET}, its advice to search for the learning rate",
+    "lr_range", "Which learning rate does a short test suggest, and is it a good one?",
+    measure, report, study=f"{studies.DEEP_CONVNET}, its advice to search for the learning rate",
     settings={"recipe": "lenet5", "optimiser": ""},
-)
+)  # fmt: skip

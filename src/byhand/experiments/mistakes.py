@@ -10,10 +10,8 @@ from numpy.typing import NDArray
 
 from byhand import plots
 from byhand.data import Dataset
-from byhand.experiments.lab import Lab, studies
-from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab import Experiment, Lab, Record, readings, studies
 from byhand.experiments.lab.statistics import difference, mean, say
-from byhand.experiments.parts import readings
 from byhand.plots import Page
 
 SHOWN = 10
@@ -154,9 +152,6 @@ def _has_study_s(pairs: list[Any]) -> bool:
 
 
 EXPERIMENT = Experiment(
-    name="mistakes",
-    question="Which digits does a single convolution misread, and does every training?",
-    measure=measure,
-    report=report,
-    study=f"{studies.ONE_CONV}, figure 14.8.3",
-)
+    "mistakes", "Which digits does a single convolution misread, and does every training?",
+    measure, report, study=f"{studies.ONE_CONV}, figure 14.8.3",
+)  # fmt: skip

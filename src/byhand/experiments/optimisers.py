@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from byhand import optim, plots
-from byhand.experiments.lab import Lab, outcomes, studies, ways
-from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab import Experiment, Lab, Record, outcomes, studies, variants
 from byhand.experiments.lab.statistics import difference, mean, say
 from byhand.plots import Page
 from byhand.recipes import Recipe, prepare
@@ -39,11 +38,10 @@ def measure(lab: Lab) -> Record:
     ]
     classes = len(lab.splits.train.classes)
     runs = lab.train(short, lab.pick(CHOOSING, CHOOSING[:1]))
-    read = [outcomes.accuracies(of, classes, "validation_accuracy") for of in runs]
-    found = dict(zip(tried, read, strict=True))
-    choosing = {n: [found[n, rate] for rate in rates] for n, rates in grids.items()}
+    read = iter([outcomes.accuracies(of, classes, "validation_accuracy") for of in runs])
+    choosing = {name: [next(read) for _ in rates] for name, rates in grids.items()}
     chosen = {name: best(grids[name], choosing[name]) for name in grids}
-    _, record = ways.train(
+    _, record = variants.train(
         lab, {n: _recipe(lab, n, rate, epochs=lab.pick(5, 10)) for n, rate in chosen.items()}
     )
     return {
@@ -76,15 +74,15 @@ def working(rates: Sequence[float], accuracy: Sequence[Sequence[float]]) -> tupl
 def report(record: Record, page: Page) -> None:
     """Curves, the comparison, how much the rate matters, and the study's remarks."""
     rates, choosing, chosen = record["rates"], record["choosing"], record["chosen"]
-    ways.conclude(record, page)
+    variants.conclude(record, page)
     _claims(record, page)
     page.heading("By epoch, each at its own rate")
-    ways.curves(record, page, "train_loss", log_y=True)
-    ways.curves(record, page, "validation_accuracy")
+    variants.curves(record, page, "train_loss", log_y=True)
+    variants.curves(record, page, "validation_accuracy")
     page.heading("At the end")
-    ways.compared(record, page)
+    variants.compared(record, page)
     spans = {name: working(rates[name], choosing[name]) for name in rates}
-    ways.table(
+    variants.table(
         record, page, "optimiser", {"rate": chosen},
         {
             "rates tried": {n: ", ".join(f"{rate:g}" for rate in rates[n]) for n in rates},
@@ -93,9 +91,9 @@ def report(record: Record, page: Page) -> None:
         },
     )  # fmt: skip
     page.heading("How much the rate matters")
-    drawn = {n: (rates[n], [mean(of) for of in choosing[n]]) for n in rates}
+    means = {n: (rates[n], [mean(of) for of in choosing[n]]) for n in rates}
     ax = plots.xy(
-        drawn, plots.new_axes(8.0, 4.6), xlabel="learning rate", ylabel="validation accuracy",
+        means, plots.new_axes(8.0, 4.6), xlabel="learning rate", ylabel="validation accuracy",
         log_x=True, percent=True,
     )  # fmt: skip
     page.figure("rates", ax, caption="After the short trainings by which the rates were chosen.")
@@ -105,17 +103,16 @@ def report(record: Record, page: Page) -> None:
         f"{len(next(iter(rates.values())))} rates and kept the one with the highest validation "
         f"accuracy after {record['short_epochs']} of its own epochs on "
         f"{record['short_pictures']:,} pictures, with other seeds than those below; it was trained "
-        "at this rate, the same to the end, without weight decay but AdamW's own. The last column "
-        f"of the table has the rates whose validation accuracy was within {100 * NEAR:g} points of "
-        "the best. A rate that is best after a short training is "
-        "often too high for a long one, and a falling rate (see schedules) moves all of them."
-        + (f" For {ways.listed(edge)} the best rate stands at the end of those tried, so a better "
-           "one may lie beyond." if edge else "")
+        "at this rate, the same to the end, without weight decay but AdamW's own. A rate that is "
+        "best after a short training is often too high for a long one, and a falling rate (see "
+        "schedules) moves all of them."
+        + (f" For {variants.listed(edge)} the best rate stands at the end of those tried, so a "
+           "better one may lie beyond." if edge else "")
     )  # fmt: skip
 
 
 def _claims(record: Record, page: Page) -> None:
-    first = {n: ways.at_epoch(record, "train_loss", n, 1) for n in ("SGD", "momentum")}
+    first = {n: variants.at_epoch(record, "train_loss", n, 1) for n in ("SGD", "momentum")}
     faster = difference(first["SGD"], first["momentum"])
     page.claim(
         "Momentum speeds plain SGD up.",
@@ -156,9 +153,6 @@ def _recipe(lab: Lab, name: str, rate: float, **changes: int) -> Recipe:
 
 
 EXPERIMENT = Experiment(
-    name="optimisers",
-    question="Which optimiser trains best, and how much does the rate matter?",
-    measure=measure,
-    report=report,
-    study=studies.DEEP_CONVNET,
-)
+    "optimisers", "Which optimiser trains best, and how much does the rate matter?",
+    measure, report, study=studies.DEEP_CONVNET,
+)  # fmt: skip

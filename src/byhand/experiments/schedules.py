@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from byhand import optim, plots
-from byhand.experiments.lab import Lab, studies, ways
-from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab import Experiment, Lab, Record, studies, variants
 from byhand.experiments.lab.statistics import mean, say
 from byhand.plots import Page
 from byhand.recipes import Network, Recipe, prepare
@@ -24,7 +21,7 @@ def schedules(steps: int) -> dict[str, optim.Schedule]:
     """By name, for a run of so many steps; each but the second has RATE as its highest."""
     every = max(1, round(OFTEN * steps))
     cosine = optim.Cosine(RATE)
-    found: dict[str, optim.Schedule] = {
+    by_name: dict[str, optim.Schedule] = {
         CONSTANT: optim.Constant(RATE),
         LOW: optim.Constant(0.3 * RATE),  # is a falling rate good only because it is lower?
         STEP: optim.Step(RATE, factor=FALL, every=every),
@@ -34,19 +31,19 @@ def schedules(steps: int) -> dict[str, optim.Schedule]:
         WARM: optim.WarmUp(cosine, steps=max(1, steps // 10)),
         "one cycle": optim.OneCycle(RATE),
     }
-    return {name: schedule.over(steps) for name, schedule in found.items()}
+    return {name: schedule.over(steps) for name, schedule in by_name.items()}
 
 
 def measure(lab: Lab) -> Record:
     """Train each schedule with each seed."""
     steps = _steps(lab, _recipe(lab, optim.Constant(RATE)))
     chosen = schedules(steps)
-    _, record = ways.train(lab, {name: _recipe(lab, s) for name, s in chosen.items()})
+    _, record = variants.train(lab, {name: _recipe(lab, s) for name, s in chosen.items()})
     at = np.unique(np.linspace(0, steps - 1, POINTS).astype(int))
     return {
         **record,
         "steps": steps,
-        "said": {name: str(schedule) for name, schedule in chosen.items()},
+        "schedules": {name: str(schedule) for name, schedule in chosen.items()},
         "at": at.tolist(),
         "rates": {name: [schedule(int(t)) for t in at] for name, schedule in chosen.items()},
     }
@@ -54,53 +51,47 @@ def measure(lab: Lab) -> Record:
 
 def report(record: Record, page: Page) -> None:
     """The schedules, the curves, and whether a rate that falls reads better."""
-    ways.conclude(record, page)
+    variants.conclude(record, page)
     _claims(record, page)
     page.heading("The schedules")
-    _drawn(record["at"], record["rates"], page)
+    # Lines without bands: a schedule is the same for every seed.
+    ax = plots.curves_over_runs(
+        np.asarray(record["at"]) + 1, {name: [of] for name, of in record["rates"].items()},
+        plots.new_axes(8.0, 4.6), xlabel="step", ylabel="learning rate",
+    )  # fmt: skip
+    page.figure("schedules", ax)
     page.heading("By epoch")
-    ways.curves(record, page, "train_loss", log_y=True)
-    ways.curves(record, page, "validation_accuracy")
+    variants.curves(record, page, "train_loss", log_y=True)
+    variants.curves(record, page, "validation_accuracy")
     page.heading("At the end")
-    ways.compared(record, page)
+    variants.compared(record, page)
     means = {name: f"{mean(rates):.2g}" for name, rates in record["rates"].items()}
-    ways.table(record, page, "schedule", {"mean rate": means})
-    ways.against(record, page, CONSTANT)
+    variants.table(record, page, "schedule", {"mean rate": means})
+    variants.against(record, page, CONSTANT)
     page.say(
         f"One convolution of 8 kernels, Adam, batches of 64, {record['steps']:,} steps on "
         f"{record['pictures']:,} pictures; the last epoch's weights are kept. The study takes "
         "8,440 steps and lowers the rate every 500; here it falls after the same part of the way. "
-        f"All schedules but one have the same highest rate, the study's {RATE:g}; none was tuned, "
-        "and each may have a better highest rate of its own: the comparison says what can be made "
-        "of this rate, not which schedule is best. A constant low rate stands beside them, because "
-        "a rate that falls is also lower on average."
+        f"All schedules but one have the study's highest rate, {RATE:g}; none was tuned: the "
+        "comparison says what can be made of this rate, not which schedule is best. A rate that "
+        "falls is also lower on average, so a constant low rate stands beside them."
     )
-    page.listing("\n".join(f"{name:20s} {said}" for name, said in record["said"].items()))
+    page.listing("\n".join(f"{name:20s} {text}" for name, text in record["schedules"].items()))
 
 
 def _claims(record: Record, page: Page) -> None:
     accuracy = record["test_accuracy"]
-
-    def claim(said: str, less: str, more: str) -> None:
-        found = ways.pair(record, less, more)
+    for text, less, more in (
+        ("The rate is lowered by a tenth now and then: it reads better than constant.",
+         CONSTANT, STEP),
+        ("Schedules help: cosine reads better than a constant low rate, too.", LOW, COSINE),
+    ):  # fmt: skip
+        gain = variants.pair(record, less, more)
         page.claim(
-            said,
-            found.is_more,
-            f"{more} less {less}: {found.say()} ({say(accuracy[more])} and {say(accuracy[less])})",
+            text,
+            gain.is_more,
+            f"{more} less {less}: {gain.say()} ({say(accuracy[more])} and {say(accuracy[less])})",
         )
-
-    claim("The rate is lowered by a tenth now and then: it reads better than constant.",
-          CONSTANT, STEP)  # fmt: skip
-    claim("Schedules help: cosine reads better than a constant low rate, too.", LOW, COSINE)
-
-
-def _drawn(at: list[int], rates: Mapping[str, list[float]], page: Page) -> None:
-    # Lines without bands: a schedule is the same for every seed.
-    ax = plots.curves_over_runs(
-        np.asarray(at) + 1, {name: [values] for name, values in rates.items()},
-        plots.new_axes(8.0, 4.6), xlabel="step", ylabel="learning rate",
-    )  # fmt: skip
-    page.figure("schedules", ax)
 
 
 def _steps(lab: Lab, recipe: Recipe) -> int:
@@ -115,9 +106,6 @@ def _recipe(lab: Lab, schedule: optim.Schedule) -> Recipe:
 
 
 EXPERIMENT = Experiment(
-    name="schedules",
-    question="Should the learning rate fall while a network trains, and how?",
-    measure=measure,
-    report=report,
-    study=f"{studies.ONE_CONV}; {studies.DEEP_CONVNET}",
-)
+    "schedules", "Should the learning rate fall while a network trains, and how?",
+    measure, report, study=f"{studies.ONE_CONV}; {studies.DEEP_CONVNET}",
+)  # fmt: skip

@@ -9,11 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from byhand import plots
-from byhand.experiments.lab import Lab, outcomes, studies
-from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab import Experiment, Lab, Record, outcomes, readings, studies
 from byhand.experiments.lab.statistics import counted, deviation, difference, mean, say
 from byhand.experiments.lab.train import Trained
-from byhand.experiments.parts import readings
 from byhand.plots import Page
 
 UNIFORM, HE = "uniform(−1, 1)", "He"
@@ -204,9 +202,6 @@ def _epoch_of_half(curve: Sequence[float | None]) -> int | None:
 
 
 EXPERIMENT = Experiment(
-    name="seeds",
-    question="Do other seeds of a network with a large start end at the same loss?",
-    measure=measure,
-    report=report,
-    study=f"{studies.TWO_CONV}, its remark on other seeds",
-)
+    "seeds", "Do other seeds of a network with a large start end at the same loss?",
+    measure, report, study=f"{studies.TWO_CONV}, its remark on other seeds",
+)  # fmt: skip

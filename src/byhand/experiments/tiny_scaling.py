@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from byhand import plots
-from byhand.experiments.lab import Lab, outcomes, studies
-from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab import Experiment, Lab, Record, outcomes, studies
 from byhand.experiments.lab.statistics import counted, difference, mean, say
 from byhand.plots import Page
 from byhand.recipes import Network
@@ -169,9 +168,6 @@ def _kernels(number: int) -> str:
 
 
 EXPERIMENT = Experiment(
-    name="tiny_scaling",
-    question="Do more steps and more kernels help a network that hardly learns?",
-    measure=measure,
-    report=report,
-    study=studies.TINY,
-)
+    "tiny_scaling", "Do more steps and more kernels help a network that hardly learns?",
+    measure, report, study=studies.TINY,
+)  # fmt: skip

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from byhand import kernels, plots
-from byhand.experiments.lab import Lab, studies, sweep
-from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab import Experiment, Lab, Record, studies, variants
 from byhand.experiments.lab.statistics import difference, say
 from byhand.plots import Page
 from byhand.recipes import Network
@@ -95,14 +94,13 @@ def _slopes(first: Array, second: Array) -> Array:
 
 def measure(lab: Lab) -> Record:
     """The study's picture; the nearest pairs of some kernels; all designs trained."""
-    runs = lab.train([lab.recipe("one_conv", model=m) for m in DESIGNS.values()], seeds=10)
-    trained = runs[list(DESIGNS).index("eight 5×5")][0].model().parameters()["0.weight"]
-    trained = trained[:, 0].astype(np.float64)
+    recipes = {name: lab.recipe("one_conv", model=model) for name, model in DESIGNS.items()}
+    runs, record = variants.train(lab, recipes, seeds=10)
+    trained = runs["eight 5×5"][0].model().parameters()["0.weight"][:, 0].astype(np.float64)
     rng = np.random.default_rng(0)
     drawn = rng.standard_normal((lab.pick(100, 20, 4), 5, 5))
     pairs = [nearest(kernel, seed=i) for i, kernel in enumerate(trained)]
-    record: Record = {
-        **sweep.measured(list(DESIGNS), runs, len(lab.splits.train.classes)),
+    record |= {
         "freedom": freedom(*rng.standard_normal((2, 3, 3))),
         "drawn_explained": [nearest(kernel, seed=i)[2] for i, kernel in enumerate(drawn)],
         "trained_explained": [share for _, _, share in pairs],
@@ -133,7 +131,7 @@ def shown(large: Array, small: Array) -> dict[str, Any]:
 
 def report(record: Record, page: Page) -> None:
     """The picture, what two kernels can be, and what training makes of both."""
-    accuracy = dict(zip(record["values"], record["test_accuracy"], strict=True))
+    accuracy = record["test_accuracy"]
     one, relu, plain, eight, pairs = (accuracy[name] for name in DESIGNS)
     between, alone, wide = difference(plain, relu), difference(one, relu), difference(eight, pairs)
     drawn = record["drawn_explained"]
@@ -176,7 +174,7 @@ def report(record: Record, page: Page) -> None:
     _kernels(record, page)
     page.heading("Trained")
     page.figure("accuracy", plots.compare(accuracy, xlabel="test accuracy", percent=True))
-    sweep.table(record, page, "design", record["values"], {})
+    variants.table(record, page, "design", costs=True)
     page.say(
         "All are trained as the recipe one_conv, and all end in the same 12×12 maps and one linear "
         "layer. With one channel two 3×3 kernels save parameters (20 with their biases against "
@@ -260,9 +258,6 @@ def _each(values: dict[str, float], form: str) -> str:
 
 
 EXPERIMENT = Experiment(
-    name="two_3x3",
-    question="Can two 3×3 kernels take the place of one 5×5?",
-    measure=measure,
-    report=report,
-    study=f"{studies.ONE_CONV}, figure 14.8.2",
-)
+    "two_3x3", "Can two 3×3 kernels take the place of one 5×5?",
+    measure, report, study=f"{studies.ONE_CONV}, figure 14.8.2",
+)  # fmt: skip

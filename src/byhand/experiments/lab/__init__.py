@@ -2,10 +2,10 @@
 
 experiment.py says what an experiment is, lab.py is what `measure` is given: data, seeds, scales,
 trainings. workers.py does tasks side by side and keeps them, train.py is the task of training,
-statistics.py and outcomes.py say what several seeds allow to be said; sweep.py is
-what experiments have in common that vary one setting, ways.py those that train one network several
-ways. record.py keeps records, run.py makes an experiment's folder and page, studies.py is what
-pages cite.
+statistics.py and outcomes.py say what several seeds allow to be said; variants.py is for
+experiments that train one network in several variants, readings.py and first_kernels.py look at
+what trained networks read and at their first kernels. record.py keeps records, run.py makes an
+experiment's folder and page, studies.py is what pages cite.
 """
 
 from byhand.experiments.lab.experiment import Experiment, Record, get, names

@@ -44,8 +44,9 @@ class Experiment:
 
 def names() -> tuple[str, ...]:
     """The experiments there are: the pages of the folder above, each of which defines one."""
-    pages = sorted(p.stem for p in Path(__file__).parent.parent.glob("*.py"))
-    return tuple(p for p in pages if p != "__init__")
+    folder = Path(__file__).parent.parent
+    pages = [*folder.glob("*.py"), *(page.parent for page in folder.glob("*/__init__.py"))]
+    return tuple(sorted({page.stem for page in pages} - {"__init__", "lab"}))
 
 
 def get(name: str | Path) -> Experiment:

@@ -135,12 +135,12 @@ class Lab:
         tasks = [training_task.task(r, seed, track_test) for r in wanted for seed in chosen]
         costs = [training_task.cost(r, self.splits) for r in wanted]
         done = self._do("trainings", tasks, [cost for cost in costs for _ in chosen])
-        found = [
+        runs = [
             training_task.trained(task, values, self.workers.place(task))
             for task, values in zip(tasks, done, strict=True)
         ]
         n = len(chosen)
-        return [found[i * n : (i + 1) * n] for i in range(len(wanted))]
+        return [runs[i * n : (i + 1) * n] for i in range(len(wanted))]
 
     def each(
         self,
@@ -160,6 +160,15 @@ class Lab:
             alone: one after the other, with all threads: for what is timed.
         """
         return self._do(what, [Task(function, given, alone) for given in arguments])
+
+    def each_model(
+        self, function: Function, runs: Iterable[Trained], *, what: str = "models", **arguments: Any
+    ) -> list[dict[str, Any]]:
+        """The same with the model of each run, as `kept_model(folder, training)` in the function.
+
+        It is called as `function(splits, folder, recipe, seed, training, **arguments)`.
+        """
+        return self.each(function, [{**r.as_argument(), **arguments} for r in runs], what=what)
 
     def _do(
         self, what: str, tasks: Sequence[Task], costs: Sequence[float] | None = None

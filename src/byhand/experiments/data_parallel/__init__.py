@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from byhand import kernels, plots
 from byhand.errors import ByhandError
-from byhand.experiments.lab import Lab, studies
-from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.data_parallel.shared_steps import WARM, mpiexec, train_apart
+from byhand.experiments.lab import Experiment, Lab, Record, studies
 from byhand.experiments.lab.statistics import counted, say
 from byhand.experiments.lab.train import as_plain
-from byhand.experiments.parts.shared_steps import WARM, mpiexec, train_apart
 from byhand.plots import Page
 
 # (recipe, pictures in a batch, steps)
@@ -228,9 +227,7 @@ def _steps(cases: Sequence[Sequence[Any]]) -> str:
 
 
 EXPERIMENT = Experiment(
-    name="data_parallel",
-    question="Is training faster on several threads or processes, and is the result the same?",
-    measure=measure,
-    report=report,
-    study=f"{studies.ONE_CONV}, its training on a chosen number of processes",
-)
+    "data_parallel",
+    "Is training faster on several threads or processes, and is the result the same?",
+    measure, report, study=f"{studies.ONE_CONV}, its training on a chosen number of processes",
+)  # fmt: skip

@@ -11,11 +11,17 @@ import numpy as np
 
 from byhand import kernels, plots
 from byhand.data import Splits
-from byhand.experiments.lab import Lab, studies
-from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab import Experiment, Lab, Record, studies
 from byhand.experiments.lab.statistics import NBSP
-from byhand.experiments.parts import matrices
-from byhand.experiments.parts.matrices import BUILT, CORE, DENSE_LIMIT, KERNEL, NUMPY, PICTURE
+from byhand.experiments.matrix_forms import matrices
+from byhand.experiments.matrix_forms.matrices import (
+    BUILT,
+    CORE,
+    DENSE_LIMIT,
+    KERNEL,
+    NUMPY,
+    PICTURE,
+)
 from byhand.plots import Page
 from byhand.timing import medians
 
@@ -261,9 +267,6 @@ def _ms(seconds: float | list[float] | None) -> str | None:
 
 
 EXPERIMENT = Experiment(
-    name="matrix_forms",
-    question="How is a convolution a product of two matrices?",
-    measure=measure,
-    report=report,
-    study=studies.TWO_CONV,
-)
+    "matrix_forms", "How is a convolution a product of two matrices?",
+    measure, report, study=studies.TWO_CONV,
+)  # fmt: skip

@@ -23,12 +23,11 @@ import numpy as np
 from byhand import models, optim, plots, recipes, training
 from byhand.data import Splits
 from byhand.errors import InputError
-from byhand.experiments.lab import Lab
-from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.lab import Experiment, Lab, Record
 from byhand.experiments.lab.secrets import masked
 from byhand.experiments.lab.statistics import counted, difference, say
 from byhand.experiments.lab.train import as_plain, from_plain
-from byhand.experiments.parts.search_study import Study
+from byhand.experiments.search.study import Study
 from byhand.plots import Page
 from byhand.recipes import Network, Recipe
 
@@ -260,9 +259,7 @@ def _number(trial: Mapping[str, Any]) -> int:
 
 
 EXPERIMENT = Experiment(
-    name="search",
-    question="Which rate, batch and number of kernels are best, where a search chooses?",
-    measure=measure,
-    report=report,
+    "search", "Which rate, batch and number of kernels are best, where a search chooses?",
+    measure, report,
     settings={"trials": 40, "storage": "", "study": RECIPE, "epochs": 4, "together": 4},
-)
+)  # fmt: skip

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from byhand import nn, plots
 from byhand.errors import InputError
-from byhand.experiments.lab import Lab, studies
-from byhand.experiments.lab.experiment import Experiment, Record
+from byhand.experiments.backprop.traced import CHANNELS, EDGES, STEP, checked, drawn, told
+from byhand.experiments.lab import Experiment, Lab, Record, studies
 from byhand.experiments.lab.statistics import NBSP, say
-from byhand.experiments.parts.traced import CHANNELS, EDGES, STEP, checked, drawn, told
 from byhand.plots import Page
 from byhand.recipes import prepare
 
@@ -259,10 +258,6 @@ def _most(counts: Array) -> str:
 
 
 EXPERIMENT = Experiment(
-    name="backprop",
-    question="What does each layer keep for backward, and how does the gradient come back?",
-    measure=measure,
-    report=report,
-    study=studies.DEEP_CONVNET,
-    settings={"picture": 0},
-)
+    "backprop", "What does each layer keep for backward, and how does the gradient come back?",
+    measure, report, study=studies.DEEP_CONVNET, settings={"picture": 0},
+)  # fmt: skip

@@ -1,4 +1,4 @@
-"""What pages have in common that train one network several ways."""
+"""What pages have in common that train one network several variants."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import math
 import numpy as np
 import pytest
 
-from byhand.experiments.lab import ways
+from byhand.experiments.lab import variants
 from experiments.by_hand import Run
 from experiments.telling import Unsaved
 
 
 def test_a_run_that_diverged_counts_as_a_guess_and_ends_the_curve_early():
-    found = ways.measured(
+    found = variants.measured(
         {
             "good": [Run(0, [0.5, 0.4]), Run(1, [0.6, 0.5])],
             "bad": [Run(0, [0.9], math.nan, math.nan, "NaN"), Run(1, [0.7, 0.6], 0.8)],
@@ -24,35 +24,35 @@ def test_a_run_that_diverged_counts_as_a_guess_and_ends_the_curve_early():
     assert found["test_accuracy"] == {"good": [0.9, 0.9], "bad": [0.25, 0.8]}
     assert found["diverged"] == {"good": 0, "bad": 1}
     assert found["epochs"] == [1, 2]
-    assert ways.at_epoch(found, "train_loss", "bad", 1) == [0.9, 0.7]
-    assert np.isnan(ways.at_epoch(found, "train_loss", "bad", 2)).tolist() == [True, False]
-    assert ways.at_epoch(found, "train_loss", "bad", -1) == [0.9, 0.6]  # as far as each came
-    assert ways.ended(found, "bad") == "1 of 2 diverged"
-    assert ways.ended(found, "good") == "none"
+    assert variants.at_epoch(found, "train_loss", "bad", 1) == [0.9, 0.7]
+    assert np.isnan(variants.at_epoch(found, "train_loss", "bad", 2)).tolist() == [True, False]
+    assert variants.at_epoch(found, "train_loss", "bad", -1) == [0.9, 0.6]  # as far as each came
+    assert variants.ended(found, "bad") == "1 of 2 diverged"
+    assert variants.ended(found, "good") == "none"
 
 
 def test_a_record_of_runs_that_all_diverged_at_once_can_be_told(tmp_path):
     broken = Run(0, [], math.nan, math.nan, "NaN")
-    found = ways.measured({"a": [broken], "b": [broken]}, classes=10, pictures=9)
+    found = variants.measured({"a": [broken], "b": [broken]}, classes=10, pictures=9)
     page = Unsaved(tmp_path)
-    ways.conclude(found, page)
-    ways.table(found, page, "way")
-    ways.curves(found, page, "train_loss")
-    ways.compared(found, page)
-    ways.against(found, page, "a")
+    variants.conclude(found, page)
+    variants.table(found, page, "variant")
+    variants.curves(found, page, "train_loss")
+    variants.compared(found, page)
+    variants.against(found, page, "a")
     assert [name for name, _ in page.figures] == ["test_accuracy"]
-    assert ways.ended(found, "a") == "1 of 1 diverged"
+    assert variants.ended(found, "a") == "1 of 1 diverged"
 
 
 def test_a_run_that_reads_no_better_than_a_guess_is_at_chance():
-    found = ways.measured({"a": [Run(0, [2.3], 0.11), Run(1, [0.1], 0.97)]}, 10, 900)
-    assert ways.ended(found, "a") == "1 of 2 at chance"
+    found = variants.measured({"a": [Run(0, [2.3], 0.11), Run(1, [0.1], 0.97)]}, 10, 900)
+    assert variants.ended(found, "a") == "1 of 2 at chance"
 
 
 def test_of_fewer_classes_more_must_be_read_to_leave_chance():
     runs = {"a": [Run(0, [0.3], 0.9), Run(1, [0.3], 0.96)]}
-    assert ways.measured(runs, 2, 9)["at_chance"] == {"a": 2}  # guessing reads the half of them
-    assert ways.measured(runs, 3, 9)["at_chance"] == {"a": 0}
+    assert variants.measured(runs, 2, 9)["at_chance"] == {"a": 2}  # guessing reads the half of them
+    assert variants.measured(runs, 3, 9)["at_chance"] == {"a": 0}
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_of_fewer_classes_more_must_be_read_to_leave_chance():
     [([True, True], True), ([True, None], None), ([None, False], False), ([True, False], False)],
 )
 def test_all_of_several_verdicts_hold_or_one_does_not(verdicts, together):
-    assert ways.all_of(verdicts) is together
+    assert variants.all_of(verdicts) is together
 
 
 @pytest.mark.parametrize(
@@ -79,24 +79,26 @@ def test_all_of_several_verdicts_hold_or_one_does_not(verdicts, together):
         ),
     ],
 )  # fmt: skip
-def test_the_conclusion_names_the_ways_that_the_seeds_do_not_tell_apart(accuracy, said, tmp_path):
-    found = {"ways": list(reversed(accuracy)), "seeds": [0, 1, 2], "test_accuracy": accuracy}
+def test_the_conclusion_names_the_variants_that_are_not_told_apart(accuracy, said, tmp_path):
+    found = {"variants": list(reversed(accuracy)), "seeds": [0, 1, 2], "test_accuracy": accuracy}
     page = Unsaved(tmp_path)
-    ways.conclude(found, page)
+    variants.conclude(found, page)
     (text,) = page.conclusions
     assert said in text
     assert text.startswith("The highest mean test accuracy is that of a, ")
     assert f"The lowest is that of {list(accuracy)[-1]}, " in text
 
 
-def test_the_table_against_a_way_has_a_row_for_each_other_and_says_what_the_seeds_tell(tmp_path):
+def test_the_table_against_a_variant_has_a_row_for_each_other_and_says_what_the_seeds_tell(
+    tmp_path,
+):
     found = {
-        "ways": ["base", "more", "less", "same"],
+        "variants": ["base", "more", "less", "same"],
         "test_accuracy": {"base": [0.5, 0.6, 0.7], "more": [0.6, 0.7, 0.81],
                           "less": [0.4, 0.5, 0.61], "same": [0.6, 0.5, 0.7]},
     }  # fmt: skip
     page = Unsaved(tmp_path)
-    ways.against(found, page, "base")
+    variants.against(found, page, "base")
     rows = page.blocks[-1].values["rows"]
     assert [(row[0], row[-1]) for row in rows] == [
         ("more", "more"), ("less", "less"), ("same", "cannot be told"),

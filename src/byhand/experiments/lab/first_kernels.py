@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from byhand import evaluation, nn
 from byhand.data import Dataset
-from byhand.experiments.lab import Lab
+from byhand.experiments.lab import Lab, readings
 from byhand.experiments.lab.train import Trained
-from byhand.experiments.parts import readings
 
 CONV, LINEAR = "0", "4"  # the layers of one_conv that have weights
 

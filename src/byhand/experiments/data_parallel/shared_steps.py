@@ -1,6 +1,6 @@
 """Some steps of training in processes of their own: on so many threads, or on so many MPI ranks.
 
-`train_apart` writes a job into a folder and starts `python -m` with this file on it, under mpiexec
+`train_apart` writes a job into a folder and starts a Python with `main` on it, under mpiexec
 where it is for several ranks. It is the training of `mpiexec -n 4 byhand train`, without the
 evaluation and the report.
 """
@@ -84,7 +84,8 @@ def train_apart(
     job = {"jobs": list(jobs), "seed": seed, "repeats": repeats, "threads": threads,
            "ranks": ranks, "classes": list(train.classes), "sha256": splits.sha256}  # fmt: skip
     (folder / JOB).write_text(json.dumps(job), encoding="utf-8")
-    command = [sys.executable, "-m", __name__, str(folder.absolute())]
+    program = f"import sys; from {__name__} import main; main(sys.argv[1])"
+    command = [sys.executable, "-c", program, str(folder.absolute())]
     if ranks > 1:
         command = [mpiexec(), "-n", str(ranks), *command]
     try:
@@ -155,8 +156,9 @@ def _train(plain: Mapping[str, Any], splits: Splits, seed: int, group: training.
     return Trained(float(np.median(between[WARM:])), losses, first, prepared.model.flat.copy())
 
 
-def main(folder: Path) -> None:
-    """Do the job in `folder` alone, or as one of the ranks that mpiexec started."""
+def main(place: str) -> None:
+    """Do the job in the folder `place` alone, or as one of the ranks that mpiexec started."""
+    folder = Path(place)
     ranks = json.loads((folder / JOB).read_text(encoding="utf-8"))["ranks"]
     if ranks == 1:
         run_job(folder, training.ALONE)
@@ -165,7 +167,3 @@ def main(folder: Path) -> None:
 
     with MPIGroup(ranks) as group:
         run_job(folder, group)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

@@ -1,4 +1,4 @@
-"""What pages say that vary one setting, and how they count runs that diverged."""
+"""What pages say that vary a number, and how they count runs that diverged."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from byhand.experiments import channels
-from byhand.experiments.lab import sweep
-from byhand.experiments.parts import readings
+from byhand.experiments.lab import readings, variants
+from experiments.by_hand import record
 from experiments.telling import Unsaved, verdict
 
 
@@ -19,24 +19,20 @@ from experiments.telling import Unsaved, verdict
 def test_more_kernels_bring_little_only_from_98_percent_on(tmp_path, eight, gain, holds):
     page = Unsaved(tmp_path)
     means = {2: 0.9, 8: eight, 24: eight + gain}
-    accuracy = [[mean + seed / 1000 for seed in range(3)] for mean in means.values()]
-    channels.report({
-        "values": list(means), "seeds": [0, 1, 2], "parameters": [1] * 3, "operations": [1] * 3,
-        "test_accuracy": accuracy, "test_loss": [[0.1, 0.2, 0.3]] * 3,
-        "train_accuracy": accuracy, "diverged": [0] * 3,
-    }, page)  # fmt: skip
+    by_variant = record({str(kernels): mean for kernels, mean in means.items()})
+    channels.report({"values": list(means), **by_variant}, page)
     assert verdict(page, "Once at") is holds
 
 
 def test_a_sweep_counts_a_run_that_diverged_as_a_guess_and_says_so(lab, tmp_path):
     (run,) = readings.one_conv(lab, 1)[:1]
     broken = replace(run, test_accuracy=math.nan, test_loss=math.nan, diverged="NaN")
-    found = sweep.measured([8, 12], [[run], [broken]], classes=4)
-    assert found["test_accuracy"] == [[run.test_accuracy], [0.25]]
+    found = variants.measured({"8": [run], "12": [broken]}, classes=4, pictures=9)
+    assert found["test_accuracy"] == {"8": [run.test_accuracy], "12": [0.25]}
     page = Unsaved(tmp_path)
-    sweep.table(found, page, "kernels", ["8", "12"], {})
+    variants.table(found, page, "kernels", costs=True)
     said = page.blocks[-1].values["text"]
     assert "over 1 seed." in said
     assert "Runs of 12 diverged" in said
-    sweep.table(sweep.measured([8], [[run]], 4), page, "kernels", ["8"], {})
+    variants.table(variants.measured({"8": [run]}, 4, 9), page, "kernels", costs=True)
     assert "diverged" not in page.blocks[-1].values["text"]
