@@ -66,24 +66,24 @@ def number(
     Raises:
         InputError: it is no number, or outside; names it.
     """
-    found = math.nan
+    given = math.nan
     if hasattr(value, "__float__") and not isinstance(value, str | bytes) and not _is_bool(value):
         try:
-            found = float(value)
+            given = float(value)
         except (TypeError, ValueError, OverflowError):
-            found = math.nan
+            given = math.nan
     bounds = (
         (least, "at least", operator.ge),
         (above, "more than", operator.gt),
         (most, "at most", operator.le),
         (below, "less than", operator.lt),
     )
-    if not math.isfinite(found) or any(b is not None and not f(found, b) for b, _, f in bounds):
+    if not math.isfinite(given) or any(b is not None and not f(given, b) for b, _, f in bounds):
         wanted = " and ".join(f"{words} {b:g}" for b, words, _ in bounds if b is not None)
         raise InputError(
             f"{name} is {quoted(value)}, but it must be a number{' of ' if wanted else ''}{wanted}"
         )
-    return found
+    return given
 
 
 def flag(name: str, value: object) -> bool:
@@ -228,12 +228,12 @@ def _no_constant(name: str) -> Any:
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, value in pairs:
-        if name in found:
+        if name in values:
             raise ValueError(f"{quoted(name)} stands twice in one object")
-        found[name] = value
-    return found
+        values[name] = value
+    return values
 
 
 def _depth(value: Any) -> int:

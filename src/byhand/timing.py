@@ -53,14 +53,14 @@ def interleaved(
         latency: see above.
         clock: what tells the time, in seconds.
     """
-    found: dict[str, list[float]] = {name: [] for name in calls}
+    slices: dict[str, list[float]] = {name: [] for name in calls}
     names = list(calls)
     with quiet():
         for repeat in range(repeats):
             turn = repeat % len(names) if names else 0
             for name in names[turn:] + names[:turn]:
-                found[name].append(_slice(calls[name], seconds, latency, clock))
-    return {name: Times.of(figures) for name, figures in found.items()}
+                slices[name].append(_slice(calls[name], seconds, latency, clock))
+    return {name: Times.of(figures) for name, figures in slices.items()}
 
 
 def medians(calls: Mapping[str, Callable[[], Any]], limit: float) -> dict[str, float]:

@@ -254,7 +254,7 @@ def test_what_is_off_is_not_said():
 def test_a_recipe_reads_back_what_is_said(how):
     recipe = recipes.apply(recipes.get("one_conv"), [f"augment={how}"])
     assert recipe.augment == how
-    again = recipes.settings.from_dict(recipes.get("one_conv"), recipe.as_dict())
+    again = recipes.from_dict(recipes.get("one_conv"), recipe.as_dict())
     assert again.augment == how
 
 

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from byhand import models, nn
+from byhand import kernels, models, nn
 from byhand.errors import ShapeError
 
 
@@ -107,14 +107,34 @@ def test_it_prints_as_a_table_with_input_and_total_and_is_plain_values_too():
     table = nn.summary(models.build("one_conv", np.random.default_rng(0)), (1, 28, 28))
     lines = str(table).splitlines()
     assert len(lines) == 2 + len(table.rows) + 1
-    assert lines[0].split() == ["name", "layer", "output", "parameters", "operations"]
+    assert lines[0].split() == ["name", "layer", "output", "parameters", "operations", "fused"]
     assert lines[1].split() == ["input", "1×28×28"]
-    assert lines[2].split() == ["0", "Conv2d", "8×24×24", "208", "230,400"]
+    numbers = ["0", "Conv2d", "8×24×24", "208", "230,400"]
+    assert lines[2].split() == [*numbers, "conv2d_relu_pool2d"]
     assert lines[-1].split() == ["total", f"{11738:,}", f"{table.operations:,}"]
-    assert len({len(line) for line in lines if line.split()[0] != "input"}) == 1  # in columns
+    assert {line.index("Conv2d") for line in lines if "Conv2d" in line} == {lines[0].index("layer")}
     rows = json.loads(json.dumps(table.as_dicts()))
     assert rows[0] == {"name": "0", "layer": "Conv2d", "output_shape": [8, 24, 24],
-                       "parameters": 208, "operations": 230400}  # fmt: skip
+                       "parameters": 208, "operations": 230400,
+                       "fused": "conv2d_relu_pool2d"}  # fmt: skip
+
+
+def test_it_names_the_kernels_that_do_neighbours_at_once_as_they_really_run(monkeypatch):
+    body = nn.Sequential(nn.Conv2d(1, 1, 3, padding="same"), nn.ReLU())
+    net = nn.Sequential(nn.Residual(body), nn.ReLU(), nn.Flatten(), nn.Linear(16, 4), nn.ReLU())
+    table = nn.summary(started(net), (1, 4, 4))
+    assert [(row.name, row.fused) for row in table.rows] == [
+        ("0.body.0", "conv2d_relu"), ("0.body.1", "conv2d_relu"), ("1", ""), ("2", ""),
+        ("3", "linear_relu"), ("4", "linear_relu"),
+    ]  # fmt: skip
+    ran, kernel = [], kernels.linear_relu
+    monkeypatch.setattr(kernels, "linear_relu", lambda *a: ran.append("linear_relu") or kernel(*a))
+    fresh = started(nn.Sequential(nn.Linear(16, 4), nn.ReLU()))
+    x = np.zeros((1, 16), np.float32)
+    fresh.forward(kernels.as_layout(x, "auto"))
+    assert ran == (["linear_relu"] if kernels.resolve_layout("auto") == "lanes" else [])
+    assert [layer.fused for layer in nn.trace(fresh, x)] == ["linear_relu"] * 2
+    assert ran == (["linear_relu"] if kernels.resolve_layout("auto") == "lanes" else [])
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def test_batch_norm_of_shards_is_that_of_the_batch(together, shape, layout, dtyp
         layer = kind(3).init(np.random.default_rng(1), dtype)
         layer.flat[...] = [0.7, -1.2, 2.0, 0.3, 0.1, -0.4]
         part = group.part(len(x))
-        used = layer if group.size == 1 else layer.across(group.sum)
+        used = layer if group.size == 1 else layer.synchronised(group.sum)
         y, cache = used.forward(kernels.as_layout(x[part], layout), train=True)
         grads = layer.new_grads()
         dx = used.backward(kernels.as_layout(dy[part], layout), cache, grads)
@@ -135,21 +135,21 @@ def test_statistics_of_shards_of_unlike_size_and_mean_are_combined_exactly(toget
 
 
 def test_a_batch_of_one_value_a_channel_is_refused_in_shards_too():
-    layer = nn.BatchNorm1d(2).init(np.random.default_rng(0)).across(lambda array: array)
+    layer = nn.BatchNorm1d(2).init(np.random.default_rng(0)).synchronised(lambda array: array)
     with pytest.raises(ShapeError, match="at least two images"):
         layer.forward(np.ones((1, 2), np.float32), train=True)
 
 
 def test_a_shared_model_is_another_that_has_the_same_parameters():
     model = thread_ranks.network()
-    shared = model.across(lambda array: array)
+    shared = model.synchronised(lambda array: array)
     assert shared is not model
     assert shared.flat is model.flat
     assert shared[1].weight is model[1].weight
     assert shared[0] is model[0], "a layer that sees each image by itself stays"
     assert all("_total" not in vars(layer) for layer in model)
     plain = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
-    assert plain.across(lambda array: array) is plain
+    assert plain.synchronised(lambda array: array) is plain
 
 
 def test_batch_norm_is_found_in_containers_and_in_layers_of_ones_own():
@@ -169,9 +169,9 @@ def test_batch_norm_is_found_in_containers_and_in_layers_of_ones_own():
 
     own = Own()
     model = nn.Sequential(nn.Concat(nn.BatchNorm1d(2), nn.Residual(nn.BatchNorm1d(2))), own)
-    shared = model.across(total)
+    shared = model.synchronised(total)
     found = (shared[0][0], shared[0][1].body, shared[1].inner)
     assert all(vars(layer)["_total"] is total for layer in found)
     assert "_total" not in vars(own.inner)
     with pytest.raises(ByhandError, match=r"Hidden .*_with_children"):
-        nn.Sequential(Hidden()).across(total)
+        nn.Sequential(Hidden()).synchronised(total)

@@ -46,7 +46,7 @@ def check(
     definition = Definition(case, model, threads, rate)
     outputs, gradients = definition.infer(x), definition.gradients(definition.batch(x, labels))
     losses = _losses(definition, x, labels)
-    found: dict[str, dict[str, float | None]] = {}
+    differences_of: dict[str, dict[str, float | None]] = {}
     for kind in kinds:
         contestant = kind(case, model, threads, rate)
         differences: dict[str, float | None] = {
@@ -72,8 +72,8 @@ def check(
                     f"{kind.name} and the definition of {case.name} differ in {what} by "
                     f"{value:.1e} of the largest value, more than {TOLERANCE:g}; nothing was timed"
                 )
-        found[kind.name] = differences
-    return found
+        differences_of[kind.name] = differences
+    return differences_of
 
 
 def clear_pictures(
@@ -92,7 +92,7 @@ def clear_pictures(
 
 def margins(model: nn.Sequential, x: NDArray[np.float32]) -> NDArray[np.float64]:
     """For each picture, how far its nearest tie is, relative to the layer's largest value, (N)."""
-    found = np.full(len(x), np.inf)
+    least = np.full(len(x), np.inf)
     values: NDArray[Any] = x.astype(np.float64)
     for layer in model.copy(np.float64):
         apart = None
@@ -109,9 +109,9 @@ def margins(model: nn.Sequential, x: NDArray[np.float32]) -> NDArray[np.float64]
             apart = np.where(first > 0, first - second, np.inf)
         if apart is not None:
             nearest = apart.reshape(len(x), -1).min(axis=1)
-            found = np.minimum(found, nearest / np.abs(values).max())
+            least = np.minimum(least, nearest / np.abs(values).max())
         values, _ = layer.forward(values)
-    return found
+    return least
 
 
 def difference(values: NDArray[Any], expected: NDArray[Any]) -> float:

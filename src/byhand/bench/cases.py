@@ -87,13 +87,13 @@ class Convolution(NamedTuple):
 
 def convolutions(case: Case) -> tuple[Convolution, ...]:
     """The convolutions of a case's network, from the picture on."""
-    found, shape = [], IMAGE
+    chosen, shape = [], IMAGE
     for name, layer in case.model().children().items():
         after = layer.output_shape(shape)
         if isinstance(layer, nn.Conv2d):
             x_shape, y_shape = (case.batch, *shape), (case.batch, *after)
-            found.append(
+            chosen.append(
                 Convolution(name, x_shape, layer.weight.shape, layer.padding, y_shape)  # type: ignore[arg-type]
             )
         shape = after  # type: ignore[assignment]
-    return tuple(found)
+    return tuple(chosen)

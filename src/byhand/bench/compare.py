@@ -32,15 +32,15 @@ def compare(contestants: dict[str, dict[str, Any]]) -> dict[str, str | None]:
     against: dict[str, str | None] = {}
     mine = contestants[OURS]
     for figure, ratio, rivals in RATIOS:
-        found = {
+        ratios = {
             name: figures[figure] / mine[figure]
             for name, figures in contestants.items()
             if name != OURS and figures.get(figure) is not None
         }
         for name, figures in contestants.items():
             if name != OURS:
-                figures[ratio] = found.get(name)
-        chosen = {name: r for name, r in found.items() if name.startswith(rivals)} or found
+                figures[ratio] = ratios.get(name)
+        chosen = {name: r for name, r in ratios.items() if name.startswith(rivals)} or ratios
         rival = min(chosen, key=lambda name: chosen[name], default=None)
         mine[ratio] = None if rival is None else chosen[rival]
         against[ratio] = rival

@@ -37,7 +37,7 @@ def time_convolutions(case: Case, repeats: int, seconds: float) -> list[dict[str
                 "network": case.name,
                 "layer": convolution.layer,
                 "direction": direction,
-                "shape": _said(convolution),
+                "shape": _shape(convolution),
                 "out_channels": convolution.weight_shape[0],
                 "operations": convolution.operations,
                 "us": 1e6 * times.median,
@@ -60,13 +60,13 @@ def timers(convolution: Convolution) -> dict[str, Callable[[], Any]]:
     bias = np.zeros(len(weight), np.float32)
     dy = kernels.as_layout(rng.standard_normal(convolution.y_shape, np.float32))
     cache: Any = kernels.conv2d(x, weight, bias, 1, padding)[1]
-    found: dict[str, Callable[[], Any]] = {
+    calls: dict[str, Callable[[], Any]] = {
         "forward": lambda: kernels.conv2d(x, weight, bias, 1, padding),
         "weight_gradient": lambda: kernels.conv2d_backward(dy, cache, need_dx=False),
     }
     if isinstance(x, kernels.Lanes):
-        found["input_gradient"] = lambda: lanes.conv.input_gradient(dy, cache)
-    return {direction: found[direction] for direction in DIRECTIONS if direction in found}
+        calls["input_gradient"] = lambda: lanes.conv.input_gradient(dy, cache)
+    return {direction: calls[direction] for direction in DIRECTIONS if direction in calls}
 
 
 def shares(rows: list[dict[str, Any]], peak: float) -> dict[str, float]:
@@ -75,18 +75,18 @@ def shares(rows: list[dict[str, Any]], peak: float) -> dict[str, float]:
     The latter is their operations over the time that they take one after another, which is never
     above the mean of the fractions weighted by operations. `peak` is in GFLOP/s.
     """
-    found: dict[str, float] = {}
+    shares_of: dict[str, float] = {}
     for row in rows:
         row["peak_fraction"] = row["gflops"] / peak
     for network in dict.fromkeys(row["network"] for row in rows):
         own = [row for row in rows if row["network"] == network]
         operations = sum(row["operations"] for row in own)
         taken = sum(row["operations"] / row["gflops"] for row in own)
-        found[network] = operations / taken / peak
-    return found
+        shares_of[network] = operations / taken / peak
+    return shares_of
 
 
-def _said(convolution: Convolution) -> str:
+def _shape(convolution: Convolution) -> str:
     f, c, kh, kw = convolution.weight_shape
     h, w = convolution.x_shape[2:]
     return f"{c}→{f}, {kh}×{kw}, {h}×{w}"

@@ -37,8 +37,8 @@ def peak_of_training(
         ByhandError: the process failed; the last thing that it said.
     """
     arguments = ("-m", "byhand.bench.memory", contestant, case, str(threads), str(steps))
-    found: dict[str, Any] = json.loads(_fresh(*arguments).splitlines()[-1])
-    return found
+    answer: dict[str, Any] = json.loads(_fresh(*arguments).splitlines()[-1])
+    return answer
 
 
 def import_seconds(module: str = "byhand", repeats: int = 7) -> float:

@@ -72,10 +72,10 @@ def contestant(name: str) -> type[Contestant]:
 
 def versions(kinds: tuple[type[Contestant], ...]) -> dict[str, str]:
     """The version of each peer's package."""
-    found = {}
+    versions = {}
     for package in dict.fromkeys(kind.package for kind in kinds if kind.package != "byhand"):
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:  # importable, but never installed as a package
-            found[package] = "unknown"
-    return found
+            versions[package] = "unknown"
+    return versions

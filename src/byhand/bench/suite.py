@@ -147,8 +147,8 @@ class Suite:
         self.record["fma_peak_method"] = peak.method
 
     def _check(self, case: Case) -> None:
-        found = agreement.check(case, self.kinds, self.plan.threads)
-        for name, differences in found.items():
+        differences_of = agreement.check(case, self.kinds, self.plan.threads)
+        for name, differences in differences_of.items():
             self.record["networks"][case.name][name]["differences"] = differences
         model = case.model()
         self._contestants = [
@@ -163,9 +163,9 @@ class Suite:
         }
         plan = self.plan
         self._peak()
-        found = interleaved(calls, plan.repeats, plan.seconds, latency=figure.latency)
+        timed = interleaved(calls, plan.repeats, plan.seconds, latency=figure.latency)
         for name, figures in self.record["networks"][case.name].items():
-            times = found.get(name)
+            times = timed.get(name)
             figures[figure.key] = None if times is None else times.median / figure.unit
             figures[f"{figure.key}_quartiles"] = (
                 None if times is None else [times.low / figure.unit, times.high / figure.unit]
@@ -177,8 +177,8 @@ class Suite:
         self.record["kernels"] += convolutions.time_convolutions(case, plan.repeats, plan.seconds)
 
     def _memory(self, case: Case, kind: type[Contestant]) -> None:
-        found = memory.peak_of_training(kind.name, case.name, self.plan.threads)
-        self.record["networks"][case.name][kind.name].update(found)
+        memory_use = memory.peak_of_training(kind.name, case.name, self.plan.threads)
+        self.record["networks"][case.name][kind.name].update(memory_use)
 
     def _reference(self) -> None:
         case = REFERENCE_CASE

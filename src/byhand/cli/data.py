@@ -112,14 +112,14 @@ def _files(source: Any) -> list[dict[str, Any]]:
     if source.is_dir():
         known = (*data.IDX_FILES, *(f"{name}.gz" for name in data.IDX_FILES))
         named = [path for path in sorted(source.iterdir()) if path.name in known]
-    found = []
+    files = []
     for path in named:
         content = path.read_bytes()
         if path.suffix == ".gz":
             content = gzip.decompress(content)
         size, digest = path.stat().st_size, sha256(content).hexdigest()
-        found.append({"path": str(path), "bytes": size, "sha256": digest})
-    return found
+        files.append({"path": str(path), "bytes": size, "sha256": digest})
+    return files
 
 
 def _print(values: dict[str, Any], json: bool) -> None:

@@ -32,7 +32,7 @@ def examine() -> dict[str, Any]:
     import byhand
     from byhand import data, kernels, training
 
-    found = data.find_data()
+    source = data.find_data()
     arithmetic, reason = kernels.arithmetic()
     return {
         "version": byhand.__version__,
@@ -43,16 +43,16 @@ def examine() -> dict[str, Any]:
         "threads": kernels.available_threads(),
         "machine": training.machine(),
         "versions": training.versions(),
-        "data": None if found is None else str(found),
-        "data_problem": _data_problem(found),
+        "data": None if source is None else str(source),
+        "data_problem": _data_problem(source),
         "cache": str(data.cache_folder()),
         "extras": [name for name in EXTRAS if find_spec(name) is not None],
     }
 
 
-def _data_problem(found: Any) -> str | None:
+def _data_problem(source: Any) -> str | None:
     """Why the data that BYHAND_DATA names cannot be used."""
     named = os.environ.get("BYHAND_DATA")
-    if not named or found is not None:
+    if not named or source is not None:
         return None
     return f"BYHAND_DATA is {named}, which holds no MNIST"

@@ -61,12 +61,12 @@ def inspect(
         if data is not None:
             raise
         note(f"no feature maps: {error}")
-        found = evaluation.inspect(loaded)
+        inspection = evaluation.inspect(loaded)
     else:
         test = splits.test
         if index >= len(test):
             raise InputError(f"--index is {index}, but there are {len(test)} test pictures")
-        found = evaluation.inspect(loaded, test.images[index], int(test.labels[index]))
+        inspection = evaluation.inspect(loaded, test.images[index], int(test.labels[index]))
         facts.append(("picture", f"test picture {index} of {splits.name}"))
     words = [
         "byhand",
@@ -76,28 +76,28 @@ def inspect(
     ]
     words += [] if data is None else ["--data", str(data)]
     report, pictures = plots.write_inspection(
-        found, folder, loaded.card.name or found_at.stem, shlex.join(words), facts
+        inspection, folder, loaded.card.name or found_at.stem, shlex.join(words), facts
     )
     if json:
         print_json(
             {
                 "model": str(found_at),
                 "name": loaded.card.name,
-                "parameters": found.table.parameters,
-                "operations": found.table.operations,
-                "layers": found.table.as_dicts(),
-                "norms": found.norms,
-                "remarks": list(found.remarks),
-                "kernels": [kernel.as_dict() for kernel in found.kernels],
+                "parameters": inspection.table.parameters,
+                "operations": inspection.table.operations,
+                "layers": inspection.table.as_dicts(),
+                "norms": inspection.norms,
+                "remarks": list(inspection.remarks),
+                "kernels": [kernel.as_dict() for kernel in inspection.kernels],
                 "pictures": [str(p) for p in pictures],
                 "report": str(report),
             }
         )
         return
-    print(found.table)
-    for remark in found.remarks:
+    print(inspection.table)
+    for remark in inspection.remarks:
         print(remark)
-    for i, kernel in enumerate(found.kernels):
+    for i, kernel in enumerate(inspection.kernels):
         print(f"kernel {i:<3d} {kernel.text} ({kernel.strength:.0%})")
     for picture in pictures:
         print(picture)

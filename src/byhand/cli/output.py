@@ -141,12 +141,12 @@ def find_model(model: Path | None) -> Path:
 
     if model is not None:
         return model / MODEL if model.is_dir() else model
-    found = sorted(Path("runs").glob(f"*/{MODEL}"), key=lambda p: p.stat().st_mtime)
-    if not found:
+    models_there = sorted(Path("runs").glob(f"*/{MODEL}"), key=lambda p: p.stat().st_mtime)
+    if not models_there:
         note(f"there is no run in runs/ yet, so this is the {OWN} that comes with byhand")
         return models.trained_files()[OWN]
-    note(f"the model is {found[-1]}, the latest; name another to choose it")
-    return found[-1]
+    note(f"the model is {models_there[-1]}, the latest; name another to choose it")
+    return models_there[-1]
 
 
 def beside(model: Path) -> Path:

@@ -42,13 +42,13 @@ def as_images(given: Any) -> NDArray[np.uint8]:
     if images.size and images.dtype.kind in "buif":
         low, high = float(images.min()), float(images.max())
     what = "the pixels of the pictures"
-    found = find_range(low, high, images.dtype, what)
-    if found.white > 255:
+    pixels = find_range(low, high, images.dtype, what)
+    if pixels.white > 255:
         raise DataError(
             f"{what} go from {low:g} to {high:g}: scale them to 0 to 255, those for training and "
             "those for testing alike"
         )
-    return np.ascontiguousarray(found.to_bytes(images))
+    return np.ascontiguousarray(pixels.to_bytes(images))
 
 
 def as_labels(given: Any, classes: tuple[str, ...]) -> NDArray[np.int64]:
@@ -153,15 +153,15 @@ def plain_array(given: Any, what: str) -> NDArray[Any]:
 def _places(labels: NDArray[Any], classes: tuple[str, ...]) -> NDArray[np.int64]:
     """Where each name stands among the classes; whole numbers among objects stay."""
     places = {name: place for place, name in enumerate(classes)}
-    found = np.empty(len(labels), np.int64)
+    numbers = np.empty(len(labels), np.int64)
     for position, label in enumerate(labels.tolist()):
         if isinstance(label, int) and not isinstance(label, bool):
-            found[position] = checks.whole(f"label {position}", label)
+            numbers[position] = checks.whole(f"label {position}", label)
         elif not isinstance(label, str) or label not in places:
             raise DataError(
                 f"label {checks.quoted(label)} at position {position} is none of the classes: "
                 f"{', '.join(classes[:10])}{', …' if len(classes) > 10 else ''}"
             )
         else:
-            found[position] = places[label]
-    return found
+            numbers[position] = places[label]
+    return numbers

@@ -149,10 +149,10 @@ class _Fetcher:
                 ended = isinstance(error.__cause__, EOFError)
                 what = "ended early" if ended else "is no sound gzip"
             raise _MirrorFailed(f"{name}.gz {what}") from error
-        found = hashlib.sha256(data).hexdigest()
-        if found != sha256:
+        digest = hashlib.sha256(data).hexdigest()
+        if digest != sha256:
             raise _MirrorFailed(
-                f"{name}.gz has the wrong bytes, SHA-256 {found[:12]}… where {sha256[:12]}… "
+                f"{name}.gz has the wrong bytes, SHA-256 {digest[:12]}… where {sha256[:12]}… "
                 "was expected"
             )
         # A server may have unpacked the file on the way.

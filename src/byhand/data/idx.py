@@ -56,10 +56,10 @@ def parse_idx(data: bytes, axes: int, name: str) -> NDArray[Any]:
     expected = bytes((0, 0, UNSIGNED_BYTE, axes))
     kind = "pictures" if axes == 3 else "labels"
     if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in _TYPES or data[3] != axes:
-        found = f"starts with 0x{data[:4].hex()}" if data else "is empty"
+        beginning = f"starts with 0x{data[:4].hex()}" if data else "is empty"
         raise DataError(
-            f"{name} is no IDX file of {kind}: it {found} where 0x{expected.hex()} was expected; "
-            "check that it is the file that its name says"
+            f"{name} is no IDX file of {kind}: it {beginning} where 0x{expected.hex()} was "
+            "expected; check that it is the file that its name says"
         )
     start = 4 + 4 * axes
     if len(data) < start:

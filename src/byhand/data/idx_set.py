@@ -33,11 +33,11 @@ def find_idx(folder: Path) -> dict[str, Path]:
 
     Each may be gzip'd (`.gz`), and may have a dot before `idx`, as some copies have.
     """
-    found = {}
+    files = {}
     for name in IDX_FILES:
         if there := [path for path in idx_paths(folder, name) if path.is_file()]:
-            found[name] = there[0]
-    return found
+            files[name] = there[0]
+    return files
 
 
 def idx_paths(folder: Path, name: str) -> list[Path]:
@@ -63,15 +63,15 @@ def open_idx(
         InputError: the range is none.
     """
     folder, asked = checks.path("the folder", folder), range_asked(range)
-    found = find_idx(folder)
-    if missing := [name for name in IDX_FILES if name not in found]:
+    files = find_idx(folder)
+    if missing := [name for name in IDX_FILES if name not in files]:
         raise DataError(
             f"{folder} has no {' and no '.join(missing)} (gzip'd or not): "
             f"put the four files of the set there, {', '.join(IDX_FILES)}"
         )
     parts = [
-        _part(found[TRAIN_IMAGES], found[TRAIN_LABELS], TRAIN_IMAGES, TRAIN_LABELS, hashes),
-        _part(found[TEST_IMAGES], found[TEST_LABELS], TEST_IMAGES, TEST_LABELS, hashes),
+        _part(files[TRAIN_IMAGES], files[TRAIN_LABELS], TRAIN_IMAGES, TRAIN_LABELS, hashes),
+        _part(files[TEST_IMAGES], files[TEST_LABELS], TEST_IMAGES, TEST_LABELS, hashes),
     ]
     pixels, notes = set_to_bytes([images for images, _ in parts], asked, f"the pixels of {folder}")
     train, test = (
@@ -104,9 +104,9 @@ def _part(
 
 def _checked(path: Path, name: str, hashes: Mapping[str, str] | None) -> bytes:
     data = read_bytes(path)
-    if hashes is not None and (found := hashlib.sha256(data).hexdigest()) != hashes[name]:
+    if hashes is not None and (digest := hashlib.sha256(data).hexdigest()) != hashes[name]:
         raise DataError(
-            f"{path} is not {name} as it should be: its SHA-256 is {found} and "
+            f"{path} is not {name} as it should be: its SHA-256 is {digest} and "
             f"{hashes[name]} was expected; delete it and fetch it again"
         )
     return data

@@ -159,27 +159,27 @@ def set_to_bytes(
             f"{what} are of types {' and '.join(sorted(map(str, kinds)))}: give all in one type"
         )
     kind = kinds.pop() if kinds else np.dtype(np.uint8)
-    found = given
+    chosen = given
     low, high = 0.0, 0.0
     if full and kind.kind in "buif":
         # NumPy's, as Python's lose a NaN that is not the first.
         low = float(np.min([part.min() for part in full]))
         high = float(np.max([part.max() for part in full]))
-    if found is None:
-        found = find_range(low, high, kind, what)
+    if chosen is None:
+        chosen = find_range(low, high, kind, what)
     elif not (np.isfinite(low) and np.isfinite(high)) or kind.kind not in "buif":
         find_range(low, high, kind, what)  # which says what is wrong with them
     notes = []
-    if given is not None or kind != np.uint8 or found.white != 255:
+    if given is not None or kind != np.uint8 or chosen.white != 255:
         why = "as asked" if given is not None else f"the largest of their {kind} is {high:g}"
         notes.append(
-            f"{what} go from {low:g} to {high:g} and were read as {found}, black to white ({why})"
+            f"{what} go from {low:g} to {high:g} and were read as {chosen}, black to white ({why})"
             f"{'' if given is not None else '; --range A-B says otherwise'}"
         )
-        if outside := sum(found.outside(part) for part in full):
+        if outside := sum(chosen.outside(part) for part in full):
             n = sum(part.size for part in full)
             notes.append(
-                f"{outside:,} pixels ({outside / n:.1%}) of {what} are outside {found} and were "
+                f"{outside:,} pixels ({outside / n:.1%}) of {what} are outside {chosen} and were "
                 "cut off there"
             )
     elif 0 < high < _DARK:
@@ -187,7 +187,7 @@ def set_to_bytes(
             f"{what} go from {low:g} to {high:g} of 255, so the pictures are dark; "
             f"--range 0-{high:g} makes {high:g} white"
         )
-    return [found.to_bytes(part) for part in parts], tuple(notes)
+    return [chosen.to_bytes(part) for part in parts], tuple(notes)
 
 
 def _full(largest: float) -> float:

@@ -58,8 +58,8 @@ def find_data(directory: str | Path | None = None, cache: str | Path | None = No
     if folder is None:
         folder = _cached(cache)
         return folder if len(find_idx(folder)) == len(IDX_FILES) else None
-    if (found := _find_set(folder)) is not None:
-        return found
+    if (place := _find_set(folder)) is not None:
+        return place
     return folder if directory is not None and folders(folder) else None
 
 
@@ -178,12 +178,12 @@ def _open_named(path: Path, how: str, asked: PixelRange | None, *, pictures: boo
     try:
         if not path.exists():
             raise DataError(f"{path}{how} does not exist: give a folder with {_EXPECTED}")
-        found = _find_set(path)
-        if found is not None:
-            if found.is_dir():
-                return open_idx(found, range=asked)
-            opened = open_npz if found.suffix == ".npz" else open_pickled
-            return opened(found, range=asked)
+        place = _find_set(path)
+        if place is not None:
+            if place.is_dir():
+                return open_idx(place, range=asked)
+            opened = open_npz if place.suffix == ".npz" else open_pickled
+            return opened(place, range=asked)
         if pictures and folders(path):
             return open_folder(path, range=asked)
     except OSError as error:

@@ -165,8 +165,8 @@ def _templates(kh: int, kw: int) -> tuple[NDArray[np.float64], tuple[_Meaning, .
 
 
 def _gaussian(x: NDArray[Any], y: NDArray[Any], width: float) -> NDArray[np.float64]:
-    found: NDArray[np.float64] = np.exp(-(x**2 + y**2) / (2 * width**2))
-    return found
+    bump: NDArray[np.float64] = np.exp(-(x**2 + y**2) / (2 * width**2))
+    return bump
 
 
 def _blurred(w: NDArray[np.float64]) -> NDArray[np.float64]:

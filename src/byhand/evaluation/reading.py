@@ -44,10 +44,10 @@ def array_of(
     Raises:
         ValueError: it is not; for a block of `reading`.
     """
-    found = arrays[name]
-    sizes = len(found.shape) == len(shape) and all(
-        wanted in (None, size) for wanted, size in zip(shape, found.shape, strict=True)
+    array = arrays[name]
+    sizes = len(array.shape) == len(shape) and all(
+        wanted in (None, size) for wanted, size in zip(shape, array.shape, strict=True)
     )
-    if not sizes or not np.issubdtype(found.dtype, kind):
-        raise ValueError(f"its {name} are {found.dtype} of shape {found.shape}")
-    return found
+    if not sizes or not np.issubdtype(array.dtype, kind):
+        raise ValueError(f"its {name} are {array.dtype} of shape {array.shape}")
+    return array

@@ -40,7 +40,7 @@ class Rows(np.ndarray[Any, Any]):
         return np.ascontiguousarray(floats("Rows.of got", x), np.float32).view(cls)
 
 
-class Deferred:
+class RecomputedCache:
     """The cache of layers run as one, worked out by the reference if anybody goes backward."""
 
     __slots__ = ("arguments", "forward", "shape")
@@ -87,7 +87,9 @@ def conv2d_relu(
     plan = plan_of(x.shape, weight, bias, stride, padding)
     y = Rows((len(x), *plan.output), np.float32)
     core.conv_rows(plan.sizes, len(x), x, weight, bias, y, True, False)
-    return y, Deferred(y.shape, reference_fused.conv2d_relu, x, weight, bias, stride, padding)
+    return y, RecomputedCache(
+        y.shape, reference_fused.conv2d_relu, x, weight, bias, stride, padding
+    )
 
 
 @implements(reference_fused.conv2d_relu_pool2d, Rows)
@@ -102,7 +104,7 @@ def conv2d_relu_pool2d(
     reference_fused.check_pool2d(oh, ow)
     y = Rows((len(x), f, oh // 2, ow // 2), np.float32)
     core.conv_rows(plan.sizes, len(x), x, weight, bias, y, True, True)
-    return y, Deferred(
+    return y, RecomputedCache(
         y.shape, reference_fused.conv2d_relu_pool2d, x, weight, bias, stride, padding
     )
 
@@ -121,7 +123,7 @@ def linear_relu(x: Rows, weight: Array, bias: Array | None) -> tuple[Rows, Any]:
     if x.dtype is not FLOAT32:
         return _reference(reference_fused.linear_relu, x, weight, bias)
     y = _product(x, weight, bias, True)
-    return y, Deferred(y.shape, reference_fused.linear_relu, x, weight, bias)
+    return y, RecomputedCache(y.shape, reference_fused.linear_relu, x, weight, bias)
 
 
 def _product(x: Rows, weight: Array, bias: Array | None, relu: bool) -> Rows:

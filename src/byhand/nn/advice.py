@@ -18,44 +18,44 @@ def remarks(model: Layer) -> tuple[str, ...]:
     The advice: convolution, batch norm, activation, pooling; linear, batch norm, ReLU, dropout;
     the last layer gives logits as they are.
     """
-    found: list[str] = []
-    _look(model, "", found)
-    return tuple(found)
+    remarks: list[str] = []
+    _look(model, "", remarks)
+    return tuple(remarks)
 
 
-def _look(layer: Layer, prefix: str, found: list[str]) -> None:
+def _look(layer: Layer, prefix: str, remarks: list[str]) -> None:
     if isinstance(layer, Sequential):
-        _order(layer, prefix, found)
+        _order(layer, prefix, remarks)
     if isinstance(layer, Container):
         for name, child in layer.children().items():
-            _look(child, f"{prefix}{name}.", found)
+            _look(child, f"{prefix}{name}.", remarks)
 
 
-def _order(model: Sequential, prefix: str, found: list[str]) -> None:
+def _order(model: Sequential, prefix: str, remarks: list[str]) -> None:
     weighted = (Conv1d, Conv2d, Linear)
     layers = list(model.layers)
     for i, layer in enumerate(layers):
         before = layers[i - 1] if i else None
         place = f"layer {prefix}{i}"
         if isinstance(layer, BatchNorm) and isinstance(before, ReLU):
-            found.append(
+            remarks.append(
                 f"{place}: batch norm stands after ReLU, where it shifts the zeros that ReLU "
                 "made; put it before"
             )
         if isinstance(layer, BatchNorm) and isinstance(before, Dropout):
-            found.append(
+            remarks.append(
                 f"{place}: batch norm stands after dropout, whose noise is in its statistics "
                 "only while training; the order is linear, batch norm, ReLU, dropout"
             )
         if isinstance(layer, Dropout):
             later = [x for x in layers[i + 1 :] if isinstance(x, (*weighted, Container))]
             if later and isinstance(later[0], Conv1d | Conv2d):
-                found.append(
+                remarks.append(
                     f"{place}: dropout stands among convolutions, whose neighbouring values "
                     "tell what was dropped; keep it for the linear layers"
                 )
             elif not later and not prefix:
-                found.append(
+                remarks.append(
                     f"{place}: dropout drops logits, so that in training a class may be hidden; "
                     "put it before the last linear layer"
                 )
@@ -64,12 +64,12 @@ def _order(model: Sequential, prefix: str, found: list[str]) -> None:
             kinds = (*weighted, Activation, MaxPool1d, MaxPool2d, Container)
             next_one = next((x for x in after if isinstance(x, kinds)), None)
             if isinstance(next_one, weighted):
-                found.append(
+                remarks.append(
                     f"{place}: no activation comes between it and the next layer with weights, "
                     "so that the two are one linear map"
                 )
     if not prefix and layers and isinstance(layers[-1], Softmax | LogSoftmax):
-        found.append(
+        remarks.append(
             f"layer {len(layers) - 1}: {type(layers[-1]).__name__} stands last, but the loss and "
             "predict take logits; leave it out"
         )

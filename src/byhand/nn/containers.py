@@ -10,7 +10,7 @@ from byhand import kernels
 from byhand.checks import quoted
 from byhand.errors import InputError, ShapeError
 from byhand.kernels import Key
-from byhand.nn.fusion import Step, fused_steps, single_steps
+from byhand.nn.fusion import Step, Steps, steps
 from byhand.nn.layer import Array, Layer, Shape, backward, commit, forward
 from byhand.nn.param import NamedVector
 from byhand.nn.registry import register
@@ -40,7 +40,7 @@ class Container(Layer):
         return self._with_children(children)
 
 
-class Several(Container):
+class LayerSequence(Container):
     """A container whose children are a sequence, named by their numbers."""
 
     arrays = kernels.ARRAYS
@@ -60,7 +60,6 @@ class Several(Container):
     def _with_children(self, children: dict[str, Layer]) -> Self:
         other = copy.copy(self)
         other.layers = tuple(children.values())
-        other.__dict__.pop("_known_steps", None)  # of the old layers
         return other
 
     def __len__(self) -> int:
@@ -78,31 +77,32 @@ class Several(Container):
 
 
 @register
-class Sequential(Several):
+class Sequential(LayerSequence):
     """Layers one after another: y = last(... second(first(x))).
 
     Backward is the chain rule from the last layer to the first.
     """
 
     arrays = kernels.ARRAYS
+    _steps: Steps | None = None  # see `steps`
 
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """x through all layers; the cache is theirs, and the steps that they ran as (fusion.py)."""
-        steps = self._steps(isinstance(x, kernels.FUSED))
+        run = self.steps(isinstance(x, kernels.FUSED))
         caches = []
-        for step in steps:
+        for step in run:
             x, cache = forward(step.layer, x, train, None if key is None else key.child(step.place))
             caches.append(cache)
-        return x, (caches, steps)
+        return x, (caches, run)
 
     def backward(
         self, dy: Array, cache: Any, grads: NamedVector, need_dx: bool = True
     ) -> Array | None:
         """dy through all layers, from the last to the first."""
-        caches, steps = cache
+        caches, run = cache
         first = 0 if need_dx else self._first_trained()
         dx: Array | None = dy
-        for step, own in zip(reversed(steps), reversed(caches), strict=True):
+        for step, own in zip(reversed(run), reversed(caches), strict=True):
             if step.place < first:
                 break
             needed = need_dx or step.place > first
@@ -114,15 +114,11 @@ class Sequential(Several):
         for own, step in zip(*cache, strict=True):
             commit(step.layer, own)
 
-    def _steps(self, fused: bool) -> tuple[Step, ...]:
-        """What runs one after another; worked out once."""
-        known: dict[Any, Any] = self.__dict__.setdefault("_known_steps", {})
-        found = known.get(fused)
-        if found is None or found[0] is not self.layers:  # whoever put in other layers
-            steps = fused_steps(self.layers) if fused else single_steps(self.layers)
-            found = known[fused] = (self.layers, steps)
-        result: tuple[Step, ...] = found[1]
-        return result
+    def steps(self, fused: bool) -> tuple[Step, ...]:
+        """What runs one after another: each layer, or neighbours as one; worked out once."""
+        if self._steps is None or self._steps.layers is not self.layers:  # others were put in
+            self._steps = steps(self.layers)
+        return self._steps.fused if fused else self._steps.single
 
     def _first_trained(self) -> int:
         """The first layer with parameters: nothing before it needs a gradient."""
@@ -146,7 +142,7 @@ class Sequential(Several):
 
 
 @register
-class Concat(Several):
+class Concat(LayerSequence):
     """Branches side by side on the same x, their outputs joined on the channels.
 
     x (N, ...) to (N, C_0 + C_1 + ..., ...). The gradient of x is the sum of the branches'.

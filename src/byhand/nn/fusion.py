@@ -26,6 +26,16 @@ class Step(NamedTuple):
     name: str  # of the layer whose parameters it has
     place: int  # of the first layer, for its key
     layer: Layer
+    size: int = 1  # how many layers it is made of
+    kernel: str = ""  # that does them at once
+
+
+class Steps(NamedTuple):
+    """How a sequence of layers runs: each for itself, and those that fit together as one."""
+
+    layers: tuple[Layer, ...]
+    single: tuple[Step, ...]
+    fused: tuple[Step, ...]
 
 
 class FusedConv(Layer):
@@ -35,6 +45,7 @@ class FusedConv(Layer):
 
     def __init__(self, conv: Conv2d, pool: bool) -> None:
         self._conv = conv
+        self.kernel = "conv2d_relu_pool2d" if pool else "conv2d_relu"
         self._forward: Any = kernels.conv2d_relu_pool2d if pool else kernels.conv2d_relu
         self._backward: Any = (
             kernels.conv2d_relu_pool2d_backward if pool else kernels.conv2d_relu_backward
@@ -62,6 +73,7 @@ class FusedLinear(Layer):
     """A fully connected layer with the ReLU behind it."""
 
     arrays = kernels.ARRAYS
+    kernel = "linear_relu"
 
     def __init__(self, linear: Linear) -> None:
         self._linear = linear
@@ -82,20 +94,17 @@ class FusedLinear(Layer):
         return dx
 
 
-def single_steps(layers: Sequence[Layer]) -> tuple[Step, ...]:
-    """Each layer for itself."""
-    return tuple(Step(str(i), i, layer) for i, layer in enumerate(layers))
-
-
-def fused_steps(layers: Sequence[Layer]) -> tuple[Step, ...]:
-    """The layers, those that fit together as one."""
-    steps = []
+def steps(layers: tuple[Layer, ...]) -> Steps:
+    """The steps that layers one after another come to."""
+    fused = []
     i = 0
     while i < len(layers):
-        layer, taken = _fuse(layers[i : i + 3])
-        steps.append(Step(str(i), i, layer))
-        i += taken
-    return tuple(steps)
+        layer, size = _fuse(layers[i : i + 3])
+        kernel = layer.kernel if isinstance(layer, FusedConv | FusedLinear) else ""
+        fused.append(Step(str(i), i, layer, size, kernel))
+        i += size
+    single = tuple(Step(str(i), i, layer) for i, layer in enumerate(layers))
+    return Steps(layers, single, tuple(fused))
 
 
 def _fuse(layers: Sequence[Layer]) -> tuple[Layer, int]:

@@ -80,7 +80,7 @@ class Layer:
         """The layers inside this one, by name: its attributes, and those in lists and dicts."""
         return {name: x for name, x in entries(vars(self)) if isinstance(x, Layer)}
 
-    def across(self, total: Total) -> Self:
+    def synchronised(self, total: Total) -> Self:
         """The same layer (its parameters too) for one shard of a batch, of which none is empty.
 
         What it computes over the images of a batch is then over those of all shards: `total` sums
@@ -90,7 +90,7 @@ class Layer:
             ByhandError: it holds layers that do not, in a way of its own.
         """
         kept = self.children()
-        children = {name: child.across(total) for name, child in kept.items()}
+        children = {name: child.synchronised(total) for name, child in kept.items()}
         if all(children[name] is child for name, child in kept.items()):
             return self
         return self._with_children(children)
@@ -300,8 +300,8 @@ def layout_for(model: Layer, layout: str) -> str:
     """
     chosen = kernels.resolve_layout(layout)
     vector = model._vector  # one type for all, and no walk to find it
-    found = (p.value for _, p in model.named_params()) if vector is None else (vector.flat,)
-    other = {values.dtype for values in found} - {np.dtype(np.float32)}
+    parameters = (p.value for _, p in model.named_params()) if vector is None else (vector.flat,)
+    other = {values.dtype for values in parameters} - {np.dtype(np.float32)}
     if chosen == "lanes" and other:
         if layout == "auto":
             return "reference"
@@ -312,7 +312,7 @@ def layout_for(model: Layer, layout: str) -> str:
     return chosen
 
 
-class Unpacked(NamedTuple):
+class UnpackedCache(NamedTuple):
     """The cache of a layer that worked on NumPy arrays among others, or of the user's own."""
 
     cache: Any
@@ -341,7 +341,7 @@ def forward(layer: Layer, x: Any, train: bool, key: Key | None) -> tuple[Any, An
                 f"(an array, and what backward needs), but it gave {_told(result)}"
             )
     y, cache = result
-    return y if pack is None else pack(y), Unpacked(cache, x.shape, pack)
+    return y if pack is None else pack(y), UnpackedCache(cache, x.shape, pack)
 
 
 def backward(
@@ -352,7 +352,7 @@ def backward(
     Raises:
         ShapeError: the user's own backward gives no dx of the shape of x, or writes into dy.
     """
-    if type(cache) is not Unpacked:
+    if type(cache) is not UnpackedCache:
         return layer.backward(dy, cache, grads, need_dx)
     cache, shape, pack = cache
     dy = dy if pack is None else kernels.as_numpy(dy)
@@ -370,7 +370,7 @@ def backward(
 
 def commit(layer: Layer, cache: Any) -> None:
     """The layer's commit, as `forward`."""
-    layer.commit(cache.cache if type(cache) is Unpacked else cache)
+    layer.commit(cache.cache if type(cache) is UnpackedCache else cache)
 
 
 def _guarded(layer: Layer, name: str, given: str, array: Any, *others: Any) -> Any:

@@ -231,14 +231,14 @@ def float_type(dtype: Any) -> np.dtype[Any]:
         InputError: it is no float type.
     """
     try:
-        found = np.dtype(dtype)
+        kind = np.dtype(dtype)
     except TypeError:
-        found = np.dtype(object)
-    if found not in [np.dtype(name) for name in FLOATS] or dtype is None:
+        kind = np.dtype(object)
+    if kind not in [np.dtype(name) for name in FLOATS] or dtype is None:
         raise InputError(
             f"a model's numbers are of type {' or '.join(FLOATS)}, but not {quoted(dtype)}"
         )
-    return found
+    return kind
 
 
 def _shape(shape: Any) -> tuple[int, ...]:

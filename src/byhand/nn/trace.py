@@ -13,6 +13,7 @@ from byhand.nn.layer import Array, Layer, Shape
 from byhand.nn.layer import backward as run_backward
 from byhand.nn.layer import forward as run_forward
 from byhand.nn.param import NamedVector
+from byhand.nn.summary import fused_kernels
 
 
 @dataclass
@@ -27,6 +28,7 @@ class LayerTrace:
     dy: Array | None = None  # dloss/doutput, from the layer after
     dx: Array | None = None  # dloss/dinput, for the layer before
     grads: dict[str, Array] = field(default_factory=dict)  # dloss/dparameter by the layer's names
+    fused: str = ""  # the kernel that does it with its neighbours where nobody watches, if any
 
     @property
     def kind(self) -> str:
@@ -62,6 +64,7 @@ class Trace:
             line = f"{t.name:8s} {t.kind:14s} {t.input.shape} -> {t.output.shape}"
             for name, grad in t.grads.items():
                 line += f"  |d{name}| {float((grad.astype(float) ** 2).sum() ** 0.5):.3g}"
+            line += f"  (else in {t.fused})" if t.fused else ""
             lines.append(line)
         return "\n".join(lines)
 
@@ -133,12 +136,15 @@ def trace(
 ) -> Trace:
     """One forward pass of x (N, ...), and with labels one backward of the mean cross-entropy.
 
-    Changes nothing in the model. `train` and `key` are as in `forward`.
+    Changes nothing in the model. `train` and `key` are as in `forward`. So that each layer is seen,
+    all run by themselves, also those that the compiled core else does at once (`LayerTrace.fused`).
     """
     seen: list[LayerTrace] = []
+    fused = fused_kernels(model)
 
     def forward(name: str, layer: Layer, x: Array, y: Array, cache: Any) -> None:
-        seen.append(LayerTrace(name, layer, kernels.as_numpy(x), kernels.as_numpy(y), cache))
+        arrays = kernels.as_numpy(x), kernels.as_numpy(y)
+        seen.append(LayerTrace(name, layer, *arrays, cache, fused=fused.get(name, "")))
 
     pending: list[LayerTrace] = []
 

@@ -52,8 +52,8 @@ class Optimiser(ABC):
         state = self.new_state(parameters)
         if set(arrays) != set(state.arrays):
             raise InputError(
-                f"the state holds {_said(arrays)}, but {type(self).__name__} carries "
-                f"{_said(state.arrays)}; go on with the optimiser that the state was made by"
+                f"the state holds {_names(arrays)}, but {type(self).__name__} carries "
+                f"{_names(state.arrays)}; go on with the optimiser that the state was made by"
             )
         for name, values in arrays.items():
             _same(name, values, parameters)
@@ -257,7 +257,7 @@ def _same(name: str, values: Array, parameters: Array) -> None:
         )
 
 
-def _said(arrays: Mapping[str, Array]) -> str:
+def _names(arrays: Mapping[str, Array]) -> str:
     return ", ".join(sorted(arrays)) or "nothing"
 
 

@@ -19,7 +19,7 @@ _DRAWN = 64  # filters at the most
 
 
 def write_inspection(
-    found: Inspection,
+    inspection: Inspection,
     folder: str | Path,
     name: str,
     command: str = "",
@@ -28,7 +28,7 @@ def write_inspection(
     """Draw what was found and write report.html, which needs nothing beside it.
 
     Args:
-        found: what `evaluation.inspect` found.
+        inspection: what `evaluation.inspect` found.
         folder: gets report.html, and pictures/ with PNG and SVG.
         name: of the model.
         command: what does it again.
@@ -43,17 +43,17 @@ def write_inspection(
     folder = Path(folder)
     page = Page(folder)
     drawn: list[str] = []
-    _layers(found, page)
-    if found.filters is not None:
-        drawn += _filters(found, page)
-    if found.seen is not None:
-        drawn += _picture(found, found.seen, page)
-    if found.passes:
-        drawn += _passes(found, page)
+    _layers(inspection, page)
+    if inspection.filters is not None:
+        drawn += _filters(inspection, page)
+    if inspection.seen is not None:
+        drawn += _picture(inspection, inspection.seen, page)
+    if inspection.passes:
+        drawn += _passes(inspection, page)
     page.heading("Norms")
-    ax = new_axes(7.2, _high(len(found.norms)))
-    sizes = ", ".join(f"{name} {value:.3g}" for name, value in found.norms.items())
-    page.figure("norms", norm_bars(found.norms, ax), f"Norm of each parameter: {sizes}.")
+    ax = new_axes(7.2, _high(len(inspection.norms)))
+    sizes = ", ".join(f"{name} {value:.3g}" for name, value in inspection.norms.items())
+    page.figure("norms", norm_bars(inspection.norms, ax), f"Norm of each parameter: {sizes}.")
     drawn.append("norms")
     heading = Heading(
         name=name, question="What it is made of, and what it sees.", study="", warning="",
@@ -63,27 +63,28 @@ def write_inspection(
     return report, [folder / PICTURES / f"{one}.png" for one in drawn]
 
 
-def _layers(found: Inspection, page: Page) -> None:
-    table = found.table
+def _layers(inspection: Inspection, page: Page) -> None:
+    table = inspection.table
     page.table(
-        ["layer", "kind", "output", "parameters", "operations"],
+        ["layer", "kind", "output", "parameters", "operations", "fused"],
         [
-            ["", "picture", "×".join(map(str, table.input_shape)), None, None],
-            *([r.name, r.layer, "×".join(map(str, r.output_shape)), r.parameters, r.operations]
-              for r in table.rows),
-            ["", "total", "", table.parameters, table.operations],
+            ["", "picture", "×".join(map(str, table.input_shape)), None, None, ""],
+            *([r.name, r.layer, "×".join(map(str, r.output_shape)), r.parameters, r.operations,
+               r.fused] for r in table.rows),
+            ["", "total", "", table.parameters, table.operations, ""],
         ],
-        "Operations are those of one picture's way forward; a multiply-add is two.",
+        "Operations are those of one picture's way forward; a multiply-add is two. Neighbours that "
+        "name one kernel are done by it at once in the compiled core.",
     )  # fmt: skip
     page.heading("Remarks")
-    for remark in found.remarks or ("The order of the layers is the usual one.",):
+    for remark in inspection.remarks or ("The order of the layers is the usual one.",):
         page.say(remark)
 
 
-def _filters(found: Inspection, page: Page) -> list[str]:
-    assert found.filters is not None
-    words = [kernel.text for kernel in found.kernels]
-    shown, all_ = found.filters[:_DRAWN], len(found.filters)
+def _filters(inspection: Inspection, page: Page) -> list[str]:
+    assert inspection.filters is not None
+    words = [kernel.text for kernel in inspection.kernels]
+    shown, all_ = inspection.filters[:_DRAWN], len(inspection.filters)
     short = [_lines(text) for text in words[:_DRAWN]]
     some = f"The first {len(shown)} of {all_}" if len(shown) < all_ else f"The {all_}"
     page.heading("Kernels" if words else "Filters")
@@ -91,14 +92,14 @@ def _filters(found: Inspection, page: Page) -> list[str]:
     page.figure(
         "filters",
         filters(shown, figure, smooth=bool(words), names=short or None),
-        f"{some} filters of layer {found.filters_name}"
+        f"{some} filters of layer {inspection.filters_name}"
         + (
             ": " + "; ".join(f"{i} {text}" for i, text in enumerate(words[:_DRAWN]))
             if words
             else ""
         )
         + ".",
-        f"{some} filters of layer {found.filters_name}: red above 0, blue below"
+        f"{some} filters of layer {inspection.filters_name}: red above 0, blue below"
         + ("; smoothed for the eye." if words else "."),
         wide=True,
     )
@@ -108,7 +109,7 @@ def _filters(found: Inspection, page: Page) -> list[str]:
             [
                 [str(i), k.text if k.kind != "mixed" or not k.nearest
                  else f"mixed (most like: {k.nearest})", f"{k.strength:.0%}"]
-                for i, k in enumerate(found.kernels)
+                for i, k in enumerate(inspection.kernels)
             ],
             "The share of the kernel's energy that its word explains; at most half is mixed.",
         )  # fmt: skip
@@ -120,18 +121,20 @@ def _filters(found: Inspection, page: Page) -> list[str]:
     return ["filters"]
 
 
-def _picture(found: Inspection, seen: Look, page: Page) -> list[str]:
+def _picture(inspection: Inspection, seen: Look, page: Page) -> list[str]:
     drawn = []
     best = int(seen.probabilities.argmax())
     page.heading("One picture")
-    label = "" if found.label is None else f"It is a {seen.classes[found.label]}. "
+    label = "" if inspection.label is None else f"It is a {seen.classes[inspection.label]}. "
     page.say(
         f"{label}The model reads {seen.classes[best]} ({percent(float(seen.probabilities[best]))})."
     )
     rows = {row: list(maps[:_COLUMNS]) for row, maps in seen.first_rows().items()}
     if rows:
         shown, names = list(rows.values()), list(rows)
-        texts = [f"{i}\n{_lines(k.text)}" for i, k in enumerate(found.kernels[: len(shown[0])])]
+        texts = [
+            f"{i}\n{_lines(k.text)}" for i, k in enumerate(inspection.kernels[: len(shown[0])])
+        ]
         above = texts if len(texts) == len(shown[0]) else [str(i) for i in range(len(shown[0]))]
         figure = new_figure(*picture_grid_size(shown, names, above))
         page.figure(
@@ -153,18 +156,18 @@ def _picture(found: Inspection, seen: Look, page: Page) -> list[str]:
     return [*drawn, "feature_maps"]
 
 
-def _passes(found: Inspection, page: Page) -> list[str]:
+def _passes(inspection: Inspection, page: Page) -> list[str]:
     page.heading("The way back")
-    names = _numbered([f"{p.name} {p.kind}".strip() for p in found.passes])
-    arrives = dict(zip(names, (p.arrives for p in found.passes), strict=True))
+    names = _numbered([f"{p.name} {p.kind}".strip() for p in inspection.passes])
+    arrives = dict(zip(names, (p.arrives for p in inspection.passes), strict=True))
     ax = new_axes(7.2, _high(len(arrives)))
     sizes = ", ".join(f"{name} {value:.3g}" for name, value in arrives.items())
     page.figure(
         "gradients",
         norm_bars(arrives, ax, "norm of the gradient", "Gradient that arrives at each layer"),
         f"Norm of the loss's gradient by each layer's output: {sizes}.",
-        f"Of this one picture, whose loss is {found.loss:.3g}; from the top the way forward, so "
-        "that backward begins at the bottom. They are small where it is read well and surely.",
+        f"Of this one picture, whose loss is {inspection.loss:.3g}; from the top the way forward, "
+        "so that backward begins at the bottom. They are small where it is read well and surely.",
     )
     page.table(
         ["layer", "keeps for backward", "bytes", "gradient arrives", "gradient of parameters"],
@@ -173,7 +176,7 @@ def _passes(found: Inspection, page: Page) -> list[str]:
              ", ".join(_kept(k.what, k.shape) for k in p.kept if k.bytes) or "nothing",
              sum(k.bytes for k in p.kept), f"{p.arrives:.3g}",
              ", ".join(f"{name} {value:.3g}" for name, value in p.gradients.items())]
-            for name, p in zip(names, found.passes, strict=True)
+            for name, p in zip(names, inspection.passes, strict=True)
         ],
         "Norms of gradients, and what stays in memory from forward to backward for one picture.",
     )  # fmt: skip

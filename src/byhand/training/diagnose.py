@@ -111,15 +111,15 @@ def epoch_diagnoses(
 
     While the learning rate is still `rising` to its peak, only the last of these means trouble.
     """
-    found = []
+    diagnoses = []
     share = DEAD_SHARE if _accuracy(record) >= UNDERFIT else DEAD_SHARE / 2
     dead = [h for h in health if h.dead > share * h.units]
     small = {name: ratio for name, ratio in _of_he(model).items() if ratio < SMALL_WEIGHTS}
     if not rising and _at_chance(record, chance, n_train):
-        found.append(_chance(record, model, chance, dead, small))
+        diagnoses.append(_chance(record, model, chance, dead, small))
     if dead and not rising:
         layers = ", ".join(f"{h.dead} of {h.units} in layer {h.name}" for h in dead)
-        found.append(
+        diagnoses.append(
             Diagnosis(
                 "dead_units",
                 f"after epoch {record.epoch}, ReLU units that give 0 on every picture: {layers}",
@@ -137,7 +137,7 @@ def epoch_diagnoses(
         )
     rate = _vanishing_ratio(record, model)
     if not rising and rate is not None and rate[0] < VANISHING:
-        found.append(
+        diagnoses.append(
             Diagnosis(
                 "vanishing",
                 f"in epoch {record.epoch} the gradient per weight of {rate[1]} was {rate[0]:.1g} "
@@ -159,14 +159,14 @@ def epoch_diagnoses(
         ]
         if large := _large_cause(model):
             causes = [*large, causes[0], causes[2]]
-        found.append(
+        diagnoses.append(
             Diagnosis(
                 "exploding",
                 f"in epoch {record.epoch} the gradient of {name} had norm {norm:.3g}",
                 tuple(causes),
             )
         )
-    return tuple(found)
+    return tuple(diagnoses)
 
 
 def run_diagnoses(model: nn.Layer, records: Sequence[EpochRecord]) -> tuple[Diagnosis, ...]:
@@ -217,8 +217,8 @@ def told_once(records: Sequence[EpochRecord]) -> tuple[Diagnosis, ...]:
     told = []
     for kind, having in seen.items():
         first, last = having[0].epoch, having[-1].epoch
-        found = next(d for d in having[-1].diagnoses if d.kind == kind)
-        symptom, causes = found.symptom, found.causes
+        latest = next(d for d in having[-1].diagnoses if d.kind == kind)
+        symptom, causes = latest.symptom, latest.causes
         if first != last:
             symptom += f" (and {len(having) - 1} times since epoch {first})"
         if last != records[-1].epoch:

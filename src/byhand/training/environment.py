@@ -44,10 +44,10 @@ def _blas() -> list[dict[str, Any]]:
     """The libraries of matrix products that are loaded."""
     from threadpoolctl import threadpool_info
 
-    found = [p for p in threadpool_info() if p["user_api"] == "blas"]
+    libraries = [p for p in threadpool_info() if p["user_api"] == "blas"]
     # SciPy brings one of its own, which is loaded later or not at all.
-    ours = [p for p in found if "numpy" in p["filepath"]]
-    return ours or found
+    ours = [p for p in libraries if "numpy" in p["filepath"]]
+    return ours or libraries
 
 
 def machine() -> dict[str, Any]:

@@ -77,7 +77,7 @@ class Trainer:
         self._apart = sum(view.size for view in self.grads.values()) == self.grads.flat.size
         self._norms: deque[float] = deque(maxlen=10)  # of the latest steps' gradients
         self._copies: list[Any] = []
-        self._synchronised = model if group.size == 1 else model.across(group.sum)
+        self._synchronised = model if group.size == 1 else model.synchronised(group.sum)
         self._begun = 0.0  # when the making of the latest batch began
 
     @property

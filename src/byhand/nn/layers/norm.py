@@ -30,7 +30,7 @@ class BatchNorm(Layer):
     arrays = kernels.ARRAYS
 
     _axes: tuple[int, ...]  # how many axes x may have
-    _total: Total | None = None  # see `across`
+    _total: Total | None = None  # see `synchronised`
 
     def __init__(self, features: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
         self.features = whole("features", features, 1)
@@ -72,7 +72,7 @@ class BatchNorm(Layer):
         ):
             running += self.momentum * (batch - running)
 
-    def across(self, total: Total) -> Self:
+    def synchronised(self, total: Total) -> Self:
         """The same layer for a shard of a batch: mean and var are the whole batch's."""
         other = copy.copy(self)
         other._total = total

@@ -66,7 +66,7 @@ def _apply(recipe: Recipe, path: str, text: str) -> Recipe:
     types = {k: t for k, t in _types(Recipe).items() if k not in FIXED}
     if name not in types:
         raise InputError(
-            f"a recipe has no field {checks.quoted(name)}{_close(name, types)}; "
+            f"a recipe has no field {checks.quoted(name)}{_did_you_mean(name, types)}; "
             f"it has: {', '.join(types)}"
         )
     checks.word(name, text)
@@ -94,7 +94,7 @@ def _apply_part(name: str, value: Any, part: str, text: str) -> Any:
     if first not in known_parts:
         raise InputError(
             f"{type(value).__name__} has no setting {checks.quoted(first)}"
-            f"{_close(first, known_parts)}; it has: {', '.join(known_parts) or 'none'}"
+            f"{_did_you_mean(first, known_parts)}; it has: {', '.join(known_parts) or 'none'}"
         )
     if dot:
         new = _apply_part(f"{name}.{first}", getattr(value, first), rest, text)
@@ -113,7 +113,7 @@ def read(name: str, text: str, kind: Any) -> Any:
     if text.lower() in ("none", "null", ""):
         if NoneType in allowed:
             return None
-        raise InputError(f"{name} cannot be none; it takes {_said(allowed)}")
+        raise InputError(f"{name} cannot be none; it takes {_allowed_words(allowed)}")
     for one in allowed:
         if one is bool and text.lower() in ("true", "false", "yes", "no", "1", "0"):
             return text.lower() in ("true", "yes", "1")
@@ -136,7 +136,7 @@ def read(name: str, text: str, kind: Any) -> Any:
             if one is ExponentialMovingAverage and _is_number(text):
                 return ExponentialMovingAverage(float(text))
             return _part(name, text, PARTS[one])
-    raise InputError(f"{name} is {checks.quoted(text)}, but it takes {_said(allowed)}")
+    raise InputError(f"{name} is {checks.quoted(text)}, but it takes {_allowed_words(allowed)}")
 
 
 def _part(name: str, text: str, registry: Mapping[str, type]) -> Any:
@@ -154,7 +154,7 @@ def _part(name: str, text: str, registry: Mapping[str, type]) -> Any:
         if part not in known:
             raise InputError(
                 f"{name}: {cls.__name__} has no setting {checks.quoted(part)}"
-                f"{_close(part, known)}; it has: {', '.join(known) or 'none'}"
+                f"{_did_you_mean(part, known)}; it has: {', '.join(known) or 'none'}"
             )
         if not isinstance(value, tuple(PARTS)):  # a part inside a part has been checked
             settings[part] = read(f"{name}.{part}", str(value), known[part])
@@ -222,7 +222,7 @@ def _check_network_setting(network: str, known: Mapping[str, Any], part: str, va
     """See that the network has the setting, and that the value is of its default's kind."""
     if part not in known:
         raise InputError(
-            f"{network} has no setting {checks.quoted(part)}{_close(part, known)}; "
+            f"{network} has no setting {checks.quoted(part)}{_did_you_mean(part, known)}; "
             f"it has: {', '.join(known) or 'none'}"
         )
     default = known[part]
@@ -253,7 +253,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _said(allowed: tuple[Any, ...]) -> str:
+def _allowed_words(allowed: tuple[Any, ...]) -> str:
     words = [WORDS.get(kind, f"one of {', '.join(PARTS.get(kind, ()))}")
              for kind in allowed if kind is not NoneType]  # fmt: skip
     if NoneType in allowed:
@@ -261,6 +261,6 @@ def _said(allowed: tuple[Any, ...]) -> str:
     return " or ".join(words)
 
 
-def _close(name: str, known: Iterable[str]) -> str:
+def _did_you_mean(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, list(known), 1)
     return f" (did you mean {near[0]}?)" if near else ""
