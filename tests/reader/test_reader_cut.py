@@ -9,7 +9,7 @@ import pytest
 
 import support
 from byhand.data import open_data
-from byhand.reader.cut import Found, read_lines
+from byhand.reader.cut import DigitCandidate, read_lines
 from byhand.reader.examples.groups import line_pieces, string_groups
 from byhand.reader.examples.strings import SPACINGS, broken, specked, string, string_page
 from byhand.reader.lattice import Priors
@@ -77,7 +77,7 @@ def read(ink, digits=None):
 def test_digits_are_read_whether_they_are_apart_or_touch(text, gaps):
     found = read(written(text, gaps))
     assert text_of(found) == text
-    assert all(isinstance(one, Found) for one in found)
+    assert all(isinstance(one, DigitCandidate) for one in found)
     assert [one.box[0] for one in found] == sorted(one.box[0] for one in found)
 
 

@@ -81,7 +81,7 @@ def test_letters_shaped_like_digits_are_never_drawn(faces, monkeypatch):
         drawn.append(text)
         return np.full((9, 9), 255, np.uint8)
 
-    monkeypatch.setattr(glyphs, "_drawn", remember)
+    monkeypatch.setattr(glyphs, "_rendered", remember)
     monkeypatch.setattr(glyphs, "_has", lambda face, letter: True)
     monkeypatch.setattr(glyphs, "_alike", lambda face, one, other: False)
     glyphs.letter_glyphs(faces, np.random.default_rng(0), 3000)

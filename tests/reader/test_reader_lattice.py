@@ -7,13 +7,21 @@ import itertools
 import numpy as np
 import pytest
 
-from byhand.reader.lattice import PRIORS, Group, Lattice, Node, Traits, best_way, log_odds
+from byhand.reader.lattice import (
+    PRIORS,
+    Group,
+    Node,
+    SegmentationLattice,
+    Traits,
+    best_way,
+    log_odds,
+)
 
 
 def random_line(rng, nodes):
     """A line of so many places, random groups between them and what is left out."""
     ink = np.ones((2, 2), np.float32)
-    line = Lattice([])
+    line = SegmentationLattice([])
     cut = np.ones(2, np.intp)  # two pieces with a few cuts each
     line.nodes = [
         Node(int(2 * i / nodes), None if i % 3 == 0 else cut, 0.0, 0.0, rng.uniform(0, 2))

@@ -29,14 +29,14 @@ def places(lines):
     return [[(p.x, p.y) for p in line] for line in lines]
 
 
-def lines_of(page, finding):
+def lines_of(page, segmentation):
     """Which of the page's digits stand in which line, as found."""
     lines = []
-    for line in finding.lines:
+    for line in segmentation.lines:
         owners = []
         for piece in line:
             down, right = np.nonzero(piece.ink > 0.5)
-            at = finding.back @ np.stack(
+            at = segmentation.back @ np.stack(
                 [piece.x + right + 0.5, piece.y + down + 0.5, down * 0 + 1]
             )
             x, y = at.astype(int)
@@ -60,11 +60,11 @@ def numbered(texts):
 @pytest.mark.parametrize("name", STYLES)
 def test_every_digit_of_a_page_is_in_its_line_from_left_to_right(name):
     page = pages.draw(np.random.default_rng(1), *GLYPHS, counts=(6, 5, 7), style=STYLES[name])
-    finding = find_lines(page.pixels)
-    assert lines_of(page, finding) == numbered(page.lines)
-    assert sum(len(line) for line in finding.lines) <= 18 + 1
+    segmentation = find_lines(page.pixels)
+    assert lines_of(page, segmentation) == numbered(page.lines)
+    assert sum(len(line) for line in segmentation.lines) <= 18 + 1
     # A level page is at most a few degrees off, a skewed one is levelled.
-    assert finding.skew == pytest.approx(STYLES[name].skew, abs=2.5)
+    assert segmentation.skew == pytest.approx(STYLES[name].skew, abs=2.5)
 
 
 def test_wide_gaps_keep_a_line_together():
@@ -134,9 +134,11 @@ def test_too_few_pieces_are_not_skewed():
 def test_boxes_come_back_to_the_picture_they_were_in():
     style = replace(STYLES["plain"], size=(900, 800), skew=9)
     page = pages.draw(np.random.default_rng(3), *GLYPHS, counts=(6, 6), style=style)
-    finding = find_lines(page.pixels)
+    segmentation = find_lines(page.pixels)
     boxes = [
-        finding.box_back((p.x, p.y, p.width, p.height), p.ink) for ps in finding.lines for p in ps
+        segmentation.box_back((p.x, p.y, p.width, p.height), p.ink)
+        for ps in segmentation.lines
+        for p in ps
     ]
     for number, (x, y, width, height) in enumerate(boxes, 1):
         down, right = np.nonzero((page.owners == number) & (page.ink > 0.3))
@@ -195,9 +197,9 @@ def test_a_page_of_specks_is_bounded_and_says_so():
     rng = np.random.default_rng(0)
     for y, x in rng.integers(0, (890, 1190), (5000, 2)):
         grey[y : y + 7, x : x + 4] = 0
-    finding = find_lines(grey)
-    assert 0 < sum(len(line) for line in finding.lines) <= MOST
-    assert any("pieces" in note for note in finding.notes)
+    segmentation = find_lines(grey)
+    assert 0 < sum(len(line) for line in segmentation.lines) <= MOST
+    assert any("pieces" in note for note in segmentation.notes)
 
 
 def test_steps_are_kept_only_when_asked_for():
@@ -211,10 +213,10 @@ def test_steps_are_kept_only_when_asked_for():
 def test_each_mnist_digit_is_one_line_and_whole():
     images = open_data(support.require_data()).test.images[:1000, 0]
     for image in images:
-        finding = find_lines(np.repeat(image[..., None], 3, axis=2))
-        assert len(finding.lines) == 1
+        segmentation = find_lines(np.repeat(image[..., None], 3, axis=2))
+        assert len(segmentation.lines) == 1
         found = np.zeros((40, 40), np.float32)
-        for p in finding.lines[0]:
+        for p in segmentation.lines[0]:
             part = found[p.y : p.y + p.height, p.x : p.x + p.width]
             np.maximum(part, p.ink, out=part)
         true = image / np.float32(255)

@@ -14,7 +14,7 @@ from PIL import Image
 import byhand
 from byhand.errors import DataError, InputError
 from byhand.reader import Digit, Line, Page, Reader, open_picture
-from byhand.reader.cut import Found
+from byhand.reader.cut import DigitCandidate
 from byhand.reader.examples import nondigits_for_testing, pens, words_for_testing
 from byhand.reader.reader import _accepted
 from byhand.reader.steps import Steps
@@ -314,7 +314,7 @@ def test_a_line_of_which_nothing_is_sure_keeps_its_place():
     def found(digit, probability):
         p = np.full(12, (1 - probability) / 9, np.float32)
         p[digit], p[10:] = probability, 0
-        return Found((1, 2, 3, 4), p, np.ones((4, 3), np.float32)), (1, 2, 3, 4)
+        return DigitCandidate((1, 2, 3, 4), p, np.ones((4, 3), np.float32)), (1, 2, 3, 4)
 
     lines = [[found(3, 0.99)], [found(4, 0.4), found(5, 0.3)], [found(6, 0.99)], []]
     kept, notes = _accepted(lines, 0.7, None)

@@ -9,10 +9,10 @@ import blobs
 from byhand import data, recipes
 from byhand.data import Augmentation
 from byhand.errors import DataError
-from byhand.reader.examples import fonts, hands, pens, training_set
+from byhand.reader.examples import fonts, pens, training_set, variants
 from byhand.reader.normalise import bounds, normalise
 
-FEW = training_set.Amounts(hands=1, drawn=0.5, printed=0.5, letters=0.5, scribbles=0.25,
+FEW = training_set.Amounts(variants=1, drawn=0.5, printed=0.5, letters=0.5, scribbles=0.25,
                            textures=0.25, parts=0.25, groups=0.5)  # fmt: skip
 
 
@@ -59,7 +59,7 @@ def test_validation_is_made_of_digits_that_are_not_learnt_from(digits):
     marked = data.Splits(
         "drawn", data.Dataset(images, digits.train.labels), digits.test, None, "tests", "0"
     )
-    only = training_set.Amounts(hands=0, drawn=0, printed=0, letters=0, scribbles=0, textures=0,
+    only = training_set.Amounts(variants=0, drawn=0, printed=0, letters=0, scribbles=0, textures=0,
                                 parts=0, groups=0)  # fmt: skip
     found = training_set.make_training_set(marked, 0, only, fonts.matplotlib_fonts())
     block = normalise(images[held][0, 0])
@@ -97,7 +97,7 @@ def test_the_recipe_prepares_its_training_set(digits, monkeypatch):
 
 def test_other_hands_move_digits_and_leave_ink(digits):
     images = digits.train.images[:60, 0]
-    inks = hands.other_hands(images, np.random.default_rng(0))
+    inks = variants.handwriting_variants(images, np.random.default_rng(0))
     assert len(inks) == 60
     before = images.sum(axis=(1, 2)) * 4.0  # twice as large
     after = np.array([ink.sum(dtype=float) for ink in inks])
@@ -111,7 +111,7 @@ def test_a_pen_that_would_break_the_digit_is_not_taken():
     thin[:, 4:24, 14] = 255  # one pixel wide
     eroding = Augmentation(shift=0, rotate=0, scale=0, slant=0, stroke=6.0)
     for seed in range(6):
-        for ink in hands.other_hands(thin, np.random.default_rng(seed), eroding):
+        for ink in variants.handwriting_variants(thin, np.random.default_rng(seed), eroding):
             assert ink.sum(dtype=float) > 0.5 * 4 * thin[0].sum(dtype=float)
 
 
@@ -119,10 +119,10 @@ def test_worn_pictures_have_few_pixels_and_still_ink():
     rng = np.random.default_rng(0)
     inks, _ = pens.drawn_digits(rng, 40)
     for ink in inks:
-        worn = hands.worn(ink, rng)
-        assert max(worn.shape) <= 26
-        assert worn.max() > 100
-    assert hands.worn(np.zeros((9, 9), np.uint8), rng).shape == (9, 9)
+        scanned_poorly = variants.scanned_poorly(ink, rng)
+        assert max(scanned_poorly.shape) <= 26
+        assert scanned_poorly.max() > 100
+    assert variants.scanned_poorly(np.zeros((9, 9), np.uint8), rng).shape == (9, 9)
 
 
 @pytest.mark.parametrize("digit", range(10))

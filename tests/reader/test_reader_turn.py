@@ -65,10 +65,10 @@ def test_a_written_page_is_set_upright(recogniser, turn, skew):
     for seed in range(3):
         rng = np.random.default_rng(seed)
         page = pages.draw(rng, test.images[:, 0], test.labels, (8, 7, 8), style)
-        finding = find_lines(page.pixels, recogniser)
-        assert (finding.rotation + turn) % 360 == 0
-        assert [len(line) for line in finding.lines] == pytest.approx([8, 7, 8], abs=2)
-        assert finding.size == (900, 800)
+        segmentation = find_lines(page.pixels, recogniser)
+        assert (segmentation.rotation + turn) % 360 == 0
+        assert [len(line) for line in segmentation.lines] == pytest.approx([8, 7, 8], abs=2)
+        assert segmentation.size == (900, 800)
 
 
 def test_an_upright_page_with_few_digits_stays(recogniser):

@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from byhand.reader.lattice import PRIORS, Box, Group, Lattice, Priors, best_way, log_odds
+from byhand.reader.lattice import (
+    PRIORS,
+    Box,
+    Group,
+    Priors,
+    SegmentationLattice,
+    best_way,
+    log_odds,
+)
 from byhand.reader.normalise import normalise
 from byhand.reader.recognise import NONE, VIEWS, Recogniser, among_others, no_digit
 
@@ -38,7 +46,7 @@ SMALL, MOST_NONE = 0.5, 0.95
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class DigitCandidate:
     """One digit of a line.
 
     Args:
@@ -57,7 +65,7 @@ def read_lines(
     recogniser: Recogniser,
     digits: int | None = None,
     priors: Priors = PRIORS,
-) -> list[list[Found]]:
+) -> list[list[DigitCandidate]]:
     """The digits of every line, from left to right.
 
     Args:
@@ -78,14 +86,18 @@ def read_lines(
     chosen = [_chosen(lattice, priors, digits) for lattice in lattices]
     flat = [group for groups in chosen for group in groups]
     _read([group for group in flat if group.views < VIEWS], recogniser, VIEWS)
-    found = [
-        [Found(group.box, group.read, group.ink) for group in groups if group.read is not None]
+    candidates = [
+        [
+            DigitCandidate(group.box, group.read, group.ink)
+            for group in groups
+            if group.read is not None
+        ]
         for groups in chosen
     ]
-    share = _share_of_none(lattices, found)
+    share = _share_of_none(lattices, candidates)
     return [
         [replace(one, probabilities=among_others(one.probabilities, share)) for one in line]
-        for line in found
+        for line in candidates
     ]
 
 
@@ -94,7 +106,7 @@ def read_groups(
     recogniser: Recogniser,
     digits: int | None = None,
     priors: Priors = PRIORS,
-) -> list[Lattice]:
+) -> list[SegmentationLattice]:
     """Every line's groups that might be digits, as they read at first sight.
 
     All pieces are read in one go, in another all groups that are not whole pieces, and those of
@@ -102,7 +114,7 @@ def read_groups(
     """
     inks = [piece.ink for line in lines for piece in line]
     if not inks:
-        return [Lattice([]) for _ in lines]
+        return [SegmentationLattice([]) for _ in lines]
     views = VIEWS if len(inks) <= FEW else GLANCES
     whole = recogniser.read(np.stack([normalise(ink) for ink in inks]), views)
     lattices, start = [], 0
@@ -112,7 +124,7 @@ def read_groups(
         sure = read[:, :NONE].max(axis=1) >= priors.sure
         if digits is not None and sure.sum() != digits:
             sure[:] = False
-        lattice = Lattice(line, read, sure)
+        lattice = SegmentationLattice(line, read, sure)
         for group in lattice.groups:
             group.views = views if group.whole else 0
         if digits is None:  # what its traits speak against so much is not taken however it reads
@@ -131,10 +143,12 @@ def read_groups(
     return lattices
 
 
-def _share_of_none(lattices: Sequence[Lattice], found: Sequence[Sequence[Found]]) -> float:
+def _share_of_none(
+    lattices: Sequence[SegmentationLattice], candidates: Sequence[Sequence[DigitCandidate]]
+) -> float:
     """Of what is as large as a digit, how much is none; `MOST_NONE` at most."""
     digits = none = 0
-    for lattice, line in zip(lattices, found, strict=True):
+    for lattice, line in zip(lattices, candidates, strict=True):
         sure = [one.box for one in line if no_digit(one.probabilities) <= 0.5]
         digits += len(sure)
         for piece in lattice.pieces:
@@ -148,7 +162,7 @@ def _share_of_none(lattices: Sequence[Lattice], found: Sequence[Sequence[Found]]
     return min(none / max(none + digits, 1), MOST_NONE)
 
 
-def _chosen(lattice: Lattice, priors: Priors, digits: int | None) -> list[Group]:
+def _chosen(lattice: SegmentationLattice, priors: Priors, digits: int | None) -> list[Group]:
     """The groups of the best way, with as many digits as are expected unless that is absurd."""
     score, groups = best_way(lattice, priors)
     if digits is None:
@@ -170,4 +184,4 @@ def candidates(pieces: Sequence[Piece]) -> list[tuple[Box, NDArray[np.float32]]]
 
     As `read_lines` proposes them where it is not sure of any piece; for what learns from them.
     """
-    return [(group.box, group.ink) for group in Lattice(pieces).groups]
+    return [(group.box, group.ink) for group in SegmentationLattice(pieces).groups]

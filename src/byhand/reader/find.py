@@ -18,7 +18,7 @@ LEVEL = 2.0
 
 
 @dataclass(frozen=True, eq=False)
-class Finding:
+class Segmentation:
     """What was found in a picture.
 
     Args:
@@ -63,7 +63,7 @@ class Finding:
 
 def find_lines(
     pixels: NDArray[np.uint8], recogniser: Reads | None = None, steps: bool = False
-) -> Finding:
+) -> Segmentation:
     """The lines of writing in a picture.
 
     Args:
@@ -80,19 +80,19 @@ def find_lines(
     skew = find_skew(pieces)
     if abs(skew) < LEVEL:
         skew = 0.0
-    back, level_size = _level(size, skew)
+    back, level_size = _deskewed(size, skew)
     if skew:
         pieces = [levelled(piece, back) for piece in pieces]
     lines = group_lines(pieces)
     pictures = {}
     if steps:
         pictures["ink"] = (255 - 255 * ink.amount).astype(np.uint8)
-        pictures["lines"] = _drawn(lines, level_size)
+        pictures["lines"] = _lines_in_colours(lines, level_size)
     notes = (f"there are more than {MOST:,} pieces of ink; only the largest were read",)
-    return Finding(lines, ink, rotation, skew, size, back, notes if many else (), pictures)
+    return Segmentation(lines, ink, rotation, skew, size, back, notes if many else (), pictures)
 
 
-def _level(size: tuple[int, int], skew: float) -> tuple[NDArray[np.float64], tuple[int, int]]:
+def _deskewed(size: tuple[int, int], skew: float) -> tuple[NDArray[np.float64], tuple[int, int]]:
     """The matrix from the page with its lines level back to the page, and the level page's size."""
     wide, high = size
     cos, sin = float(np.cos(np.radians(skew))), float(np.sin(np.radians(skew)))
@@ -106,7 +106,7 @@ def _level(size: tuple[int, int], skew: float) -> tuple[NDArray[np.float64], tup
     return matrix, level
 
 
-def _drawn(lines: list[list[Piece]], size: tuple[int, int]) -> NDArray[np.uint8]:
+def _lines_in_colours(lines: list[list[Piece]], size: tuple[int, int]) -> NDArray[np.uint8]:
     """The pieces on white, those of a line in one colour."""
     colours = np.array([(0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167)], np.float32)
     page = np.full((size[1] + 2, size[0] + 2, 3), 255, np.uint8)

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .grid_cells import erase_rules, pieces_of_cells
-from .grid_lattice import Lattice, Shape, find_lattice
+from .grid_lattice import GridLattice, Shape, find_lattice
 from .grid_level import CLEAR, darkness
-from .grid_rules import LEAST_SIDE, find_rules
+from .grid_rules import LEAST_SIDE, find_grid_lines
 from .ink import CORE, find_ink
 from .pieces import Piece
 
@@ -153,9 +153,9 @@ def cell_pieces(grid: Grid) -> list[list[list[Piece]]]:
     return pieces_of_cells(grid.clean, grid.ink, grid.xs[1:-1], grid.ys[1:-1])
 
 
-def _search(pixels: NDArray[np.uint8], shape: Shape | None) -> tuple[Lattice | None, float]:
+def _search(pixels: NDArray[np.uint8], shape: Shape | None) -> tuple[GridLattice | None, float]:
     """The lattice with the least doubt, in the picture shrunk by the scale that comes with it."""
-    best: Lattice | None = None
+    best: GridLattice | None = None
     scale = 1.0
     if min(pixels.shape[:2]) < LEAST_SIDE:
         return best, scale
@@ -165,7 +165,7 @@ def _search(pixels: NDArray[np.uint8], shape: Shape | None) -> tuple[Lattice | N
         values, scale = darkness(pixels, dark)
         for stronger in (1.0, FAINT):
             ruled = shape is not None
-            for rules in find_rules(values, whole=shape is not None):
+            for rules in find_grid_lines(values, whole=shape is not None):
                 level, upright = len(rules.level), len(rules.upright)
                 ruled |= min(level, upright) >= 2 and level * upright <= 2 * MANY
                 lattice = find_lattice(rules, shape)
@@ -245,7 +245,7 @@ def _keeps_to_cells(inked: NDArray[np.bool_], xs: NDArray[np.int64], ys: NDArray
     return large <= 0.25 * (kept + large)
 
 
-def _spread_over_ink(pixels: NDArray[np.uint8], shape: Shape) -> Lattice:
+def _spread_over_ink(pixels: NDArray[np.uint8], shape: Shape) -> GridLattice:
     """The grid laid over all ink where no rules are, its edges moved to where little ink is."""
     ink = find_ink(pixels).amount
     edges = []
@@ -265,4 +265,4 @@ def _spread_over_ink(pixels: NDArray[np.uint8], shape: Shape) -> Lattice:
     note = (
         f"No ruled grid was found: {shape[0]}x{shape[1]} cells were laid over all that is written."
     )
-    return Lattice(grid, 9.0, note)
+    return GridLattice(grid, 9.0, note)

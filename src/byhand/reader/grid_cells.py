@@ -52,9 +52,9 @@ def _erase_level(image: Floats, xs: Edges, ys: Edges) -> None:
         reach = max(4, round(AROUND * float(beside)))
         band = image[max(0, int(y) - reach) : int(y) + reach + 1]  # (rows, W, 3)
         apart = np.abs(band - _paper_of(band, width)).max(2)  # (rows, W)
-        found = _follow(apart[:, xs[0] : xs[-1] + 1], width)
-        if found is not None:
-            first, broad, strength = found
+        paths = _follow(apart[:, xs[0] : xs[-1] + 1], width)
+        if paths is not None:
+            first, broad, strength = paths
             # Beyond the outermost rules as it is at its ends.
             around = (int(xs[0]), apart.shape[1] - int(xs[-1]) - 1)
             rows, far = np.pad(first, around, mode="edge"), np.pad(strength, around, mode="edge")
@@ -187,7 +187,7 @@ def pieces_of_cells(
     # A stroke of thickness t and length l has t·l pixels, 2·l of them on its rim.
     rim = np.bincount(labels[mask & ~ndimage.binary_erosion(mask)], minlength=n + 1)
     thick = 2 * np.bincount(labels.ravel(), minlength=n + 1) / np.maximum(rim, 1)
-    found = []
+    pieces_found = []
     for label, box in enumerate(ndimage.find_objects(labels), 1):
         if box is None:
             continue
@@ -201,11 +201,11 @@ def pieces_of_cells(
         for i, j, piece in _shared_out(part, columns.start, rows.start, xs, ys):
             kind = _kind(piece, xs[j : j + 2], ys[i : i + 2])
             if kind != "speck":
-                found.append((i, j, piece, kind == "", float(thick[label]), deep))
+                pieces_found.append((i, j, piece, kind == "", float(thick[label]), deep))
     # What stands beside a rule must be as thick and as dark as the writing is.
-    sure = np.array([(thickness, deep) for *_, free, thickness, deep in found if free])
+    sure = np.array([(thickness, deep) for *_, free, thickness, deep in pieces_found if free])
     least = REST_PART * np.median(sure, axis=0) if len(sure) else np.full(2, np.inf)
-    for i, j, piece, free, thickness, deep in found:
+    for i, j, piece, free, thickness, deep in pieces_found:
         if free or (thickness >= least[0] and deep >= least[1]):
             cells[i][j].append(piece)
     for row in cells:
@@ -268,7 +268,7 @@ def _shared_out(part: Floats, x: int, y: int, xs: Edges, ys: Edges) -> list[tupl
     most = max(shares)
     if most[0] >= MOSTLY * total:
         return [(most[1], most[2], Piece(x, y, w, h, part))]
-    found = []
+    strokes = []
     for share, i, j, top, bottom, left, right in shares:
         if share < 0.1 * total:
             continue
@@ -278,18 +278,18 @@ def _shared_out(part: Floats, x: int, y: int, xs: Edges, ys: Edges) -> list[tupl
         piece = Piece(
             x + left + int(c), y + top + int(a), int(d - c), int(b - a), own[a:b, c:d].copy()
         )
-        found.append((i, j, piece))
-    return found
+        strokes.append((i, j, piece))
+    return strokes
 
 
 def _cuts(edges: Edges, start: int, length: int) -> list[tuple[int, int, int]]:
     """(cell, from, to) of the cells that a stretch of pixels lies in, counted from its start."""
-    found = []
+    spans = []
     for k in range(len(edges) - 1):
         low, high = max(0, int(edges[k]) - start), min(length, int(edges[k + 1]) - start)
         if low < high:
-            found.append((k, low, high))
-    return found
+            spans.append((k, low, high))
+    return spans
 
 
 def _kind(piece: Piece, xs: Edges, ys: Edges) -> str:

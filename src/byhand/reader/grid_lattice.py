@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .grid_rules import Rule, Rules
+from .grid_rules import GridLine, GridLines
 
 Floats = NDArray[np.float64]
 Shape = tuple[int, int]  # rows, columns
@@ -23,7 +23,7 @@ MOST, NARROWEST = 1000, 9  # cells; and pixels of the shrunk picture
 
 
 @dataclass(frozen=True, eq=False)
-class Lattice:
+class GridLattice:
     """The rules of a grid.
 
     Args:
@@ -38,7 +38,7 @@ class Lattice:
     note: str = ""
 
 
-def find_lattice(rules: Rules, shape: Shape | None) -> Lattice | None:
+def find_lattice(rules: GridLines, shape: Shape | None) -> GridLattice | None:
     """The grid that these rules are; None where they are none.
 
     Args:
@@ -49,7 +49,7 @@ def find_lattice(rules: Rules, shape: Shape | None) -> Lattice | None:
     chosen = _reaching(rules)
     if chosen is None:
         return None
-    found = len(chosen.level) - 1, len(chosen.upright) - 1
+    counted = len(chosen.level) - 1, len(chosen.upright) - 1
     # What may be rules too, only fainter: strokes of writing are seldom so whole.
     more = replace(
         chosen,
@@ -57,16 +57,16 @@ def find_lattice(rules: Rules, shape: Shape | None) -> Lattice | None:
         upright=_with_fainter(rules, chosen, True),
     )
     if shape is None:
-        if min(found) < 2 or found[0] * found[1] > MOST or not _is_plain(chosen):
+        if min(counted) < 2 or counted[0] * counted[1] > MOST or not _is_plain(chosen):
             return None
-        sure = (len(more.level) - 1, len(more.upright) - 1) == found
-        return Lattice(_crossings(chosen), 0.0 if sure else 0.5)
-    if found in (shape, shape[::-1]):
-        return Lattice(_crossings(chosen), 0.0 if _is_plain(chosen) else 1.0)
-    return _forced(chosen, more, shape, found)
+        sure = (len(more.level) - 1, len(more.upright) - 1) == counted
+        return GridLattice(_crossings(chosen), 0.0 if sure else 0.5)
+    if counted in (shape, shape[::-1]):
+        return GridLattice(_crossings(chosen), 0.0 if _is_plain(chosen) else 1.0)
+    return _forced(chosen, more, shape, counted)
 
 
-def _reaching(rules: Rules) -> Rules | None:
+def _reaching(rules: GridLines) -> GridLines | None:
     """Only the rules that reach across the grid; None where fewer than two do, either way."""
     level, upright = _longest(rules.level), _longest(rules.upright)
     for _ in range(3):
@@ -83,12 +83,14 @@ def _reaching(rules: Rules) -> Rules | None:
     return _without_margins(chosen)
 
 
-def _longest(rules: list[Rule]) -> list[Rule]:
+def _longest(rules: list[GridLine]) -> list[GridLine]:
     most = max((int(rule.inked.sum()) for rule in rules), default=0)
     return [rule for rule in rules if rule.inked.sum() >= 0.5 * most]
 
 
-def _across(rules: Rules, candidates: list[Rule], others: list[Rule], upright: bool) -> list[Rule]:
+def _across(
+    rules: GridLines, candidates: list[GridLine], others: list[GridLine], upright: bool
+) -> list[GridLine]:
     """The candidates with ink most of the way from the first to the last of the others."""
     spans = _spans(rules, candidates, others, upright)
     inked = [rule.covered(*span) for rule, span in zip(candidates, spans, strict=True)]
@@ -98,7 +100,9 @@ def _across(rules: Rules, candidates: list[Rule], others: list[Rule], upright: b
     return _ordered(rules, kept, upright)
 
 
-def _spans(rules: Rules, family: list[Rule], others: list[Rule], upright: bool) -> Floats:
+def _spans(
+    rules: GridLines, family: list[GridLine], others: list[GridLine], upright: bool
+) -> Floats:
     """(rules, 2): where along each rule of a family the first and last of the other cross it."""
     outer = [others[0], others[-1]]
     if upright:
@@ -106,15 +110,15 @@ def _spans(rules: Rules, family: list[Rule], others: list[Rule], upright: bool) 
     return rules.crossings(family, outer)[..., 0]
 
 
-def _ordered(rules: Rules, chosen: list[Rule], upright: bool) -> list[Rule]:
+def _ordered(rules: GridLines, chosen: list[GridLine], upright: bool) -> list[GridLine]:
     return sorted(chosen, key=lambda rule: float(_middle(rules, rule, upright)))
 
 
-def _middle(rules: Rules, rule: Rule, upright: bool) -> float:
+def _middle(rules: GridLines, rule: GridLine, upright: bool) -> float:
     return float(rules.place(rule, rules.size[int(upright)] / 2, upright))
 
 
-def _distinct(rules: Rules, chosen: list[Rule], upright: bool) -> list[Rule]:
+def _distinct(rules: GridLines, chosen: list[GridLine], upright: bool) -> list[GridLine]:
     """One of each two rules that lie side by side, as a double frame's do."""
     if len(chosen) < 2:
         return chosen
@@ -124,14 +128,14 @@ def _distinct(rules: Rules, chosen: list[Rule], upright: bool) -> list[Rule]:
     best = sorted(range(len(chosen)), key=lambda k: -int(chosen[k].inked.sum()))
     kept: list[int] = []
     for k in best:
-        # Rules of one family do not meet within the grid.
+        # GridLines of one family do not meet within the grid.
         apart = (places[k] - places[other] for other in kept)
         if all(gap.min() >= close or gap.max() <= -close for gap in apart):
             kept.append(k)
     return [chosen[k] for k in sorted(kept, key=lambda k: places[k, 2])]
 
 
-def _with_fainter(rules: Rules, chosen: Rules, upright: bool) -> list[Rule]:
+def _with_fainter(rules: GridLines, chosen: GridLines, upright: bool) -> list[GridLine]:
     """The chosen rules of a family, and between them those that have less ink."""
     mine, all_of_it = (
         (chosen.upright, rules.upright) if upright else (chosen.level, rules.level)
@@ -149,7 +153,7 @@ def _with_fainter(rules: Rules, chosen: Rules, upright: bool) -> list[Rule]:
     return _distinct(rules, mine + fainter, upright)
 
 
-def _without_margins(rules: Rules) -> Rules | None:
+def _without_margins(rules: GridLines) -> GridLines | None:
     """The outermost rules left out where no other rule reaches them: a page's edge, a frame."""
     while True:
         across, down = _inked(rules)
@@ -168,7 +172,7 @@ def _without_margins(rules: Rules) -> Rules | None:
         rules = replace(rules, level=level, upright=upright)
 
 
-def _inked(rules: Rules) -> tuple[Floats, Floats]:
+def _inked(rules: GridLines) -> tuple[Floats, Floats]:
     """How much of each piece of a rule between two crossings has ink."""
     points = rules.crossings(rules.level, rules.upright)
     across = [
@@ -182,7 +186,7 @@ def _inked(rules: Rules) -> tuple[Floats, Floats]:
     return np.array(across), np.array(down)
 
 
-def _is_plain(rules: Rules) -> bool:
+def _is_plain(rules: GridLines) -> bool:
     """Whether it is a grid without doubt: every rule whole, and ending at the outermost ones."""
     across, down = _inked(rules)
     pieces = np.concatenate([across.ravel(), down.ravel()])
@@ -197,7 +201,7 @@ def _is_plain(rules: Rules) -> bool:
     return True
 
 
-def _overhang(rules: Rules, upright: bool) -> tuple[tuple[float, float], Floats]:
+def _overhang(rules: GridLines, upright: bool) -> tuple[tuple[float, float], Floats]:
     """How far this family's rules reach beyond the other's first and last; the other's gaps."""
     mine, others = (rules.upright, rules.level) if upright else (rules.level, rules.upright)
     ends = np.array([rule.ends for rule in mine])
@@ -206,16 +210,16 @@ def _overhang(rules: Rules, upright: bool) -> tuple[tuple[float, float], Floats]
     return (float(over[0]), float(over[1])), np.diff(places)
 
 
-def _crossings(rules: Rules) -> Floats:
+def _crossings(rules: GridLines) -> Floats:
     points = rules.crossings(rules.level, rules.upright)
     seen = np.concatenate([points, np.ones((*points.shape[:2], 1))], 2) @ rules.to_picture.T
     crossings: Floats = seen[..., :2] / seen[..., 2:]
     return crossings
 
 
-def _forced(rules: Rules, more: Rules, shape: Shape, found: Shape) -> Lattice:
+def _forced(rules: GridLines, more: GridLines, shape: Shape, counted: Shape) -> GridLattice:
     """The grid asked for, laid onto rules of another number; `more`: with the fainter ones."""
-    apart = [sum(abs(np.log(a / b)) for a, b in zip(found, s, strict=True)) for s in
+    apart = [sum(abs(np.log(a / b)) for a, b in zip(counted, s, strict=True)) for s in
              (shape, shape[::-1])]  # fmt: skip
     lying = apart[1] < apart[0]
     rows, columns = shape[::-1] if lying else shape
@@ -230,13 +234,13 @@ def _forced(rules: Rules, more: Rules, shape: Shape, found: Shape) -> Lattice:
     note = ""
     if not (sure_level and sure_upright):
         note = (
-            f"The rules found make {found[0]}x{found[1]} cells, not {rows}x{columns}: "
+            f"The rules found make {counted[0]}x{counted[1]} cells, not {rows}x{columns}: "
             "the grid was divided evenly where rules are missing."
         )
-    return Lattice(_crossings(rules), 2.0 + min(apart), note)
+    return GridLattice(_crossings(rules), 2.0 + min(apart), note)
 
 
-def _fill(rules: Rules, cells: int, upright: bool) -> tuple[list[Rule], bool]:
+def _fill(rules: GridLines, cells: int, upright: bool) -> tuple[list[GridLine], bool]:
     """So many rules as `cells` need, and whether all of them were found."""
     chosen = list(rules.upright if upright else rules.level)
     if len(chosen) == cells + 1:
@@ -280,6 +284,6 @@ def _fill(rules: Rules, cells: int, upright: bool) -> tuple[list[Rule], bool]:
     return filled, False
 
 
-def _moved(rules: Rules, rule: Rule, place: float, upright: bool) -> Rule:
+def _moved(rules: GridLines, rule: GridLine, place: float, upright: bool) -> GridLine:
     shift = np.array([0, 0, 0, place - _middle(rules, rule, upright)])
     return replace(rule, curve=rule.curve + shift)

@@ -29,11 +29,11 @@ _BIN = 4  # pixels: how finely it is kept where a rule has ink
 
 
 @dataclass(frozen=True, eq=False)
-class Rule:
+class GridLine:
     """A ruled line in the levelled frame: its place across as a cubic of its place along.
 
     Args:
-        curve: (4,) coefficients, highest power first, of (along − middle) / span of `Rules`.
+        curve: (4,) coefficients, highest power first, of (along − middle) / span of `GridLines`.
         inked: (bins,) bool, of each `_BIN` pixels along, whether there is ink.
     """
 
@@ -59,7 +59,7 @@ class Rule:
 
 
 @dataclass(frozen=True, eq=False)
-class Rules:
+class GridLines:
     """The rules of one ruling, in a frame in which they run level and upright.
 
     Args:
@@ -68,17 +68,17 @@ class Rules:
         to_picture: (3, 3) homography, the frame's points to the picture's.
     """
 
-    level: list[Rule]
-    upright: list[Rule]
+    level: list[GridLine]
+    upright: list[GridLine]
     size: tuple[int, int]
     to_picture: Floats
 
-    def place(self, rule: Rule, along: float | Floats, upright: bool = False) -> Floats:
+    def place(self, rule: GridLine, along: float | Floats, upright: bool = False) -> Floats:
         """Where a rule lies across, at `along`."""
         unit = _unit(np.asarray(along, np.float64), self.size[int(upright)])
         return np.asarray(np.polyval(rule.curve, unit), np.float64)
 
-    def crossings(self, level: list[Rule], upright: list[Rule]) -> Floats:
+    def crossings(self, level: list[GridLine], upright: list[GridLine]) -> Floats:
         """(L, U, 2) x, y in the frame where each of L rules crosses each of U others."""
         # Coefficients against each other: (4, L, 1) and (4, 1, U).
         of_level = np.array([rule.curve for rule in level]).T[:, :, None]
@@ -106,7 +106,7 @@ def _unit(along: Floats, length: int) -> Floats:
     return 2 * along / length - 1
 
 
-def find_rules(dark: NDArray[np.uint8], whole: bool = False) -> Iterator[Rules]:
+def find_grid_lines(dark: NDArray[np.uint8], whole: bool = False) -> Iterator[GridLines]:
     """The rules of each large connected piece of ink in `darkness`, largest first.
 
     `whole`: of pieces that enclose little too, and at last, those of the whole picture, for a
@@ -142,7 +142,7 @@ def _holes(mask: NDArray[np.bool_]) -> int:
     return int(ndimage.label(paper)[1]) - 1
 
 
-def _rules_of(dark: NDArray[np.uint8], mask: NDArray[np.bool_], corner: Floats) -> Rules | None:
+def _rules_of(dark: NDArray[np.uint8], mask: NDArray[np.bool_], corner: Floats) -> GridLines | None:
     """The rules where `mask`, a part of the picture whose corner is `corner`, has ink."""
     y, x = np.nonzero(mask)
     step = max(1, x.size // 20_000)
@@ -158,7 +158,7 @@ def _rules_of(dark: NDArray[np.uint8], mask: NDArray[np.bool_], corner: Floats) 
     return _seen_level(dark, points, again @ np.linalg.inv(rules.to_picture)) or rules
 
 
-def _seen_level(dark: NDArray[np.uint8], points: Floats, to_frame: Floats) -> Rules | None:
+def _seen_level(dark: NDArray[np.uint8], points: Floats, to_frame: Floats) -> GridLines | None:
     """The rules in the frame that a homography leads to, cut to where these points (N, 3) fall."""
     from PIL import Image
 
@@ -182,10 +182,10 @@ def _seen_level(dark: NDArray[np.uint8], points: Floats, to_frame: Floats) -> Ru
         Image.Resampling.BILINEAR,
     )
     ink = np.asarray(straight) > 0.8 * CLEAR
-    return Rules(_trace(ink), _trace(np.ascontiguousarray(ink.T)), size, back / back[2, 2])
+    return GridLines(_trace(ink), _trace(np.ascontiguousarray(ink.T)), size, back / back[2, 2])
 
 
-def _level_again(rules: Rules) -> Floats | None:
+def _level_again(rules: GridLines) -> Floats | None:
     """The homography to a better frame, by the rules that were found; None if this is good."""
     middle, radius = np.array(rules.size) / 2, max(rules.size) / 2
     vanishing, tilt = [], 0.0
@@ -208,7 +208,7 @@ def _level_again(rules: Rules) -> Floats | None:
     return levelling(vanishing, middle, radius) if tilt > TILT else None
 
 
-def _trace(ink: NDArray[np.bool_]) -> list[Rule]:
+def _trace(ink: NDArray[np.bool_]) -> list[GridLine]:
     """The nearly level rules of a frame (H, W), top to bottom: long runs of ink, joined."""
     from scipy import ndimage
 
@@ -237,7 +237,7 @@ def _trace(ink: NDArray[np.bool_]) -> list[Rule]:
             pieces.append((x[chosen], y[chosen]))
     pieces.sort(key=lambda piece: -float(np.ptp(piece[0])))
     curves = _courses(pieces, w) if pieces else []
-    rules = [Rule(curve, _inked(ink, curve)) for curve in curves]
+    rules = [GridLine(curve, _inked(ink, curve)) for curve in curves]
     rules = [rule for rule in rules if rule.inked.mean() >= SHORTEST]
     return sorted(rules, key=lambda rule: float(rule.curve[-1]))
 

@@ -64,7 +64,7 @@ def find_ink(pixels: NDArray[np.uint8]) -> Ink:
         # On yellow paper blue ink is lighter in blue: that colour tells nothing about dark ink.
         useful = np.abs(excess) * (excess >= 0 if dark else excess <= 0)
     else:
-        darkness, dark = _drawn(pixels, flat)
+        darkness, dark = _ink_of_drawing(pixels, flat)
     if not dark:
         pixels = 255 - pixels
     table = _full(dark_table(glance_at(pixels)), pixels.shape)
@@ -97,7 +97,9 @@ def _box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
-def _drawn(pixels: NDArray[np.uint8], paper: NDArray[np.uint8]) -> tuple[NDArray[np.float32], bool]:
+def _ink_of_drawing(
+    pixels: NDArray[np.uint8], paper: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], bool]:
     """How far pixels are from a flat paper's colour towards the ink's, and whether ink is darker.
 
     1 is as far as any colour can be.
@@ -274,5 +276,5 @@ def _hysteresis(weak: NDArray[np.bool_], seed: NDArray[np.bool_]) -> NDArray[np.
     kept = np.zeros(n + 1, bool)
     kept[labels[seed]] = True
     kept[0] = False
-    found: NDArray[np.bool_] = kept[labels]
-    return found
+    mask: NDArray[np.bool_] = kept[labels]
+    return mask

@@ -137,7 +137,7 @@ class Group:
     views: int = 0  # in how many views
 
 
-class Lattice:
+class SegmentationLattice:
     """A line's nodes, and the groups between them.
 
     Args:
@@ -210,7 +210,7 @@ def _doubt(probabilities: NDArray[np.float32], wide: float) -> float:
     return seen * max(math.log(none) - math.log(several) - _LIKELY_NONE, 0.0)
 
 
-def _nodes(line: Lattice, sure: list[bool]) -> Iterator[Node]:
+def _nodes(line: SegmentationLattice, sure: list[bool]) -> Iterator[Node]:
     """The places in a line where groups may begin or end, from left to right."""
     for i, piece in enumerate(line.pieces):
         overlap = 0.0
@@ -231,7 +231,7 @@ def _nodes(line: Lattice, sure: list[bool]) -> Iterator[Node]:
     yield Node(len(line.pieces), None, 0.0, 0.0, 0.0)
 
 
-def _groups(line: Lattice) -> Iterator[Group]:
+def _groups(line: SegmentationLattice) -> Iterator[Group]:
     """All ink between two nodes that might be a digit."""
     pieces, nodes, height = line.pieces, line.nodes, line.height
     for first, start in enumerate(nodes[:-1]):
@@ -250,10 +250,10 @@ def _groups(line: Lattice) -> Iterator[Group]:
             if whole:
                 box, ink = (begun.x, begun.y, begun.width, begun.height), begun.ink
             else:
-                found = _between(pieces, start, end)
-                if found is None:
+                between = _between(pieces, start, end)
+                if between is None:
                     continue
-                box, ink = found
+                box, ink = between
                 if box[0] + box[2] - left > 2 * _WIDEST * height:
                     break
                 if box[2] > _WIDEST * height or ink.sum() < _LEAST * line.ones[start.piece]:
@@ -313,7 +313,9 @@ def _right_of(ink: NDArray[np.float32], columns: NDArray[np.intp]) -> NDArray[np
     return np.where(np.arange(ink.shape[1]) >= columns[:, None], ink, np.float32(0))
 
 
-def best_way(line: Lattice, priors: Priors, digits: int | None = None) -> tuple[float, list[Group]]:
+def best_way(
+    line: SegmentationLattice, priors: Priors, digits: int | None = None
+) -> tuple[float, list[Group]]:
     """The best way through a line, by dynamic programming (Viterbi): its score, and its groups.
 
     Pieces that it leaves out as no digits come with them where that is not quite sure, unless so

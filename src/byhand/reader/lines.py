@@ -59,7 +59,7 @@ def group_lines(pieces: Sequence[Piece]) -> list[list[Piece]]:
     main = sorted((p for p in pieces if p.height >= MAIN * typical), key=lambda p: p.middle[0])
     lines: list[list[Piece]] = []
     for piece in main:
-        fits = [_level(line[-3:], piece) for line in lines]
+        fits = [_height_on_line(line[-3:], piece) for line in lines]
         if fits and max(fits) > 0:
             lines[int(np.argmax(fits))].append(piece)
         else:
@@ -82,7 +82,7 @@ def _band(line: Sequence[Piece], x: float) -> tuple[float, float]:
     return (tops[low] + tops[high]) / 2, (bottoms[low] + bottoms[high]) / 2
 
 
-def _level(line: Sequence[Piece], piece: Piece) -> float:
+def _height_on_line(line: Sequence[Piece], piece: Piece) -> float:
     """How well a piece is level with a line: 0 not at all, 1 entirely."""
     top, bottom = _band(line, piece.middle[0])
     overlap = min(bottom, piece.y + piece.height) - max(top, piece.y)
@@ -113,10 +113,10 @@ def _joined(lines: list[list[Piece]]) -> list[list[Piece]]:
             limit = 1.5 * max(_stroke(one), _stroke(flat[j])) + 1
             if _apart(one, flat[j]) <= (limit if rest else max(limit, 0.15 * height)):
                 owner[owner == owner[j]] = owner[i]
-    found: dict[int, list[Piece]] = {}
+    by_line: dict[int, list[Piece]] = {}
     for piece, o in zip(flat, owner.tolist(), strict=True):
-        found.setdefault(o, []).append(piece)
-    return list(found.values())
+        by_line.setdefault(o, []).append(piece)
+    return list(by_line.values())
 
 
 def _apart(one: Piece, other: Piece) -> float:

@@ -114,8 +114,8 @@ def _kept(
     # The page's edge runs along the border, or something only peeps in from outside.
     edge = (beside & (height > EDGE * typical)) | (above & (width > EDGE * typical))
     sliver = (beside & (width < SLIVER * typical)) | (above & (height < SLIVER * typical))
-    found: NDArray[np.int64] = np.flatnonzero(kept & ~edge & ~sliver & (sides < 2))
-    return found
+    places: NDArray[np.int64] = np.flatnonzero(kept & ~edge & ~sliver & (sides < 2))
+    return places
 
 
 def turned(piece: Piece, rotation: int, size: tuple[int, int]) -> Piece:

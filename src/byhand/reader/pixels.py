@@ -58,12 +58,12 @@ class Levels:
         """Those asked for, or those of pixels from `low` to `high` of this type."""
         if asked is not None:
             return cls(asked, True)
-        found = find_range(low, high, kind, what, picture=True)
+        pixel_range = find_range(low, high, kind, what, picture=True)
         usual = 1 if kind.kind in "bf" else 255 if kind == np.uint8 else 65535
-        if (found.black, found.white) == (0, usual):
-            return cls(found)
-        note = f"{what} go from {low:g} to {high:g} and were read as {found}, black to white"
-        return cls(found, note=f"{note}; --range A-B says otherwise")
+        if (pixel_range.black, pixel_range.white) == (0, usual):
+            return cls(pixel_range)
+        note = f"{what} go from {low:g} to {high:g} and were read as {pixel_range}, black to white"
+        return cls(pixel_range, note=f"{note}; --range A-B says otherwise")
 
     def scaled(self, values: NDArray[Any]) -> NDArray[np.uint8]:
         """(H, W) or (H, W, C) values as bytes; of bytes the fourth channel, alpha, stays."""

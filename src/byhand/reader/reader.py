@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from byhand import checks
 from byhand.errors import InputError
-from byhand.reader.cut import Found, read_lines
+from byhand.reader.cut import DigitCandidate, read_lines
 from byhand.reader.find import find_lines
 from byhand.reader.grid import Grid, cell_pieces, find_grid
 from byhand.reader.normalise import bounds, normalise
@@ -106,12 +106,12 @@ class Reader:
         if steps is not None:
             steps.add("picture", picture.pixels)
         picture = replace(picture, pixels=of_thick_strokes(picture.pixels))
-        found = None
+        grid_there = None
         small = min(picture.pixels.shape[:2]) < _SMALL
         if grid is not False and not (small and grid is None):
-            found = find_grid(picture.pixels, shape)
-        if found is not None:
-            return self._read_grid(picture, found, shape, threshold, digits, steps, upright)
+            grid_there = find_grid(picture.pixels, shape)
+        if grid_there is not None:
+            return self._read_grid(picture, grid_there, shape, threshold, digits, steps, upright)
         notes = ("no grid was found, so the page was read line by line",) if grid is True else ()
         return self._read_lines(picture, threshold, digits, steps, upright, notes)
 
@@ -147,30 +147,31 @@ class Reader:
         notes: tuple[str, ...],
     ) -> Page:
         turns = None if upright else self.recogniser
-        finding = find_lines(picture.pixels, turns, steps is not None)
-        read = read_lines(finding.lines, self.recogniser, digits)
+        segmentation = find_lines(picture.pixels, turns, steps is not None)
+        read = read_lines(segmentation.lines, self.recogniser, digits)
         lines = [
-            [(found, finding.box_back(found.box, found.ink)) for found in line] for line in read
+            [(candidate, segmentation.box_back(candidate.box, candidate.ink)) for candidate in line]
+            for line in read
         ]
-        if digits is None and finding.rotation == 0:
+        if digits is None and segmentation.rotation == 0:
             lines = self._as_one(picture, lines, threshold)
         lines = [[(one, _scaled(box, picture.scale)) for one, box in line] for line in lines]
         if steps is not None:
-            for name, drawn in finding.steps.items():
+            for name, drawn in segmentation.steps.items():
                 steps.add(name, drawn)
-        accepted, said = _accepted(lines, threshold, steps)
+        accepted, remarks = _accepted(lines, threshold, steps)
         if digits is not None:
-            said = (*said, *_other_numbers(digits, accepted, "line"))
+            remarks = (*remarks, *_other_numbers(digits, accepted, "line"))
         return Page(
             lines=accepted,
-            rotation=finding.rotation,
-            size=_turned_size(picture.size, finding.rotation),
-            notes=(*picture.notes, *notes, *finding.notes, *said),
+            rotation=segmentation.rotation,
+            size=_turned_size(picture.size, segmentation.rotation),
+            notes=(*picture.notes, *notes, *segmentation.notes, *remarks),
         )
 
     def _as_one(
-        self, picture: Picture, lines: list[list[tuple[Found, Box]]], threshold: float
-    ) -> list[list[tuple[Found, Box]]]:
+        self, picture: Picture, lines: list[list[tuple[DigitCandidate, Box]]], threshold: float
+    ) -> list[list[tuple[DigitCandidate, Box]]]:
         """What was read; or all of the ink as one digit, where that is likelier.
 
         It may be where a picture holds one line that is no wider than a digit and was read as
@@ -191,7 +192,7 @@ class Reader:
         probabilities = self.recogniser.read(normalise(ink)[None])[0]
         if boxes and confidences(probabilities[None])[0] < _LIKELY_ONE:
             return lines
-        return [[(Found(box, probabilities, ink), box)]]
+        return [[(DigitCandidate(box, probabilities, ink), box)]]
 
     def _read_grid(
         self,
@@ -217,7 +218,10 @@ class Reader:
         read = read_lines(flat, self.recogniser, digits)
         columns = grid.shape[1]
         boxed = [
-            [(found, _scaled(grid.to_picture(found.box), picture.scale)) for found in cell]
+            [
+                (candidate, _scaled(grid.to_picture(candidate.box), picture.scale))
+                for candidate in cell
+            ]
             for cell in read
         ]
         kept = [
@@ -302,7 +306,7 @@ def _several(images: Any) -> Iterable[Any]:
 
 
 def _accepted(
-    lines: Sequence[Sequence[tuple[Found, Box]]], threshold: float, steps: Steps | None
+    lines: Sequence[Sequence[tuple[DigitCandidate, Box]]], threshold: float, steps: Steps | None
 ) -> tuple[tuple[Line, ...], tuple[str, ...]]:
     """The lines that have digits, and notes; none where no digit was accepted on the whole page.
 
@@ -312,10 +316,12 @@ def _accepted(
     kept = [line for line in kept if line.digits]
     if any(line.text for line in kept):
         return tuple(kept), ()
-    everything = [found for line in lines for found in line]
+    everything = [candidate for line in lines for candidate in line]
     if threshold == 0 and everything:
-        found, box = min(everything, key=lambda one: float(no_digit(one[0].probabilities)))
-        return (Line((_digit(found.probabilities, threshold, box, normalise(found.ink)),)),), ()
+        candidate, box = min(everything, key=lambda one: float(no_digit(one[0].probabilities)))
+        return (
+            Line((_digit(candidate.probabilities, threshold, box, normalise(candidate.ink)),)),
+        ), ()
     n = sum(len(line.digits) for line in kept)
     if not n:
         return (), ()
@@ -336,10 +342,12 @@ def _other_numbers(digits: int, lines: Sequence[Line], what: str) -> tuple[str, 
     return (f"{which} {n} digit{'' if n == 1 else 's'}, not {digits}",)
 
 
-def _kept(found: Sequence[tuple[Found, Box]], threshold: float, steps: Steps | None) -> list[Digit]:
+def _kept(
+    candidates: Sequence[tuple[DigitCandidate, Box]], threshold: float, steps: Steps | None
+) -> list[Digit]:
     """What may be digits; what is more likely none is left out."""
     digits = []
-    for one, box in found:
+    for one, box in candidates:
         if no_digit(one.probabilities) > 0.5:
             continue
         seen = normalise(one.ink)

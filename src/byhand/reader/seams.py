@@ -68,19 +68,19 @@ def find_seams(ink: NDArray[np.float32], digit: float, most: int = 64) -> list[S
     up, came_up = _cheapest(price[::-1])
     through = down + up[::-1] - price  # of the cheapest path through each pixel
     edge = max(1, round(0.5 * pen))
-    found: list[tuple[float, NDArray[np.intp]]] = []
+    paths: list[tuple[float, NDArray[np.intp]]] = []
     for share in _ROWS:
         row = min(round(share * h), h - 1)
         for column, after in _minima(through[row], edge, _LEVEL * pen, 2 * _APART * digit):
             above = _follow(came_down, row, column)
             below = _follow(came_up, h - 1 - row, column)[::-1]
             path = np.concatenate([above, below[1:]]) + after
-            found.append((float(through[row, column]) / pen, path))
-    found.sort(key=lambda one: one[0])
+            paths.append((float(through[row, column]) / pen, path))
+    paths.sort(key=lambda one: one[0])
     kept: list[tuple[float, NDArray[np.intp]]] = []
     total = float(small.sum())
     most = min(most, int(w / (_SPACING * digit)) + 1)
-    for cost, path in found:
+    for cost, path in paths:
         if len(kept) == most:
             break
         right = float(small[np.arange(w) >= path[:, None]].sum())
@@ -141,7 +141,7 @@ def _minima(
     columns at either end of the row are left out.
     """
     falls = np.diff(cost)
-    found: list[tuple[int, bool]] = []
+    cuts: list[tuple[int, bool]] = []
     start = None
     for x in range(1, len(cost)):
         change = float(falls[x - 1])
@@ -149,13 +149,13 @@ def _minima(
             start = x
         elif change > 1e-4:
             if start is not None:
-                found.append(((start + x - 1) // 2, False))
+                cuts.append(((start + x - 1) // 2, False))
                 low, high = start, x - 1
                 while low > 0 and cost[low - 1] <= cost[start] + level:
                     low -= 1
                 while high < len(cost) - 1 and cost[high + 1] <= cost[start] + level:
                     high += 1
                 if high - low >= far:
-                    found += [(low, False), (high, True)]
+                    cuts += [(low, False), (high, True)]
             start = None
-    return [(x, after) for x, after in found if edge <= x < len(cost) - edge]
+    return [(x, after) for x, after in cuts if edge <= x < len(cost) - edge]

@@ -28,7 +28,7 @@ def of_thick_strokes(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
     Strokes stay some 4 pixels thick or more; thinner ones anywhere keep it as it is.
     """
-    ink = _drawn(pixels)
+    ink = _distance_from_paper(pixels)
     if ink is None:
         return pixels
     most = float(ink.getextrema()[1])  # type: ignore[arg-type]
@@ -47,7 +47,7 @@ def of_thick_strokes(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def of_one_digit(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A picture (H, W, 3) of one digit, cut to what is drawn, with no more pixels than it needs."""
-    ink = _drawn(pixels)
+    ink = _distance_from_paper(pixels)
     if ink is None:
         return shrunk(pixels, max(pixels.shape[:2]) // _PICTURE)
     box = ink.point([0] * 8 + [255] * 248).getbbox()
@@ -66,7 +66,7 @@ def shrunk(pixels: NDArray[np.uint8], by: int) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(pixels).reduce(by)) if by > 1 else pixels
 
 
-def _drawn(pixels: NDArray[np.uint8]) -> Image | None:
+def _distance_from_paper(pixels: NDArray[np.uint8]) -> Image | None:
     """How far each pixel of a drawing is from its flat paper, in its farthest colour.
 
     None for what is no drawing, blank, small or very large.

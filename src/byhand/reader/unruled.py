@@ -26,7 +26,7 @@ DARKER = 1.4
 
 
 @dataclass(frozen=True, eq=False)
-class Rule:
+class RuledLine:
     """A ruled line: its place across as a cubic of its place along, in pixels.
 
     Args:
@@ -64,7 +64,7 @@ def without_rules(mask: Mask, faint: Mask, darkness: NDArray[np.float32], noise:
         return mask
     scale = -(-max(mask.shape) // SIDE)
     small = _shrunk(faint, scale)
-    families = (find_rules(small), find_rules(small.T))
+    families = (find_ruled_lines(small), find_ruled_lines(small.T))
     level, upright = _believed(families[0], families[1], small.shape)
     if not level and not upright:
         return mask
@@ -81,7 +81,7 @@ def without_rules(mask: Mask, faint: Mask, darkness: NDArray[np.float32], noise:
         run = int(thickness + 3) | 1
         shape = (run, 1) if axis == 0 else (1, run)
         across = ndimage.maximum_filter(ndimage.minimum_filter(mask.view(np.uint8), shape), shape)
-        pale = darkness < np.float32(DARKER * _level(darkness[band & mask]) + 4 * noise)
+        pale = darkness < np.float32(DARKER * _middle_darkness(darkness[band & mask]) + 4 * noise)
         gone |= band & (across == 0) & pale
         bands.append(band)
         pales.append(pale)
@@ -95,7 +95,7 @@ def without_rules(mask: Mask, faint: Mask, darkness: NDArray[np.float32], noise:
     return _without_scraps(mask & ~gone, bands[0], pales[0], 2 * widest + 3)
 
 
-def _level(darkness: NDArray[np.float32]) -> float:
+def _middle_darkness(darkness: NDArray[np.float32]) -> float:
     """How dark the middle of rules is, from what is near them."""
     return float(np.percentile(darkness, 80)) if darkness.size else 0.0
 
@@ -106,11 +106,11 @@ def _shrunk(mask: Mask, scale: int) -> Mask:
         return mask
     h, w = (n // scale * scale for n in mask.shape)
     blocks = mask[:h, :w].reshape(h // scale, scale, w // scale, scale)
-    found: Mask = np.any(blocks, axis=(1, 3))
-    return found
+    smaller: Mask = np.any(blocks, axis=(1, 3))
+    return smaller
 
 
-def find_rules(mask: Mask) -> list[Rule]:
+def find_ruled_lines(mask: Mask) -> list[RuledLine]:
     """The nearly level long thin lines in a mask."""
     from scipy import ndimage
 
@@ -181,7 +181,7 @@ def _lines(segments: list[Segment], side: int) -> list[list[Segment]]:
     return lines
 
 
-def _rule(line: list[Segment], offsets: NDArray[np.int64], mask: Mask) -> Rule:
+def _rule(line: list[Segment], offsets: NDArray[np.int64], mask: Mask) -> RuledLine:
     down = np.concatenate([s[0] for s in line])
     along = np.concatenate([s[1] for s in line])
     length, start, end = _length(line), int(along.min()), int(along.max())
@@ -194,7 +194,7 @@ def _rule(line: list[Segment], offsets: NDArray[np.int64], mask: Mask) -> Rule:
     for shift in np.arange(-thickness / 2 - 1, thickness / 2 + 1.5):
         row = np.round(middle + shift).astype(np.int64).clip(0, len(mask) - 1)
         covered |= mask[row, places]
-    return Rule(curve, start, end, length, thickness, float(covered.mean()))
+    return RuledLine(curve, start, end, length, thickness, float(covered.mean()))
 
 
 def _slope(thin: Mask) -> float:
@@ -231,18 +231,18 @@ def _sheared(mask: Mask, slope: float) -> tuple[Mask, NDArray[np.int64]]:
 
 
 def _believed(
-    level: list[Rule], upright: list[Rule], shape: tuple[int, ...]
-) -> tuple[list[Rule], list[Rule]]:
+    level: list[RuledLine], upright: list[RuledLine], shape: tuple[int, ...]
+) -> tuple[list[RuledLine], list[RuledLine]]:
     """Rules that cannot be digits' strokes: right across, of a ruling, or of a table.
 
     The bars of a row of 7s may lie in one line, but there is no ink between them. Only on squared
     paper, whose rules cross, need they not be whole.
     """
 
-    def whole(rules: list[Rule]) -> list[Rule]:
+    def whole(rules: list[RuledLine]) -> list[RuledLine]:
         return [r for r in rules if r.covered > WHOLE]
 
-    def alone(rules: list[Rule], across: int) -> bool:
+    def alone(rules: list[RuledLine], across: int) -> bool:
         long = [r for r in rules if r.end - r.start > ALONE * across]
         return bool(long) or sum(r.length > RULED * across for r in rules) >= FAMILY
 
@@ -256,7 +256,7 @@ def _believed(
     )
 
 
-def _completed(rules: list[Rule]) -> list[Rule]:
+def _completed(rules: list[RuledLine]) -> list[RuledLine]:
     """With the rules that a ruling lacks in between, where writing covers them."""
     if len(rules) < FAMILY + 1:
         return rules
@@ -264,17 +264,17 @@ def _completed(rules: list[Rule]) -> list[Rule]:
     order = sorted(rules, key=lambda r: float(np.polyval(r.curve, middle)))
     gaps = np.diff([float(np.polyval(r.curve, middle)) for r in order])
     step = float(np.median(gaps))
-    found = list(rules)
+    completed = list(rules)
     for one, other, gap in zip(order[:-1], order[1:], gaps.tolist(), strict=True):
         count = round(gap / step)
         if 2 <= count <= 4 and abs(gap / count - step) < 0.1 * step:
             for k in range(1, count):
                 curve = one.curve + (other.curve - one.curve) * (k / count)
-                found.append(replace(one, curve=curve))
-    return found
+                completed.append(replace(one, curve=curve))
+    return completed
 
 
-def _paint(band: Mask, inked: Mask, rule: Rule, scale: int) -> float:
+def _paint(band: Mask, inked: Mask, rule: RuledLine, scale: int) -> float:
     """Mark the pixels of a rule, found in a picture `scale` times smaller; how thick its ink is."""
     high, wide = band.shape
     # Straight on beyond its ends, as far as a piece of it may have been too short to be seen.
@@ -313,5 +313,5 @@ def _without_scraps(mask: Mask, band: Mask, pale: Mask, thin: float) -> Mask:
     scrap = on >= 0.6 * area
     scrap[1:] &= (box <= thin) | ((on >= 0.8 * area) & (light >= 0.8 * area))[1:]
     scrap[0] = True
-    found: Mask = ~scrap[labels]
-    return found
+    ink_left: Mask = ~scrap[labels]
+    return ink_left

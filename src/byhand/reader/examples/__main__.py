@@ -17,13 +17,13 @@ def main() -> int:
     """Fetch the fonts to `fonts_folder()`, say how many faces there are, and the exit status."""
     try:
         fetch_fonts()
-        found = len(training_fonts())
+        faces = len(training_fonts())
     except ByhandError as error:
         print(error, file=sys.stderr)
         return error.exit_status
     if missing := missing_packages():
         print(f"not to be had here: {', '.join(missing)}", file=sys.stderr)
-    print(f"{found} faces to learn from in {fonts_folder()}")
+    print(f"{faces} faces to learn from in {fonts_folder()}")
     return 0
 
 

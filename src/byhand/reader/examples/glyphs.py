@@ -42,7 +42,8 @@ def digit_glyphs(
     labels = rng.integers(10, size=n, dtype=np.uint8)
     faces = _choose(fonts, rng, n)
     return [
-        _vary(_drawn(str(face), str(label)), rng) for face, label in zip(faces, labels, strict=True)
+        _vary(_rendered(str(face), str(label)), rng)
+        for face, label in zip(faces, labels, strict=True)
     ], labels
 
 
@@ -64,13 +65,13 @@ def letter_glyphs(
             if kind < 0.08:
                 text += "".join(rng.choice(list(LETTERS), rng.integers(1, 4)))
             if _has(str(face), text[0]) and not (text == "d" and _alike(str(face), "d", "D")):
-                glyphs.append(_vary(_drawn(str(face), text), rng))
+                glyphs.append(_vary(_rendered(str(face), text), rng))
     return glyphs
 
 
 def draw_text(face: Path, text: str) -> NDArray[np.uint8] | None:
     """The ink crop (h, w) of `text` in the font `face`, or None where it lacks the first letter."""
-    return _drawn(str(face), text) if _has(str(face), text[0]) else None
+    return _rendered(str(face), text) if _has(str(face), text[0]) else None
 
 
 def _choose(fonts: Sequence[Path], rng: np.random.Generator, n: int) -> list[Path]:
@@ -90,7 +91,7 @@ def _font(face: str) -> ImageFont.FreeTypeFont:
 
 
 @lru_cache(maxsize=60_000)
-def _drawn(face: str, text: str) -> NDArray[np.uint8]:
+def _rendered(face: str, text: str) -> NDArray[np.uint8]:
     """The ink crop of `text`; 1x1 and empty where it has no ink."""
     mask = _font(face).getmask(text)
     ink = np.asarray(mask, np.uint8).reshape(mask.size[::-1])
@@ -102,8 +103,8 @@ def _drawn(face: str, text: str) -> NDArray[np.uint8]:
 
 @lru_cache(maxsize=100_000)
 def _has(face: str, letter: str) -> bool:
-    drawn = _drawn(face, letter)
-    return drawn.size > 1 and not np.array_equal(drawn, _drawn(face, "\U0010fffd"))
+    drawn = _rendered(face, letter)
+    return drawn.size > 1 and not np.array_equal(drawn, _rendered(face, "\U0010fffd"))
 
 
 @lru_cache(maxsize=2000)
@@ -112,7 +113,7 @@ def _alike(face: str, one: str, other: str) -> bool:
     from PIL import Image
 
     a, b = (
-        np.asarray(Image.fromarray(_drawn(face, letter)).resize((12, 12)), np.float64)
+        np.asarray(Image.fromarray(_rendered(face, letter)).resize((12, 12)), np.float64)
         for letter in (one, other)
     )
     return bool(np.abs(a - b).mean() < 40)

@@ -47,9 +47,9 @@ def string_groups(
         Their ink, (h, w) 0..1 each, and their classes (n,): 0 to 9, NONE or SEVERAL.
     """
     wanted = {True: round(n * none_share), False: n - round(n * none_share)}
-    found: dict[bool, list[tuple[NDArray[np.float32], int]]] = {True: [], False: []}
+    groups: dict[bool, list[tuple[NDArray[np.float32], int]]] = {True: [], False: []}
     close = ["touching", "touching", "close"]
-    while any(len(found[kind]) < wanted[kind] for kind in found):
+    while any(len(groups[kind]) < wanted[kind] for kind in groups):
         spacing, height = close[rng.integers(len(close))], rng.uniform(20, 60)
         line = string(images, labels, rng, spacing, height, length=int(rng.integers(1, 6)))
         total = _by_owner(line.owner, line.ink, len(line.text))
@@ -64,15 +64,15 @@ def string_groups(
             k = int(have.argmax())
             pure, got = have[k] / max(have.sum(), 1e-6), have[k] / max(total[k], 1e-6)
             if pure > _WHOLE and got > _WHOLE:
-                found[False].append((part, int(line.text[k])))
+                groups[False].append((part, int(line.text[k])))
             elif (
                 (pure < _MIXED or got < _BROKEN)
                 and not (pure > 0.9 and w < _STROKE * h)
                 and rng.random() < 0.2  # so that no string gives too many
             ):
                 several = np.count_nonzero(have > _PART * total) > 1
-                found[True].append((part, SEVERAL if several else NONE))
-    chosen = found[True][: wanted[True]] + found[False][: wanted[False]]
+                groups[True].append((part, SEVERAL if several else NONE))
+    chosen = groups[True][: wanted[True]] + groups[False][: wanted[False]]
     order = rng.permutation(len(chosen))
     return [chosen[i][0] for i in order], np.array([chosen[i][1] for i in order], np.int64)
 

@@ -19,20 +19,20 @@ from byhand.errors import DataError
 from byhand.reader.examples.fonts import training_fonts
 from byhand.reader.examples.glyphs import digit_glyphs, letter_glyphs
 from byhand.reader.examples.groups import string_groups
-from byhand.reader.examples.hands import other_hands, worn
 from byhand.reader.examples.parts import parts
 from byhand.reader.examples.pens import drawn_digits
 from byhand.reader.examples.scribbles import scribbles
 from byhand.reader.examples.textures import textures
+from byhand.reader.examples.variants import handwriting_variants, scanned_poorly
 from byhand.reader.normalise import normalise_all
 from byhand.reader.recognise import CLASSES, NONE
 
 
 @dataclass(frozen=True)
 class Amounts:
-    """How many examples of each kind for one MNIST digit; `hands` counts whole passes."""
+    """How many examples of each kind for one MNIST digit; `variants` counts whole passes."""
 
-    hands: int = 3
+    variants: int = 3
     drawn: float = 1.1
     printed: float = 0.6
     letters: float = 0.7
@@ -135,14 +135,14 @@ def _of_share(
 
     def add(inks: Iterable[NDArray[Any]], of: NDArray[np.integer] | int, wear: bool) -> None:
         made = normalise_all(
-            worn(ink, rng) if wear and rng.random() < _WORN else ink for ink in inks
+            scanned_poorly(ink, rng) if wear and rng.random() < _WORN else ink for ink in inks
         )
         pictures.append(made)
         classes.append(np.broadcast_to(np.asarray(of, np.int64), len(made)))
 
     add(images, labels, False)
-    for _ in range(amounts.hands):
-        add(other_hands(images, rng), labels, True)
+    for _ in range(amounts.variants):
+        add(handwriting_variants(images, rng), labels, True)
     add(*drawn_digits(rng, round(amounts.drawn * n)), True)
     add(*digit_glyphs(fonts, rng, round(amounts.printed * n)), True)
     add(*string_groups(images, labels, rng, round(amounts.groups * n)), False)

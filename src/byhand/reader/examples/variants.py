@@ -20,7 +20,7 @@ _AT_ONCE = 500
 _LEAST_INK = 0.55
 
 
-def other_hands(
+def handwriting_variants(
     images: NDArray[np.uint8], rng: np.random.Generator, change: Augmentation = OTHER_HANDS
 ) -> list[NDArray[np.uint8]]:
     """Each digit (N, 28, 28) moved, slanted, stretched, distorted, thicker or thinner.
@@ -38,7 +38,7 @@ def other_hands(
     return inks
 
 
-def worn(ink: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def scanned_poorly(ink: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """The ink (h, w) as a poor scanner gives it: few pixels, perhaps only black and white."""
     from PIL import Image
 
