@@ -16,12 +16,12 @@ class Watched:
     def __init__(self, page, address):
         self.page, self.address = page, address
         self.complaints, self.asked = [], []
-        page.on("console", self._said)
+        page.on("console", self._note)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self.asked.append(request.url))
         page.set_default_timeout(20_000)
 
-    def _said(self, message):
+    def _note(self, message):
         if message.type in ("error", "warning"):
             self.complaints.append(message.text)
 

@@ -14,10 +14,12 @@ class Unsaved(Page):
 
 
 def verdicts(page):
-    return {claim.said: claim.holds for claim in page.claims}
+    return {claim.statement: claim.holds for claim in page.claims}
 
 
 def verdict(page, *words):
     """Of the one claim that has all these words."""
-    (found,) = [claim.holds for claim in page.claims if all(word in claim.said for word in words)]
+    (found,) = [
+        claim.holds for claim in page.claims if all(word in claim.statement for word in words)
+    ]
     return found

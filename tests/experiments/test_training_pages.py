@@ -290,7 +290,7 @@ def test_every_difference_of_orders_says_which_is_taken_from_which(tmp_path):
     accuracy = dict.fromkeys(layer_order.LAYERS, 0.9)
     accuracy |= {layer_order.BOTH: 0.93, layer_order.DROP: 0.95}
     page = told(layer_order, record(accuracy), tmp_path)
-    (together,) = [c.evidence for c in page.claims if "not used together" in c.said]
-    (order,) = [c.evidence for c in page.claims if "Where they are" in c.said]
+    (together,) = [c.evidence for c in page.claims if "not used together" in c.statement]
+    (order,) = [c.evidence for c in page.claims if "Where they are" in c.statement]
     assert f"“{layer_order.DROP}” less “{layer_order.BOTH}”: +2.00 points" in together
     assert f"“{layer_order.BOTH}” less “{layer_order.OTHERS[0]}”: +3.00 points" in order

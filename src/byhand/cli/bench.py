@@ -9,30 +9,26 @@ from typing import Annotated, Any
 
 import typer
 
-from byhand.cli.output import Json, file_or_folder, note, print_json
+from byhand.cli.options import Json, argument, option, path_option
+from byhand.cli.output import note, print_json
 
 RECORD, PICTURE = "bench.json", "bench.png"
 
 
 def bench(
     networks: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[NETWORK]...", help="What to time; all without a name.", show_default=False
-        ),
+        list[str] | None, argument("What to time; all without a name.", metavar="[NETWORK]...")
     ] = None,
     threads: Annotated[
-        int | None,
-        typer.Option(min=1, help="For all contestants (default: all cores).", show_default=False),
+        int | None, option("For all contestants (default: all cores).", min=1)
     ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Slices that each contestant gets.")] = 7,
     seconds: Annotated[float, typer.Option(min=0, help="How long a slice is at least.")] = 0.2,
     peers: Annotated[
         str | None,
-        typer.Option(
-            help="Of torch, jax, onnxruntime, with commas between, or none "
-            "(default: those that are installed).",
-            show_default=False,
+        option(
+            "Of torch, jax, onnxruntime, with commas between, or none "
+            "(default: those that are installed)."
         ),
     ] = None,
     kernels: Annotated[
@@ -42,12 +38,7 @@ def bench(
         bool, typer.Option("--memory/--no-memory", help="Train in fresh processes, for memory.")
     ] = True,
     out: Annotated[
-        Path | None,
-        typer.Option(
-            parser=file_or_folder,
-            help="Where bench.json and bench.png go (default: runs/bench-TIME).",
-            show_default=False,
-        ),
+        Path | None, path_option("Where bench.json and bench.png go (default: runs/bench-TIME).")
     ] = None,
     json: Json = False,
 ) -> None:

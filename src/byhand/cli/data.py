@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from byhand.cli.output import Data, Json, Range, file_or_folder, note, open_splits, print_json
+from byhand.cli.options import Data, Json, Range, file_or_folder
+from byhand.cli.output import note, open_splits, print_json
 
 app = typer.Typer(
     help="Fetch MNIST, say what data there is, or show it augmented.", no_args_is_help=True
@@ -71,10 +72,10 @@ def augment(
     plots.augmentation_sheet({labels[name]: row for name, row in rows.items()}, figure)
     plots.save(figure, out)
     if json:
-        rows_said = {
+        descriptions = {
             name: str(augmentation) for name, augmentation in AUGMENTATION_EXAMPLES.items()
         }
-        print_json({"out": str(out), "indices": chosen.tolist(), "rows": rows_said})
+        print_json({"out": str(out), "indices": chosen.tolist(), "rows": descriptions})
     else:
         print(out)
 

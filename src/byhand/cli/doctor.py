@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from byhand.cli.output import Json, print_json
+from byhand.cli.options import Json
+from byhand.cli.output import print_json
 
 EXTRAS = ("torch", "onnx", "onnxruntime", "jax", "mpi4py")
 

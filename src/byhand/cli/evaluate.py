@@ -7,17 +7,17 @@ from typing import Annotated
 
 import typer
 
-from byhand.cli.output import (
+from byhand.cli.options import (
     Data,
     Json,
     MemoryLimit,
     Range,
-    beside,
+    argument,
     file_or_folder,
-    find_model,
-    open_splits,
-    print_json,
+    option,
+    path_option,
 )
+from byhand.cli.output import beside, find_model, open_splits, print_json
 
 GALLERY = 80  # pictures of mistakes at the most
 
@@ -25,31 +25,21 @@ GALLERY = 80  # pictures of mistakes at the most
 def evaluate(
     model: Annotated[
         Path | None,
-        typer.Argument(
+        argument(
+            "A model file, or a run's folder (default: the latest run's). With --reader: "
+            "a reader's model file (default: the one in the package).",
             parser=file_or_folder,
-            help="A model file, or a run's folder (default: the latest run's). With --reader: "
-            "a reader's model file "
-            "(default: the one in the package).",
-            show_default=False,
         ),
     ] = None,
     data: Data = None,
     range: Range = None,
-    dataset: Annotated[
-        str | None,
-        typer.Option(help="mnist, or digits (scikit-learn's 1,797).", show_default=False),
-    ] = None,
+    dataset: Annotated[str | None, option("mnist, or digits (scikit-learn's 1,797).")] = None,
     part: Annotated[str, typer.Option(help="test, train or validation.")] = "test",
     mistakes: Annotated[
         bool, typer.Option("--mistakes", help="Write a picture of what it read wrongly.")
     ] = False,
     out: Annotated[
-        Path | None,
-        typer.Option(
-            parser=file_or_folder,
-            help="Where pictures go (default: beside the model).",
-            show_default=False,
-        ),
+        Path | None, path_option("Where pictures go (default: beside the model).")
     ] = None,
     reader: Annotated[
         bool,

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from byhand.cli.output import Data, Json, file_or_folder, needed, note, open_splits, print_json
+from byhand.cli.options import Data, Json, option, path_option
+from byhand.cli.output import needed, note, open_splits, print_json
 
 ALL = "all"
 LIST = "list"
@@ -28,29 +29,22 @@ def experiment(
     data: Data = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            parser=file_or_folder,
-            help="The folder of all experiments (default: runs/experiments). Each has a folder in "
-            "it; finished trainings are kept there and not redone.",
-            show_default=False,
+        path_option(
+            "The folder of all experiments (default: runs/experiments). Each has a folder in "
+            "it; finished trainings are kept there and not redone."
         ),
     ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Fewer seeds, epochs and pictures: to see what it does.")
     ] = False,
     smoke: Annotated[bool, typer.Option("--smoke", hidden=True)] = False,
-    seeds: Annotated[
-        int | None, typer.Option(help="How many seeds to train with.", min=1, show_default=False)
-    ] = None,
+    seeds: Annotated[int | None, option("How many seeds to train with.", min=1)] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="Replace a setting of the experiment, name=value."),
     ] = None,
     jobs: Annotated[
-        int | None,
-        typer.Option(
-            help="Trainings at a time (default: as many as cores).", min=1, show_default=False
-        ),
+        int | None, option("Trainings at a time (default: as many as cores).", min=1)
     ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Do again what was kept from before.")
@@ -167,7 +161,8 @@ def _plain(finished: Any) -> dict[str, Any]:
         "report": finished.report,
         "conclusions": finished.page.conclusions,
         "claims": [
-            {"said": c.said, "holds": c.holds, "evidence": c.evidence} for c in finished.page.claims
+            {"said": c.statement, "holds": c.holds, "evidence": c.evidence}
+            for c in finished.page.claims
         ],
         "record": plain,
     }
@@ -182,7 +177,7 @@ class _Progress:
         self._name = name
         self._bars: Any = None
         self._task: Any = None
-        self._said = self._began = time.monotonic()
+        self._last = self._began = time.monotonic()
 
     def __enter__(self) -> Callable[[str, int, int], None]:
         if sys.stderr.isatty():
@@ -210,6 +205,6 @@ class _Progress:
             self._bars.update(self._task, completed=done)
             return
         now = time.monotonic()
-        if now - self._said > self.EVERY:
-            self._said = now
+        if now - self._last > self.EVERY:
+            self._last = now
             note(f"{self._name}: {done} of {total} {what}, {now - self._began:.0f} s")

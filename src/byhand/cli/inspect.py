@@ -7,37 +7,22 @@ from typing import Annotated
 
 import typer
 
-from byhand.cli.output import (
-    Data,
-    Json,
-    MemoryLimit,
-    beside,
-    file_or_folder,
-    find_model,
-    note,
-    open_splits,
-    print_json,
-)
+from byhand.cli.options import Data, Json, MemoryLimit, argument, file_or_folder, path_option
+from byhand.cli.output import beside, find_model, note, open_splits, print_json
 
 
 def inspect(
     model: Annotated[
         Path | None,
-        typer.Argument(
-            parser=file_or_folder,
-            help="A model file, or a run's folder (default: the latest run's).",
-            show_default=False,
+        argument(
+            "A model file, or a run's folder (default: the latest run's).", parser=file_or_folder
         ),
     ] = None,
     data: Data = None,
     index: Annotated[int, typer.Option(help="Which test picture to look at.", min=0)] = 0,
     out: Annotated[
         Path | None,
-        typer.Option(
-            parser=file_or_folder,
-            help="Where the report and its pictures go (default: inspect/ beside the model).",
-            show_default=False,
-        ),
+        path_option("Where the report and its pictures go (default: inspect/ beside the model)."),
     ] = None,
     memory_limit: MemoryLimit = 1.0,
     json: Json = False,

@@ -10,55 +10,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from byhand import checks
-from byhand.errors import ByhandError, InputError
+from byhand.errors import ByhandError
 
 if TYPE_CHECKING:
     from byhand.data import Splits
     from byhand.nn import Layer
-
-
-def file_or_folder(text: str) -> Path:
-    """Of an option: see `checks.path`."""
-    try:
-        return checks.path("it", text)
-    except InputError as error:
-        raise typer.BadParameter(str(error)) from error
-
-
-Data = Annotated[
-    Path | None,
-    typer.Option(
-        "--data",
-        parser=file_or_folder,
-        help="A folder with MNIST's files, mnist.npz or mnist.pkl.gz, or with one folder of "
-        "pictures for each class. Without it: BYHAND_DATA, the user's cache, a download.",
-        show_default=False,
-    ),
-]
-Range = Annotated[
-    str | None,
-    typer.Option(
-        "--range",
-        metavar="A-B",
-        help="The pixel values of black and white, such as 0-4095 (default: what the numbers say).",
-        show_default=False,
-    ),
-]
-MemoryLimit = Annotated[
-    float,
-    typer.Option(
-        min=0.001, max=1024,
-        help="GiB that the network may take for one picture; one that takes more is not run.",
-    ),
-]  # fmt: skip
-Json = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object on the last line, and nothing else.")
-]
 
 
 def print_json(value: dict[str, Any]) -> None:

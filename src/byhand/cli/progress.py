@@ -37,12 +37,12 @@ def new_display(prepared: Any, splits: Any, layout: str, ranks: int = 1) -> Disp
     held = "" if prepared.validation is None else f" ({len(prepared.validation):,} held out)"
     layout = kernels.resolve_layout(layout)
     on = f" on {kernels.instruction_set()}" if layout == "lanes" else ""
-    said_arithmetic = f"{layout} arithmetic{on}, threads: {kernels.threads()}"
+    arithmetic = f"{layout} arithmetic{on}, threads: {kernels.threads()}"
     if ranks > 1:
-        said_arithmetic += f" in each of {ranks} ranks"
+        arithmetic += f" in each of {ranks} ranks"
     note(
         f"{recipe.name}: {model.flat.size:,} parameters, {n:,} training pictures{held} of "
-        f"{splits.name} from {splits.source}; {said_arithmetic}"
+        f"{splits.name} from {splits.source}; {arithmetic}"
     )
     for sentence in prepared.notes:
         note(sentence)
@@ -88,7 +88,7 @@ class Lines:
     def __init__(self, total_steps: int, per_epoch: int) -> None:
         self._total = total_steps
         self._told = Told(total_steps, per_epoch)
-        self._started = self._said = time.monotonic()
+        self._started = self._last = time.monotonic()
         self._first: int | None = None
 
     def step(self, record: Any) -> None:
@@ -96,8 +96,8 @@ class Lines:
         if self._first is None:
             self._first = record.step - 1
         now = time.monotonic()
-        if now - self._said > self.EVERY:
-            self._said = now
+        if now - self._last > self.EVERY:
+            self._last = now
             left = (now - self._started) / (record.step - self._first) * (self._total - record.step)
             note(
                 f"epoch {record.epoch:3d}  step {record.step}/{self._total}  "
@@ -107,7 +107,7 @@ class Lines:
     def epoch(self, record: Any) -> None:
         """A line."""
         if record.epoch in self._told:
-            self._said = time.monotonic()
+            self._last = time.monotonic()
             note(epoch_line(record))
 
     def say(self, text: str) -> None:

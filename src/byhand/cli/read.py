@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from byhand.cli.output import Data, Json, Range, file_or_folder, note, print_json
+from byhand.cli.options import Data, Json, Range, argument, option, path_option
+from byhand.cli.output import note, print_json
 from byhand.errors import ByhandError, InputError
 
 if TYPE_CHECKING:
@@ -26,58 +27,50 @@ STDIN = "-"
 def read(
     images: Annotated[
         list[str] | None,
-        typer.Argument(
+        argument(
+            "Pictures or PDFs; - is standard input. With --random: how many (default: 1).",
             metavar="IMAGE...",
-            help="Pictures or PDFs; - is standard input. With --random: how many (default: 1).",
-            show_default=False,
         ),
     ] = None,
     model: Annotated[
         Path | None,
-        typer.Option(
-            parser=file_or_folder,
-            help="A reader's model file (default: the one in the package). With --random: a model "
-            "file or a run's folder (default: the latest run's).",
-            show_default=False,
+        path_option(
+            "A reader's model file (default: the one in the package). With --random: a model "
+            "file or a run's folder (default: the latest run's)."
         ),
     ] = None,
     grid: Annotated[
         str | None,
-        typer.Option(
-            metavar="RxC|auto|none",
-            help="Read a ruled grid of R rows and C columns cell by cell; auto: of any size; none: "
+        option(
+            "Read a ruled grid of R rows and C columns cell by cell; auto: of any size; none: "
             "line by line (default: a grid only where there plainly is one).",
-            show_default=False,
+            metavar="RxC|auto|none",
         ),
     ] = None,
-    digits: Annotated[
-        int | None,
-        typer.Option(min=1, help="So many digits are expected in a line.", show_default=False),
-    ] = None,
+    digits: Annotated[int | None, option("So many digits are expected in a line.", min=1)] = None,
     threshold: Annotated[
         float | None,
-        typer.Option(
-            min=0, max=1, show_default=False,
-            help="Reject digits of less confidence than this (default: the model's; 0: none).",
+        option(
+            "Reject digits of less confidence than this (default: the model's; 0: none).",
+            min=0,
+            max=1,
         ),
     ] = None,
     range: Range = None,
     annotate: Annotated[
         Path | None,
-        typer.Option(
-            metavar="OUT.png", show_default=False,
-            parser=file_or_folder,
-            help="Draw boxes, digits and confidence onto the picture; for several pictures "
+        path_option(
+            "Draw boxes, digits and confidence onto the picture; for several pictures "
             "OUT-1.png, OUT-2.png and so on, by row.",
+            metavar="OUT.png",
         ),
     ] = None,
     steps: Annotated[
         Path | None,
-        typer.Option(
-            metavar="DIR", show_default=False,
-            parser=file_or_folder,
-            help="Write the picture of each step; for several pictures into DIR/1, DIR/2 and so "
+        path_option(
+            "Write the picture of each step; for several pictures into DIR/1, DIR/2 and so "
             "on, by row.",
+            metavar="DIR",
         ),
     ] = None,
     csv: Annotated[
@@ -85,26 +78,18 @@ def read(
     ] = False,
     choices: Annotated[
         int | None,
-        typer.Option(
-            min=1, max=10, help="Tell the K most probable readings of each digit.",
-            show_default=False, metavar="K",
-        ),
+        option("Tell the K most probable readings of each digit.", min=1, max=10, metavar="K"),
     ] = None,
     random: Annotated[
         bool, typer.Option("--random", help="Read random pictures of the test set instead.")
     ] = False,
     data: Data = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(help="With --random: draw the same again.", min=0, show_default=False),
-    ] = None,
+    seed: Annotated[int | None, option("With --random: draw the same again.", min=0)] = None,
     out: Annotated[
-        Path | None,
-        typer.Option(parser=file_or_folder,
-            help="With --random: write the pictures to this PNG.", show_default=False),
+        Path | None, path_option("With --random: write the pictures to this PNG.")
     ] = None,
     json: Json = False,
-) -> None:  # fmt: skip
+) -> None:
     """Read the digits in pictures: a drawing, a photograph of a page, a form, a sudoku grid.
 
     One picture gives its text, several give a row each: name, tab, text (or tab, the error).

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from byhand.cli.output import Data
+from byhand.cli.options import Data, MemoryLimit, option
 
 
 def serve(
@@ -21,22 +21,11 @@ def serve(
         int, typer.Option(min=0, max=65535, help="The port to listen on; 0: any that is free.")
     ] = 8028,
     model: Annotated[
-        str | None,
-        typer.Option(
-            help="A reader's model file (default: the one in the package).", show_default=False
-        ),
+        str | None, option("A reader's model file (default: the one in the package).")
     ] = None,
     data: Data = None,
-    runs: Annotated[
-        str, typer.Option(help="The folder of training runs and reports.")
-    ] = "runs",
-    memory_limit: Annotated[
-        float,
-        typer.Option(
-            min=0.001, max=1024,
-            help="GiB that a network may take for one picture; one that takes more is not run.",
-        ),
-    ] = 1.0,
+    runs: Annotated[str, typer.Option(help="The folder of training runs and reports.")] = "runs",
+    memory_limit: MemoryLimit = 1.0,
     browser: Annotated[
         bool,
         typer.Option(
@@ -45,7 +34,7 @@ def serve(
             "--host for other machines it is never opened.",
         ),
     ] = True,
-) -> None:  # fmt: skip
+) -> None:
     """Serve a web page and open it: draw a digit, watch the network think, watch it learn.
 
     It needs nothing from the network, and is for this machine only unless --host says otherwise.

@@ -11,18 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from byhand.cli.output import (
-    Data,
-    Json,
-    Range,
-    file_or_folder,
-    find_model,
-    needed,
-    note,
-    open_splits,
-    print_json,
-    program,
-)
+from byhand.cli.options import Data, Json, Range, argument, option, path_option
+from byhand.cli.output import find_model, needed, note, open_splits, print_json, program
 
 if TYPE_CHECKING:
     from byhand.recipes.engine.run import Finished, Plan
@@ -35,74 +25,50 @@ def train(
     context: typer.Context,
     recipe: Annotated[
         str | None,
-        typer.Argument(
-            help=f"What to train (default: {DEFAULT}, and where there is no MNIST "
-            f"{WITHOUT_MNIST}); byhand train --list says what there is.",
-            show_default=False,
+        argument(
+            f"What to train (default: {DEFAULT}, and where there is no MNIST "
+            f"{WITHOUT_MNIST}); byhand train --list says what there is."
         ),
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="FIELD=VALUE",
-            help="Replace a field of the recipe; may be given again. "
+        option(
+            "Replace a field of the recipe; may be given again. "
             "Examples: epochs=3, schedule.rate=0.02, optimiser='SGD(momentum=0.9)', "
             "model.kernel_size=7.",
-            show_default=False,
+            "--set",
+            metavar="FIELD=VALUE",
         ),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(
-            help="Of weights, split, batches and dropout (default: 0).",
-            min=0,
-            max=2**32 - 1,
-            show_default=False,
-        ),
+        option("Of weights, split, batches and dropout (default: 0).", min=0, max=2**32 - 1),
     ] = None,
     data: Data = None,
     range: Range = None,
     out: Annotated[
-        Path | None,
-        typer.Option(
-            parser=file_or_folder,
-            help="The run's folder (default: runs/RECIPE-seedN-TIME).",
-            show_default=False,
-        ),
+        Path | None, path_option("The run's folder (default: runs/RECIPE-seedN-TIME).")
     ] = None,
     resume: Annotated[
         Path | None,
-        typer.Option(
-            parser=file_or_folder,
-            help="Go on with the run in this folder; recipe, settings and seed are that run's.",
-            show_default=False,
-        ),
+        path_option("Go on with the run in this folder; recipe, settings and seed are that run's."),
     ] = None,
     from_model: Annotated[
-        Path | None,
-        typer.Option(
-            "--from",
-            parser=file_or_folder,
-            help="Start from this model's weights.",
-            show_default=False,
-        ),
+        Path | None, path_option("Start from this model's weights.", "--from")
     ] = None,
     threads: Annotated[
         int | None,
-        typer.Option(
-            help="Threads to use (default: BYHAND_THREADS, or all cores; under mpiexec this rank's "
+        option(
+            "Threads to use (default: BYHAND_THREADS, or all cores; under mpiexec this rank's "
             "share of them).",
             min=1,
-            show_default=False,
         ),
     ] = None,
     layout: Annotated[
         str | None,
-        typer.Option(
-            help="The arithmetic: lanes, the compiled core; reference, NumPy; or auto, the "
-            "fastest there is (default: auto).",
-            show_default=False,
+        option(
+            "The arithmetic: lanes, the compiled core; reference, NumPy; or auto, the "
+            "fastest there is (default: auto)."
         ),
     ] = None,
     track_test: Annotated[

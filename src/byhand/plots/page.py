@@ -33,9 +33,9 @@ class Block:
 
 @dataclass(frozen=True)
 class Claim:
-    """Something that is said, whether it holds (None: the figures do not tell), and why."""
+    """A statement, whether it holds (None: the figures do not tell), and why."""
 
-    said: str
+    statement: str
     holds: bool | None
     evidence: str
 
@@ -58,9 +58,9 @@ class Page:
         """A sentence or two of what came out; they stand at the top, in the order given."""
         self.conclusions.append(text)
 
-    def claim(self, said: str, holds: bool | None, evidence: str) -> None:
+    def claim(self, statement: str, holds: bool | None, evidence: str) -> None:
         """A claim of the study that is redone, whether ours bears it out, and the figures."""
-        self.claims.append(Claim(said, holds, evidence))
+        self.claims.append(Claim(statement, holds, evidence))
 
     def heading(self, text: str) -> None:
         """Begin a part of the page."""
