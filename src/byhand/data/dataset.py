@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from byhand import checks
 from byhand.data.arrays import as_classes, as_images, as_labels
-from byhand.errors import DataError
+from byhand.errors import DataError, InputError
 
 DIGITS = tuple("0123456789")
 
@@ -82,6 +83,18 @@ class Dataset:
         """
         n = checks.whole("the number of pictures", n)
         return Dataset(self.images[:n], self.labels[:n], self.classes)
+
+
+def digits_of(images: Any, labels: Any, what: str) -> Dataset:
+    """Pictures (N, H, W) or (N, C, H, W) of digits, and their labels (N,), from a file.
+
+    Raises:
+        DataError: they make no data set; names `what`.
+    """
+    try:
+        return Dataset(images, labels, DIGITS)
+    except InputError as error:
+        raise DataError(f"{what}: {error}") from error
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from byhand.data.dataset import Dataset
+from byhand.data.dataset import Dataset, Splits
 from byhand.data.idx import INTEGER, idx_header
 
 TRAIN_IMAGES = "train-images-idx3-ubyte"
@@ -55,6 +55,19 @@ def fingerprint(train: Dataset, test: Dataset, validation: Dataset | None = None
     return digest.hexdigest()
 
 
-def name_of(sha256: str, otherwise: str) -> str:
-    """What a set of these contents is called: MNIST by its name, others `otherwise`."""
-    return "mnist" if sha256 == MNIST_SHA256 else otherwise
+def named_splits(
+    otherwise: str,
+    train: Dataset,
+    test: Dataset,
+    validation: Dataset | None,
+    source: str,
+    notes: tuple[str, ...],
+) -> Splits:
+    """The parts as a set that is called by its contents: MNIST by its name, others `otherwise`.
+
+    Raises:
+        DataError: the parts differ in picture size or in classes.
+    """
+    sha256 = fingerprint(train, test, validation)
+    name = "mnist" if sha256 == MNIST_SHA256 else otherwise
+    return Splits(name, train, test, validation, source, sha256, notes)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from byhand import checks
 from byhand.data.compressed import LARGEST
 from byhand.data.dataset import Dataset, Splits
-from byhand.data.fingerprint import fingerprint, name_of
+from byhand.data.fingerprint import named_splits
 from byhand.data.folder_layout import class_files, class_names, find_layout
 from byhand.data.picture_file import (
     check_picture_size,
@@ -124,9 +124,7 @@ def open_folder(
     if invert:
         sets = {part: Dataset(255 - s.images, s.labels, names) for part, s in sets.items()}
     train, test, validation = sets["train"], sets["test"], sets.get("validation")
-    sha256 = fingerprint(train, test, validation)
-    name = name_of(sha256, "folder")
-    return Splits(name, train, test, validation, str(folder), sha256, tuple(notes))
+    return named_splits("folder", train, test, validation, str(folder), tuple(notes))
 
 
 class _Pictures:
@@ -213,7 +211,7 @@ def read_grey(
     size: tuple[int, int] | None = None,
     like: str = "the others",
 ) -> NDArray[Any]:
-    """One picture as (H, W), upright, of the type that it has; `said` counts what was done to it.
+    """One picture as (H, W), upright, of its own type; `remarks` counts what was done to it.
 
     Raises:
         DataError: the file is no picture, is broken, is too large, or is not of `size` as `like`

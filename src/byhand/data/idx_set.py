@@ -20,8 +20,7 @@ from byhand.data.fingerprint import (
     TEST_LABELS,
     TRAIN_IMAGES,
     TRAIN_LABELS,
-    fingerprint,
-    name_of,
+    named_splits,
 )
 from byhand.data.idx import parse_idx
 from byhand.data.pixel_range import RangeGiven, range_asked, set_to_bytes
@@ -78,8 +77,7 @@ def open_idx(
         Dataset(images[:, np.newaxis], labels, DIGITS)  # (N, 1, H, W)
         for images, (_, labels) in zip(pixels, parts, strict=True)
     )
-    sha256 = fingerprint(train, test)
-    return Splits(name_of(sha256, "mnist-like"), train, test, None, str(folder), sha256, notes)
+    return named_splits("mnist-like", train, test, None, str(folder), notes)
 
 
 def _part(

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from byhand import checks
 from byhand.data.compressed import LARGEST
-from byhand.data.dataset import DIGITS, Dataset, Splits
-from byhand.data.fingerprint import fingerprint, name_of
+from byhand.data.dataset import Splits, digits_of
+from byhand.data.fingerprint import named_splits
 from byhand.data.pixel_range import PixelRange, RangeGiven, range_asked, set_to_bytes
-from byhand.errors import DataError, InputError
+from byhand.errors import DataError
 
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
 
@@ -58,10 +58,9 @@ def open_npz(path: str | Path, *, range: RangeGiven = None) -> Splits:
         reason = " ".join(str(error).split()).rstrip(".")[:120]
         raise DataError(f"{path} cannot be read as an npz file ({reason}): {expected}") from error
     (x_train, x_test), notes = _pixels((x_train, x_test), asked, path)
-    train = _dataset(x_train, y_train, "train", path)
-    test = _dataset(x_test, y_test, "test", path)
-    sha256 = fingerprint(train, test)
-    return Splits(name_of(sha256, "mnist-like"), train, test, None, str(path), sha256, notes)
+    train = digits_of(x_train, y_train, f"{path}, x_train and y_train")
+    test = digits_of(x_test, y_test, f"{path}, x_test and y_test")
+    return named_splits("mnist-like", train, test, None, str(path), notes)
 
 
 def _pixels(
@@ -79,10 +78,3 @@ def _pixels(
             )
         grey.append(x)
     return set_to_bytes(grey, asked, f"the pixels of {path}")
-
-
-def _dataset(x: NDArray[np.uint8], y: NDArray[Any], part: str, path: Path) -> Dataset:
-    try:
-        return Dataset(x, y, DIGITS)
-    except InputError as error:
-        raise DataError(f"{path}, x_{part} and y_{part}: {error}") from error

@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 
 from byhand import checks
 from byhand.data.compressed import read_bytes
-from byhand.data.dataset import DIGITS, Dataset, Splits
-from byhand.data.fingerprint import fingerprint, name_of
+from byhand.data.dataset import Splits, digits_of
+from byhand.data.fingerprint import named_splits
 from byhand.data.pixel_range import PixelRange, RangeGiven, range_asked, set_to_bytes
-from byhand.errors import DataError, InputError
+from byhand.errors import DataError
 
 _ADMITTED = {
     ("numpy.core.multiarray", "_reconstruct"): "reconstruct",
@@ -143,12 +143,10 @@ def open_pickled(path: str | Path, *, range: RangeGiven = None) -> Splits:
     images = [_images(pair[0], f"the {part} part of {path}") for pair, part in named]
     pixels, notes = _pixels(images, asked, str(path))
     train, validation, test = (
-        _dataset(grey, pair[1], f"the {part} part of {path}")
+        digits_of(grey, pair[1], f"the {part} part of {path}")
         for grey, (pair, part) in zip(pixels, named, strict=True)
     )
-    sha256 = fingerprint(train, test, validation)
-    name = name_of(sha256, "mnist-like")
-    return Splits(name, train, test, validation, str(path), sha256, notes)
+    return named_splits("mnist-like", train, test, validation, str(path), notes)
 
 
 def load_arrays(data: bytes) -> Any:
@@ -210,13 +208,6 @@ def _images(images: NDArray[Any], what: str) -> NDArray[Any]:
             "give mnist.pkl.gz as it was published"
         )
     return images
-
-
-def _dataset(pixels: NDArray[np.uint8], labels: NDArray[Any], what: str) -> Dataset:
-    try:
-        return Dataset(pixels[:, np.newaxis], labels, DIGITS)
-    except InputError as error:
-        raise DataError(f"{what}: {error}") from error
 
 
 def _pixels(

@@ -35,13 +35,8 @@ class ClassFigures:
 
     def as_dict(self) -> dict[str, Any]:
         """The figures as plain values; the name is under "class"."""
-        return {
-            "class": self.name,
-            "precision": self.precision,
-            "recall": self.recall,
-            "f1": self.f1,
-            "support": self.support,
-        }
+        values = asdict(self)
+        return {"class": values.pop("name"), **values}
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from byhand.files import atomic_write, write_json
 from byhand.nn import Layer
 
 JSON, NPZ = "evaluation.json", "evaluation.npz"
+_ARRAYS = ("probabilities", "labels", "mistake_indices", "mistake_images")  # what NPZ holds
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,13 +132,7 @@ class Evaluation:
             FileWriteError: it cannot be written.
         """
         with atomic_write(Path(folder) / NPZ) as file:
-            np.savez_compressed(
-                file,
-                probabilities=self.probabilities,
-                labels=self.labels,
-                mistake_indices=self.mistake_indices,
-                mistake_images=self.mistake_images,
-            )
+            np.savez_compressed(file, **{name: getattr(self, name) for name in _ARRAYS})
         write_json(Path(folder) / JSON, self.as_dict())
 
     @staticmethod
@@ -271,12 +266,7 @@ def _arrays(arrays: Mapping[str, NDArray[Any]], k: int) -> dict[str, Any]:
         raise ValueError("its mistakes are not those of its probabilities")
     if 0 in images.shape[1:]:
         raise ValueError("its pictures are empty")
-    return {
-        "probabilities": probabilities,
-        "labels": labels,
-        "mistake_indices": wrong,
-        "mistake_images": images,
-    }
+    return dict(zip(_ARRAYS, (probabilities, labels, wrong, images), strict=True))
 
 
 def _some(classes: tuple[str, ...]) -> str:

@@ -38,24 +38,22 @@ class Steps(NamedTuple):
     fused: tuple[Step, ...]
 
 
-class FusedConv(Layer):
-    """A convolution with the ReLU, and perhaps the pooling, behind it."""
+class Fused(Layer):
+    """A convolution or a linear layer, and what is behind it, by one kernel: "conv2d_relu"."""
 
     arrays = kernels.ARRAYS
 
-    def __init__(self, conv: Conv2d, pool: bool) -> None:
-        self._conv = conv
-        self.kernel = "conv2d_relu_pool2d" if pool else "conv2d_relu"
-        self._forward: Any = kernels.conv2d_relu_pool2d if pool else kernels.conv2d_relu
-        self._backward: Any = (
-            kernels.conv2d_relu_pool2d_backward if pool else kernels.conv2d_relu_backward
-        )
+    def __init__(self, layer: Conv2d | Linear, kernel: str) -> None:
+        self._layer, self.kernel = layer, kernel
+        self._forward: Any = getattr(kernels, kernel)
+        self._backward: Any = getattr(kernels, f"{kernel}_backward")
 
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
         """What the layers one after the other give."""
-        conv = self._conv
-        bias = None if conv.bias is None else conv.bias.value
-        y, cache = self._forward(x, conv.weight.value, bias, conv.stride, conv.padding)
+        layer = self._layer
+        bias = None if layer.bias is None else layer.bias.value
+        settings = (layer.stride, layer.padding) if isinstance(layer, Conv2d) else ()
+        y, cache = self._forward(x, layer.weight.value, bias, *settings)
         return y, cache
 
     def backward(
@@ -64,32 +62,7 @@ class FusedConv(Layer):
         """As that of the layers one after the other."""
         dx, dweight, dbias = self._backward(dy, cache, need_dx)
         grads["weight"] += dweight
-        if self._conv.bias is not None:
-            grads["bias"] += dbias
-        return dx
-
-
-class FusedLinear(Layer):
-    """A fully connected layer with the ReLU behind it."""
-
-    arrays = kernels.ARRAYS
-    kernel = "linear_relu"
-
-    def __init__(self, linear: Linear) -> None:
-        self._linear = linear
-
-    def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
-        """What the two layers give."""
-        bias = None if self._linear.bias is None else self._linear.bias.value
-        return kernels.linear_relu(x, self._linear.weight.value, bias)
-
-    def backward(
-        self, dy: Array, cache: Any, grads: NamedVector, need_dx: bool = True
-    ) -> Array | None:
-        """As that of the two layers."""
-        dx, dweight, dbias = kernels.linear_relu_backward(dy, cache, need_dx)
-        grads["weight"] += dweight
-        if self._linear.bias is not None:
+        if self._layer.bias is not None:
             grads["bias"] += dbias
         return dx
 
@@ -100,7 +73,7 @@ def steps(layers: tuple[Layer, ...]) -> Steps:
     i = 0
     while i < len(layers):
         layer, size = _fuse(layers[i : i + 3])
-        kernel = layer.kernel if isinstance(layer, FusedConv | FusedLinear) else ""
+        kernel = layer.kernel if isinstance(layer, Fused) else ""
         fused.append(Step(str(i), i, layer, size, kernel))
         i += size
     single = tuple(Step(str(i), i, layer) for i, layer in enumerate(layers))
@@ -114,11 +87,11 @@ def _fuse(layers: Sequence[Layer]) -> tuple[Layer, int]:
     if isinstance(first, Conv2d) and kinds[0] is Conv2d:
         pooled = kinds[1:] in ([ReLU, MaxPool2d], [MaxPool2d, ReLU])
         if pooled and _halves(layers[1 if kinds[1] is MaxPool2d else 2]):
-            return FusedConv(first, pool=True), 3
+            return Fused(first, "conv2d_relu_pool2d"), 3
         if kinds[1:2] == [ReLU]:
-            return FusedConv(first, pool=False), 2
+            return Fused(first, "conv2d_relu"), 2
     if isinstance(first, Linear) and kinds[:2] == [Linear, ReLU]:
-        return FusedLinear(first), 2
+        return Fused(first, "linear_relu"), 2
     return first, 1
 
 

@@ -31,9 +31,8 @@ def augmentation_sheet(rows: Mapping[str, NDArray[Any]], figure: Figure) -> Figu
     for row, (name, pictures) in zip(axes, rows.items(), strict=False):
         for ax, image in zip(row, pictures, strict=False):
             picture(image, ax)
-        for spine in row[0].spines.values():
-            spine.set_color(BLUE)
-            spine.set_linewidth(2.5)
+        row[0].spines[:].set_color(BLUE)
+        row[0].spines[:].set_linewidth(2.5)
         row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=13, labelpad=8)
     axes[0, 0].set_title("original", fontsize=12, fontweight="normal", loc="center", color=BLUE)
     if most > 1:

@@ -48,8 +48,7 @@ def confusion_matrix(confusion: NDArray[np.int64], classes: Sequence[str], ax: A
     ax.set_yticks(np.arange(k + 1) - 0.5, minor=True)
     ax.grid(which="minor", color="#eef0f2", linewidth=0.8)
     ax.tick_params(which="both", length=0)
-    for spine in ax.spines.values():
-        spine.set_visible(False)
+    ax.spines[:].set_visible(False)
     ax.set_xlabel("read as")
     ax.set_ylabel("label")
     errors = int(counts[~hit].sum())

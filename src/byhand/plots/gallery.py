@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from numpy.typing import ArrayLike, NDArray
 
 from byhand.evaluation import Evaluation
 from byhand.plots.alternative import note
-from byhand.plots.style import BLUE, INKED, ORANGE, PALE, styled
+from byhand.plots.style import BLUE, INKED, ORANGE, PALE, SIGNED, styled
 
 
 def gallery_size(n: int, columns: int = 8) -> tuple[float, float]:
@@ -91,9 +92,23 @@ def frame(ax: Axes) -> None:
     ax.set_axis_on()
     ax.set_xticks([])
     ax.set_yticks([])
-    for spine in ax.spines.values():
-        spine.set_visible(True)
-        spine.set_color(PALE)
+    ax.spines[:].set_visible(True)
+    ax.spines[:].set_color(PALE)
+
+
+def shaded(
+    values: NDArray[Any], ax: Axes, top: float, signed: bool, smooth: bool = False, **look: Any
+) -> AxesImage:
+    """Values (H, W) as shades up to `top`: red above 0 and blue below if signed, else ink."""
+    return ax.imshow(
+        values, cmap=SIGNED if signed else INKED, vmin=-top if signed else 0, vmax=top,
+        interpolation="bicubic" if smooth else "nearest", **look,
+    )  # fmt: skip
+
+
+def largest(values: NDArray[Any]) -> float:
+    """The largest magnitude that is finite; never 0, which would be no scale."""
+    return max(float(np.abs(values[np.isfinite(values)]).max(initial=0)), 1e-12)
 
 
 def percent(share: float) -> str:

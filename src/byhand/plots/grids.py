@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from byhand.errors import InputError, ShapeError
 from byhand.plots.alternative import note
-from byhand.plots.gallery import frame
+from byhand.plots.gallery import frame, largest, shaded
 from byhand.plots.lettering import text_height, text_width, wrapped
 from byhand.plots.sheet import Sheet
-from byhand.plots.style import INK, INKED, SIGNED, new_figure, styled
+from byhand.plots.style import INK, new_figure, styled
 
 Row = Sequence[NDArray[Any] | None]
 
@@ -94,12 +94,8 @@ def picture_grid(
         for c, image in enumerate(row):
             if image is None:
                 continue
-            largest = row_top if scale == "row" else _scale([image])[1]
             ax = sheet.axes(layout.beside + c * (cell + _SPACE), top, cell, high)
-            ax.imshow(
-                image, cmap=SIGNED if signed else INKED, vmin=-largest if signed else 0,
-                vmax=largest, interpolation="bicubic" if r in smooth else "nearest",
-            )  # fmt: skip
+            shaded(image, ax, row_top if scale == "row" else largest(image), signed, r in smooth)
             frame(ax)
         sheet.text(
             layout.beside - 0.1, top + high / 2, name, ha="right", va="center", fontsize=_ROW,
@@ -172,8 +168,7 @@ def _flatness(row: Row) -> float:
 
 
 def _scale(row: Row) -> tuple[bool, float]:
-    # Whether anything is below 0, and the largest magnitude; never 0, which would be no scale.
+    # Whether anything is below 0, and the largest magnitude.
     values = [np.asarray(image, np.float64).ravel() for image in row if image is not None]
     joined = np.concatenate([np.zeros(1), *values])
-    finite = joined[np.isfinite(joined)]
-    return bool((finite < 0).any()), max(float(np.abs(finite).max()), 1e-12)
+    return bool((joined[np.isfinite(joined)] < 0).any()), largest(joined)

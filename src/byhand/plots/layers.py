@@ -14,9 +14,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from byhand.evaluation import LayerOutput, Look
-from byhand.plots.gallery import frame, picture
+from byhand.plots.gallery import frame, largest, picture, shaded
 from byhand.plots.lettering import wrapped
-from byhand.plots.style import BLUE, GREY, INKED, SIGNED, plain, styled
+from byhand.plots.style import BLUE, GREY, plain, styled
 
 # These give what they were given, or the same numbers in one row.
 _SAME = ("Flatten", "Dropout")
@@ -46,12 +46,12 @@ def filters(
     flat = np.asarray(weights).mean(axis=1)  # (F, C, KH, KW) -> (F, KH, KW)
     columns = max(1, min(columns, len(flat)))
     axes = figure.subplots(max(1, math.ceil(len(flat) / columns)), columns, squeeze=False)
-    top = _top(flat)
     drawn = None
     for ax in axes.ravel():
         ax.set_axis_off()
     for i, (ax, weight) in enumerate(zip(axes.ravel(), flat, strict=False)):
-        drawn = _signed(weight, top, ax, smooth)
+        drawn = shaded(weight, ax, largest(flat), True, smooth)
+        frame(ax)
         title = str(i)
         if names is not None:
             title += "\n" + (wrapped(names[i], _NAMED, 10) or names[i])
@@ -111,17 +111,15 @@ def feature_maps(look: Look, figure: Figure, columns: int = 8) -> Figure:
             flat = look.filters.mean(axis=1)[:columns]
             axes = [figure.add_subplot(grid[r, i]) for i in range(len(flat))]
             for ax, weight in zip(axes, flat, strict=True):
-                _signed(weight, _top(flat), ax)
+                shaded(weight, ax, largest(flat), True)
+                frame(ax)
             _row_label(axes[0], f"{look.filters_name} filters", look.filters.shape[2:])
         elif what.output.ndim == 3:
             maps = what.output[:columns]
             axes = [figure.add_subplot(grid[r, i]) for i in range(len(maps))]
             for ax, values in zip(axes, maps, strict=True):
-                if maps.min() < 0:
-                    _signed(values, _top(maps), ax)
-                else:
-                    ax.imshow(values, cmap=INKED, vmin=0, vmax=max(float(maps.max()), 1e-12))
-                    frame(ax)
+                shaded(values, ax, largest(maps), maps.min() < 0)
+                frame(ax)
             _row_label(axes[0], f"{what.name} {what.kind}", what.shape)
         else:
             last = r == len(rows) - 1
@@ -129,10 +127,8 @@ def feature_maps(look: Look, figure: Figure, columns: int = 8) -> Figure:
             values = what.output.ravel()
             if len(values) <= _FEW:
                 _bars(values, look.classes if last and len(look.classes) == len(values) else (), ax)
-            elif values.min() < 0:
-                _signed(values[None], _top(values), ax, aspect="auto")
             else:
-                ax.imshow(values[None], cmap=INKED, vmin=0, aspect="auto")
+                shaded(values[None], ax, largest(values), values.min() < 0, aspect="auto")
                 frame(ax)
             _row_label(ax, f"{what.name} {what.kind}", what.shape)
     return figure
@@ -160,17 +156,6 @@ def _rows(look: Look) -> list[tuple[str | LayerOutput, float]]:
     return rows
 
 
-def _signed(
-    values: NDArray[Any], top: float, ax: Axes, smooth: bool = False, aspect: Any = "equal"
-) -> Any:
-    drawn = ax.imshow(
-        values, cmap=SIGNED, vmin=-top, vmax=top, aspect=aspect,
-        interpolation="bicubic" if smooth else "nearest",
-    )  # fmt: skip
-    frame(ax)
-    return drawn
-
-
 def _bars(values: NDArray[Any], names: Sequence[str], ax: Axes) -> None:
     best = int(np.argmax(values))
     colours = ["#b9bec6"] * len(values)
@@ -178,8 +163,7 @@ def _bars(values: NDArray[Any], names: Sequence[str], ax: Axes) -> None:
         colours[best] = BLUE
     ax.bar(range(len(values)), values, color=colours, width=0.8)
     ax.axhline(0, color=GREY, linewidth=0.8)
-    for spine in ax.spines.values():
-        spine.set_visible(False)
+    ax.spines[:].set_visible(False)
     ax.set_yticks([])
     ax.tick_params(length=0, pad=2)
     ax.margins(y=0.02)
@@ -191,8 +175,3 @@ def _row_label(ax: Axes, name: str, shape: Sequence[int]) -> None:
         f"{name}\n{'×'.join(map(str, shape))}", rotation=0, ha="right", va="center", fontsize=10,
         labelpad=8,
     )  # fmt: skip
-
-
-def _top(values: NDArray[Any]) -> float:
-    # Half-scale of a diverging map; never 0, which would be no scale.
-    return max(float(np.abs(values).max()), 1e-12) if values.size else 1.0

@@ -13,10 +13,11 @@ from numpy.typing import ArrayLike
 
 from byhand.errors import InputError, ShapeError
 from byhand.plots.alternative import note
+from byhand.plots.gallery import largest, shaded
 from byhand.plots.lettering import axes_points, readable_on, text_height, text_width
 from byhand.plots.lines import Numbers
 from byhand.plots.sheet import Sheet
-from byhand.plots.style import GREY, INK, INKED, PALE, SIGNED, new_figure, plain, styled
+from byhand.plots.style import GREY, INK, PALE, new_figure, plain, styled
 
 _SMALLEST, _LARGEST = 10.0, 13.0  # points of the numbers in cells
 _RULED = 12.0  # points of a cell that has lines around it
@@ -62,13 +63,8 @@ def matrix(
         if names is not None and len(names) != count:
             raise ShapeError(f"{len(names)} {what} names for {count} {what}s: give one for each")
     signed = bool((cells < 0).any()) if signed is None else signed
-    cmap = SIGNED if signed else INKED
-    finite = np.isfinite(cells)
-    top = max(float(np.abs(cells[finite]).max(initial=0)), 1e-12)
-    low = -top if signed else 0.0
-    empty = ~finite | ((cells == 0) & mask_zero)
-    shown = np.ma.masked_where(empty, cells)
-    ax.imshow(shown, cmap=cmap, vmin=low, vmax=top)
+    empty = ~np.isfinite(cells) | ((cells == 0) & mask_zero)
+    drawn = shaded(np.ma.masked_where(empty, cells), ax, largest(cells), signed)
     rows, columns = cells.shape
     wide, high = axes_points(ax)
     cell = min(wide / columns, high / rows)
@@ -82,16 +78,16 @@ def matrix(
         widest = max((text_width(text, 1.0) for text in written.values()), default=1.0)
         size = min(_LARGEST, 0.9 * cell / max(widest, 0.1), 0.62 * cell)
         if size >= _SMALLEST:
+            shades = np.asarray(drawn.norm(cells))
             for (i, j), text in written.items():
-                colour = readable_on(cmap, (cells[i, j] - low) / (top - low))
+                colour = readable_on(drawn.cmap, shades[i, j])
                 ax.text(j, i, text, ha="center", va="center", fontsize=size, color=colour)
     ax.set_xticks(range(columns) if column_names else [], column_names or [], fontsize=11)
     ax.set_yticks(range(rows) if row_names else [], row_names or [], fontsize=11)
     ax.tick_params(which="both", length=0)
     ax.tick_params(axis="x", top=False, labeltop=True, bottom=False, labelbottom=False)
-    for spine in ax.spines.values():
-        spine.set_visible(True)
-        spine.set_color(GREY)
+    ax.spines[:].set_visible(True)
+    ax.spines[:].set_color(GREY)
     ax.set_title(title)
     return ax
 
@@ -187,16 +183,14 @@ def spy(values: Any, ax: Axes, title: str = "") -> Axes:
     wide, high = axes_points(ax)
     step = math.ceil(72 / _PAGE / min(wide / columns, high / rows))  # cells a pixel
     cells = _blocks(_blocks(cells, step).T, step).T
-    top = max(float(np.abs(cells).max()), 1e-12)
-    cells = np.where(cells == 0, 0.0, np.sign(cells) * (0.4 + 0.6 * np.abs(cells) / top))
-    ax.imshow(
-        cells, cmap=SIGNED if signed else INKED, vmin=-1 if signed else 0, vmax=1,
+    cells = np.where(cells == 0, 0.0, np.sign(cells) * (0.4 + 0.6 * np.abs(cells) / largest(cells)))
+    shaded(
+        cells, ax, 1.0, signed,
         extent=(-0.5, step * cells.shape[1] - 0.5, step * len(cells) - 0.5, -0.5),
         aspect="equal" if 1 / 6 <= rows / columns <= 6 else "auto",
     )  # fmt: skip
-    for spine in ax.spines.values():
-        spine.set_visible(True)
-        spine.set_color(GREY)
+    ax.spines[:].set_visible(True)
+    ax.spines[:].set_color(GREY)
     ax.set_xlim(-0.5, columns - 0.5)
     ax.set_ylim(rows - 0.5, -0.5)
     ax.set_xticks(sorted({0, columns - 1}))
