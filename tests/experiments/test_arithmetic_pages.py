@@ -195,9 +195,9 @@ def test_weights_that_meet_padding_are_in_no_column():
 def test_an_unfolded_kernel_whose_gradient_is_too_large_has_no_backward(monkeypatch, rng):
     x, w = rng.standard_normal((1, 1, 4, 4)), rng.standard_normal((1, 1, 3, 3))
     dy = rng.standard_normal((1, 1, 2, 2))
-    assert matrices.KERNEL in matrices.ways(x, w, dy)[1]
+    assert matrices.KERNEL in matrices.methods(x, w, dy)[1]
     monkeypatch.setattr(matrices, "DENSE_LIMIT", 8 * 4 * 16 - 1)
-    assert matrices.KERNEL not in matrices.ways(x, w, dy)[1]
+    assert matrices.KERNEL not in matrices.methods(x, w, dy)[1]
 
 
 def test_the_bytes_of_one_convs_layer():
@@ -215,8 +215,8 @@ def forms(lab):
 
 
 def test_the_forms_agree_in_every_case_and_the_page_says_so(forms, page):
-    ways = {row["way"] for row in forms["agreement"]}
-    assert {matrices.PICTURE, matrices.KERNEL} <= ways
+    methods = {row["method"] for row in forms["agreement"]}
+    assert {matrices.PICTURE, matrices.KERNEL} <= methods
     matrix_forms.report(forms, page)
     assert [claim.holds for claim in page.claims] == [True, True]
 

@@ -46,7 +46,7 @@ def test_layers_with_parameters_are_called_by_kind_and_number():
 
 def test_a_row_tells_the_norms_of_a_layer():
     _, _, labels, trace = passed()
-    told = traced.told(trace, labels)
+    told = traced.layer_rows(trace, labels)
     row, t = told["layers"][2], trace[2]
     assert row["arrives"] == pytest.approx(np.linalg.norm(t.dy))
     assert row["arrives, rms"] == pytest.approx(np.sqrt((t.dy**2).mean()))
@@ -94,9 +94,9 @@ def deep():
     for state in (backprop.FRESH, backprop.TRAINED):
         model = models.build("deep_convnet", rng)
         trace = nn.trace(model, x, labels, train=True, key=nn.Key(0))
-        told = traced.told(trace, labels)
+        told = traced.layer_rows(trace, labels)
         told["checks"] = [{"parameter": name, **check} for name in ("conv 1 weight",) * 2]
-        record |= {state: [told], **traced.drawn(trace, state)}
+        record |= {state: [told], **traced.arrays(trace, state)}
     return record
 
 

@@ -324,7 +324,7 @@ def ablated(seeds, whole=0.984, lost=(0.01, 0.02, 0.03, 0.04), six=0.97):
     return {
         "seeds": list(range(seeds)), "kernels": np.ones((seeds, 4, 5, 5)),
         "described": [kinds] * seeds, "six": [six + 0.0002 * s for s in range(seeds)],
-        "found": found,
+        "without": found,
     }  # fmt: skip
 
 

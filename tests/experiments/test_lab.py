@@ -59,7 +59,7 @@ def test_training_gives_a_list_a_recipe_and_an_entry_a_seed(lab):
         assert len(run.epochs) == 1
         assert 0 <= run.test_accuracy <= 1
         assert math.isfinite(run.test_loss)
-        assert run.curve("train_loss") == [run.train_loss]
+        assert run.curve("train_loss") == [run.epochs[-1].train_loss]
         assert math.isnan(run.curve("test_loss")[0])
         assert run.diverged == ""
 

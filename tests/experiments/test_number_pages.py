@@ -32,7 +32,7 @@ def test_a_sweep_counts_a_run_that_diverged_as_a_guess_and_says_so(lab, tmp_path
     page = Unsaved(tmp_path)
     variants.table(found, page, "kernels", costs=True)
     said = page.blocks[-1].values["text"]
-    assert "over 1 seed." in said
+    assert "over 1 seed, after 1 epoch on 9 training pictures." in said
     assert "Runs of 12 diverged" in said
     variants.table(variants.measured({"8": [run]}, 4, 9), page, "kernels", costs=True)
     assert "diverged" not in page.blocks[-1].values["text"]

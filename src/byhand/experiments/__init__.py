@@ -14,26 +14,7 @@ from byhand.experiments.lab.train import Trained
 from byhand.experiments.lab.workers import Workers
 
 __all__ = [
-    "FULL",
-    "QUICK",
-    "SCALES",
-    "SMOKE",
-    "Difference",
-    "Experiment",
-    "Finished",
-    "Lab",
-    "Record",
-    "Scale",
-    "Trained",
-    "Workers",
-    "apply",
-    "deviation",
-    "difference",
-    "get",
-    "mean",
-    "names",
-    "redrawn",
-    "run",
-    "say",
-    "write_all",
-]
+    "FULL", "QUICK", "SCALES", "SMOKE", "Difference", "Experiment", "Finished", "Lab", "Record",
+    "Scale", "Trained", "Workers", "apply", "deviation", "difference", "get", "mean", "names",
+    "redrawn", "run", "say", "write_all",
+]  # fmt: skip

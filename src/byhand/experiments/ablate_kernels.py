@@ -1,4 +1,13 @@
-"""Kernels taken away: how much each is needed, also those that are hard to explain."""
+"""Kernels taken away: how much each is needed, also those that are hard to explain.
+
+The last layer is linear, so that what a network says is a sum of what each kernel says. A kernel is
+taken away by leaving its part out, or by putting in its place what it says of the training pictures
+on average. Nothing is trained again, except in the networks that had six kernels from the start;
+the study does not say which of the two it did. How hard a kernel is to explain is computed: the
+share of its energy that the best of edges, lines, blobs and shifts leaves over (the experiment
+feature_maps says how); the study judged by eye. “Two least needed together” is found on the test
+set, and shows how much the choice of the two matters: it is no way to choose them.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +22,12 @@ from byhand import evaluation, plots
 from byhand.data import Splits
 from byhand.experiments.lab import Experiment, Lab, Record, first_kernels, studies
 from byhand.experiments.lab.first_kernels import contributions, rank_correlation
-from byhand.experiments.lab.statistics import NBSP, difference, mean, say
+from byhand.experiments.lab.statistics import NBSP, difference, mean, more_or_less, say
 from byhand.experiments.lab.train import from_plain, kept_model
-from byhand.plots import Page
 from byhand.recipes import Network, prepare
 
-STUDY_WITH, STUDY_WITHOUT = (
-    0.9823,
-    0.98,
-)  # with 8 kernels (its table 14.8.1); less than this without two
+# With 8 kernels (the study's table 14.8.1); less than this without two.
+STUDY_WITH, STUDY_WITHOUT = 0.9823, 0.98
 LIMIT = f"98{NBSP}%"
 LEFT = 6  # kernels, when two of eight are gone
 
@@ -31,13 +37,12 @@ def measure(lab: Lab) -> Record:
     runs = first_kernels.trained(lab)
     fewer = lab.recipe("one_conv", model=Network("one_conv", {"kernels": LEFT}))
     trained = [run for run in lab.train(fewer, seeds=5)[0] if run.seed in {r.seed for r in runs}]
-    found = lab.each(without, [run.as_argument() for run in runs], what="networks")
     return {
         "seeds": [run.seed for run in runs],
         "kernels": np.stack([first_kernels.weights(run.model()) for run in runs]),
         "described": [first_kernels.descriptions(first_kernels.weights(r.model())) for r in runs],
         "six": [run.test_accuracy for run in trained],
-        "found": found,
+        "without": lab.each_model(without, runs),
     }
 
 
@@ -51,21 +56,21 @@ def without(
     """
     net = kept_model(folder, training)
     prepared = prepare(from_plain(recipe), splits, seed)
-    said, bias = contributions(net, prepared.test)
+    parts, bias = contributions(net, prepared.test)
     usual = contributions(net, prepared.train)[0].mean(axis=1, keepdims=True)  # (F, 1, K)
-    whole = said.sum(axis=0) + bias  # (N, K)
+    whole = parts.sum(axis=0) + bias  # (N, K)
     labels = prepared.test.labels
-    pairs = list(combinations(range(len(said)), 2))
+    pairs = list(combinations(range(len(parts)), 2))
     return {
         "all": evaluation.accuracy(labels, whole.argmax(axis=1)),
-        "zero": [evaluation.accuracy(labels, (whole - s).argmax(axis=1)) for s in said],
+        "zero": [evaluation.accuracy(labels, (whole - part).argmax(axis=1)) for part in parts],
         "mean": [
-            evaluation.accuracy(labels, (whole - s + u).argmax(axis=1))
-            for s, u in zip(said, usual, strict=True)
+            evaluation.accuracy(labels, (whole - part + u).argmax(axis=1))
+            for part, u in zip(parts, usual, strict=True)
         ],
         "pairs": [[a, b] for a, b in pairs],
         "pairs_zero": [
-            evaluation.accuracy(labels, (whole - said[a] - said[b]).argmax(axis=1))
+            evaluation.accuracy(labels, (whole - parts[a] - parts[b]).argmax(axis=1))
             for a, b in pairs
         ],
     }
@@ -79,16 +84,18 @@ def summed_up(record: Record) -> dict[str, Any]:
     without it.
     """
     rows: dict[str, list[float]] = {}
-    for described, found in zip(record["described"], record["found"], strict=True):
+    for described, accuracies in zip(record["described"], record["without"], strict=True):
         strengths = [d["strength"] for d in described]
         least = set(np.argsort(strengths, kind="stable")[:2].tolist())
-        pairs = {tuple(p): a for p, a in zip(found["pairs"], found["pairs_zero"], strict=True)}
-        lost = [found["all"] - a for a in found["zero"]]
+        pairs = {
+            tuple(p): a for p, a in zip(accuracies["pairs"], accuracies["pairs_zero"], strict=True)
+        }
+        lost = [accuracies["all"] - a for a in accuracies["zero"]]
         for name, value in {
-            "all": found["all"],
-            "one": mean(found["zero"]),
-            "one_mean": mean(found["mean"]),
-            "worst": min(found["zero"]),
+            "all": accuracies["all"],
+            "one": mean(accuracies["zero"]),
+            "one_mean": mean(accuracies["mean"]),
+            "worst": min(accuracies["zero"]),
             "least": pairs[tuple(sorted(least))],
             "others": mean([a for p, a in pairs.items() if not least & set(p)]),
             "best_pair": max(pairs.values()),
@@ -105,7 +112,7 @@ def under(whole: Sequence[float], without: Sequence[float]) -> bool | None:
     return difference([STUDY_WITHOUT] * len(without), without).is_less
 
 
-def report(record: Record, page: Page) -> None:
+def report(record: Record, page: plots.Page) -> None:
     """What is lost without each kernel, without two, and with six from the start."""
     of = summed_up(record)
     each = len(record["described"][0])
@@ -118,35 +125,31 @@ def report(record: Record, page: Page) -> None:
         f"two that are hardest to explain it reads {say(of['least'])}, without two of the others "
         f"{say(of['others'])}; with only {LEFT} from the start {say(of['six'])}."
     )
+    relation = more_or_less(
+        zero.sign, "the clearer, the more needed", "the clearer, the less needed",
+        "so that no relation can be told",
+    )  # fmt: skip
     page.conclude(
         "How well a kernel can be explained and how much it is needed: rank correlation "
-        f"{say(of['rank'], 2, percent=False)}, "
-        + (
-            "the clearer, the more needed."
-            if zero.sign > 0
-            else "the clearer, the less needed."
-            if zero.sign < 0
-            else "so that no relation can be told."
-        )
+        f"{say(of['rank'], 2, percent=False)}, {relation}."
     )
     already = f"with all {each}: {say(of['all'])}"
-    page.claim(
-        f"Without two kernels the accuracy falls under {LIMIT} (taken from the trained network).",
-        under(of["all"], of["least"]),
-        f"without the two hardest to explain {say(of['least'])}, {already}",
-    )
-    page.claim(
-        f"Without two kernels the accuracy falls under {LIMIT} ({LEFT} from the start).",
-        under(of["all"], of["six"]),
-        f"with {LEFT}: {say(of['six'])}, {already}",
-    )
+    for how, what, name in (
+        ("taken from the trained network", "without the two hardest to explain ", "least"),
+        (f"{LEFT} from the start", f"with {LEFT}: ", "six"),
+    ):
+        page.claim(
+            f"Without two kernels the accuracy falls under {LIMIT} ({how}).",
+            under(of["all"], of[name]),
+            f"{what}{say(of[name])}, {already}",
+        )
     page.claim(
         "The network needs the kernels that people cannot explain more than the others.",
         against.is_less,
         f"accuracy without the two hardest to explain less that without two others: "
         f"{against.say()}; less that with all: {costs.say()}",
     )
-    ways = {
+    compared = {
         f"all {each} kernels": of["all"],
         "without one (mean of all)": of["one"],
         "without one, its mean in its place": of["one_mean"],
@@ -159,7 +162,7 @@ def report(record: Record, page: Page) -> None:
     page.figure(
         "ways",
         plots.compare(
-            ways,
+            compared,
             xlabel="test accuracy",
             percent=True,
             reference={f"all {each} kernels": STUDY_WITH},
@@ -169,46 +172,30 @@ def report(record: Record, page: Page) -> None:
     )
     _dots(record, page)
     _first_seed(record, page)
-    page.say(
-        "The last layer is linear, so that what a network says is a sum of what each kernel says. "
-        "A kernel is taken away by leaving its part out, or by putting in its place what it says "
-        "of the training pictures on average. Nothing is trained again, except in the networks "
-        f"that had {LEFT} kernels from the start; the study does not say which of the two it did. "
-        "How hard a kernel is to explain is computed: the share of its energy that the best "
-        "of edges, lines, blobs and shifts leaves over (the experiment feature_maps says how). "
-        "The study judged by eye. “Two least needed together” is found on the test set, and shows "
-        "how much the choice of the two matters: it is no way to choose them."
-    )
 
 
-def _dots(record: Record, page: Page) -> None:
+def _dots(record: Record, page: plots.Page) -> None:
     """Every kernel of every seed: how well explained, how much needed."""
     series: dict[str, tuple[list[float], list[float]]] = {}
-    for described, found in zip(record["described"], record["found"], strict=True):
-        for d, accuracy in zip(described, found["zero"], strict=True):
+    for described, accuracies in zip(record["described"], record["without"], strict=True):
+        for d, accuracy in zip(described, accuracies["zero"], strict=True):
             x, y = series.setdefault(d["kind"], ([], []))
             x.append(d["strength"])
-            y.append(found["all"] - accuracy)
+            y.append(accuracies["all"] - accuracy)
     kinds = [kind for kind in evaluation.KINDS if kind in series]
-    ax = plots.new_axes(8.2, 4.6)
-    page.figure(
-        "dots",
-        plots.xy(
-            {kind: series[kind] for kind in kinds},
-            ax,
-            points=kinds,
-            percent=True,
-            xlabel="share of the kernel's energy that the best word explains",
-            ylabel="accuracy lost without it",
-        ),
-        caption="A dot is a kernel. Half of the energy is where a kernel is called mixed.",
-    )
+    ax = plots.xy(
+        {kind: series[kind] for kind in kinds}, plots.new_axes(8.2, 4.6), points=kinds,
+        percent=True, xlabel="share of the kernel's energy that the best word explains",
+        ylabel="accuracy lost without it",
+    )  # fmt: skip
+    page.figure("dots", ax, caption="A dot is a kernel. Half of the energy is where a kernel is "
+                "called mixed.")  # fmt: skip
 
 
-def _first_seed(record: Record, page: Page) -> None:
+def _first_seed(record: Record, page: plots.Page) -> None:
     """The kernels of the first seed in the order of need."""
-    described, found = record["described"][0], record["found"][0]
-    lost = [found["all"] - a for a in found["zero"]]
+    described, accuracies = record["described"][0], record["without"][0]
+    lost = [accuracies["all"] - a for a in accuracies["zero"]]
     order = sorted(range(len(lost)), key=lambda k: -lost[k])
     words = first_kernels.names(described)
     names = [f"{words[k]}\n{round(-100 * lost[k], 1) + 0.0:+.1f}".replace("-", "−") for k in order]
@@ -224,15 +211,15 @@ def _first_seed(record: Record, page: Page) -> None:
         ["kernel", "what it is", "explained", "without it", "its mean in its place"],
         [
             [str(k), described[k]["text"], f"{described[k]['strength']:.0%}",
-             f"{found['zero'][k]:.2%}", f"{found['mean'][k]:.2%}"]
+             f"{accuracies['zero'][k]:.2%}", f"{accuracies['mean'][k]:.2%}"]
             for k in order
         ],
-        f"Test accuracy of seed {seed}; with all kernels {found['all']:.2%}.",
+        f"Test accuracy of seed {seed}; with all kernels {accuracies['all']:.2%}.",
     )  # fmt: skip
 
 
 EXPERIMENT = Experiment(
     "ablate_kernels",
     "Which kernels does a network need, and are they those that can be explained?",
-    measure, report, study=f"{studies.ONE_CONV}, below figure 14.8.5",
+    measure, report, __doc__, study=f"{studies.ONE_CONV}, below figure 14.8.5",
 )  # fmt: skip

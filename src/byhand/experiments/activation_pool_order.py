@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from byhand import kernels, nn, plots
 from byhand.data import Splits
-from byhand.experiments.lab import Experiment, Lab, Record, studies, variants
-from byhand.experiments.lab.statistics import counted, difference, say
-from byhand.plots import Page
+from byhand.experiments.lab import Experiment, Lab, Record, readings, studies, variants
+from byhand.experiments.lab.statistics import counted, judge, say
 from byhand.recipes import Network
 from byhand.timing import medians
 
@@ -86,17 +85,12 @@ def measure(lab: Lab) -> Record:
     recipes = {name: lab.recipe("one_conv", model=model) for name, model in DESIGNS.items()}
     runs, record = variants.train(lab, recipes)
     models = {name: [run.model() for run in of] for name, of in runs.items()}
-    maps = {
-        "max": _maps(models["ReLU, max pooling"][0], lab.splits, PICTURES),
-        "average": _maps(models["ReLU, average pooling"][0], lab.splits, PICTURES),
-    }
+    maps = {pool: _maps(models[f"ReLU, {pool} pooling"][0], lab.splits) for pool in POOLS}
     rng = np.random.default_rng(0)
     shape = (lab.pick(100, 20, 4), 8, 24, 24)
     normal = rng.standard_normal(shape, np.float32)
     whole = rng.integers(-2, 3, shape).astype(np.float32)  # nearly every window has equal values
-    layouts = (
-        ("reference", "lanes") if kernels.resolve_layout("auto") == "lanes" else ("reference",)
-    )
+    layouts = dict.fromkeys(("reference", kernels.resolve_layout("auto")))
     rows = [
         {"numbers": what, **compared(x, pool, layout)}
         for pool in POOLS
@@ -119,11 +113,10 @@ def measure(lab: Lab) -> Record:
     }
 
 
-def _maps(model: nn.Layer, splits: Splits, n: int) -> Array:
-    """What the convolution gives for the first n test pictures: (n, 8, 24, 24)."""
-    standardisation = model.card.standardisation
-    assert standardisation is not None
-    return nn.trace(model, standardisation.apply(splits.test.images[:n]))["0"].output
+def _maps(model: nn.Layer, splits: Splits) -> Array:
+    """What the convolution gives for the first test pictures: (PICTURES, 8, 24, 24)."""
+    x = readings.standardised(model, splits.test.images[:PICTURES])
+    return nn.trace(model, x)["0"].output
 
 
 def seconds(splits: Splits, folder: Path, limit: float) -> dict[str, Any]:
@@ -139,25 +132,21 @@ def seconds(splits: Splits, folder: Path, limit: float) -> dict[str, Any]:
     return dict(medians(calls, limit))
 
 
-def report(record: Record, page: Page) -> None:
+def report(record: Record, page: plots.Page) -> None:
     """What is equal, what is not and by how much, and what it does to training."""
     accuracy = record["test_accuracy"]
     rows = {pool: [r for r in record["compared"] if r["pool"] == pool] for pool in POOLS}
-    same = {
-        pool: [(r["differ"] == 0, r["gradients differ"] == 0) for r in of]
-        for pool, of in rows.items()
-    }
+    outputs = [r["differ"] == 0 for r in rows["max"]]
+    gradients = [r["gradients differ"] == 0 for r in rows["max"]]
+    agree, n = all(outputs + gradients), len(outputs)
     maps = next(r for r in rows["average"] if r["numbers"] == "feature maps")
     relu, pool = accuracy["ReLU, average pooling"], accuracy["average pooling, ReLU"]
-    gained = difference(pool, relu)
     apart = max(record["weights_apart"])
-    agree = all(all(pair) for pair in same["max"])
     weights = "equal bit by bit" if apart == 0 else f"{apart:.1g} apart at most"
     page.conclude(
         f"With max pooling ReLU before and after {'give' if agree else 'do not give'} the same "
-        f"outputs and gradients, in {len(rows['max'])} comparisons of "
-        f"{sum(r['windows'] for r in rows['max']):,} windows together; the weights of networks "
-        f"trained both ways are {weights}."
+        f"outputs and gradients, in {n} comparisons of {sum(r['windows'] for r in rows['max']):,} "
+        f"windows together; the weights of networks trained both ways are {weights}."
     )
     page.conclude(
         f"With average pooling {maps['differ']:.0%} of the outputs differ on trained feature maps, "
@@ -169,38 +158,33 @@ def report(record: Record, page: Page) -> None:
         "With max pooling the order of activation and pooling can be turned round: the result is "
         "the same.",
         agree,
-        f"outputs equal in {sum(y for y, _ in same['max'])} and gradients in "
-        f"{sum(g for _, g in same['max'])} of {len(same['max'])} comparisons; weights after "
-        f"training {weights}, over {counted(len(record['seeds']), 'seed')}",
+        f"outputs equal in {sum(outputs)} and gradients in {sum(gradients)} of {n} comparisons; "
+        f"weights after training {weights}, over {counted(len(record['seeds']), 'seed')}",
     )
     page.claim(
         "With average pooling the result is not the same.",
-        any(not y for y, _ in same["average"]),
+        any(r["differ"] > 0 for r in rows["average"]),
         "outputs that differ: "
         + "; ".join(f"{r['numbers']} ({_layout(r)}) {r['differ']:.0%}" for r in rows["average"]),
     )
-    page.claim(
-        "With average pooling the activation should come first.",
-        gained.is_more,
-        f"test accuracy with ReLU first less that with pooling first: {gained.say()}",
-    )
+    judge(page, "With average pooling the activation should come first.",
+          "test accuracy with ReLU first less that with pooling first", pool, relu)  # fmt: skip
+    sharp, blurred = maps["sharpness, ReLU first"], maps["sharpness, pooling first"]
     page.claim(
         "With average pooling first the features are blurred.",
-        maps["sharpness, pooling first"] < maps["sharpness, ReLU first"],
+        blurred < sharp,
         "mean step between neighbouring places of trained feature maps, as a share of their mean: "
-        f"{maps['sharpness, ReLU first']:.2f} with ReLU first, "
-        f"{maps['sharpness, pooling first']:.2f} with pooling first",
+        f"{sharp:.2f} with ReLU first, {blurred:.2f} with pooling first",
     )
     _example(page)
     _compared(record, page)
-    _digit(record, page)
     page.heading("Trained")
     page.figure("accuracy", plots.compare(accuracy, xlabel="test accuracy", percent=True))
     variants.table(record, page, "after the convolution", costs=True)
     _saved(record, page)
 
 
-def _example(page: Page) -> None:
+def _example(page: plots.Page) -> None:
     page.heading("One picture of 4×4")
     for pool in POOLS:
         active, pooled = np.maximum(ONE, 0), POOLS[pool][0](ONE[None, None], 2)[0][0, 0]
@@ -217,14 +201,13 @@ def _example(page: Page) -> None:
                 caption=f"{pool.capitalize()} pooling, {order}: {last}.",
             )
     page.say(
-        "The largest of some numbers stays the largest when those below 0 become 0, so that max "
-        "pooling and ReLU can change places. A mean of numbers of both signs is made smaller by "
-        "those below 0, and ReLU before it takes these away: with ReLU first the result is never "
-        "less, and larger in each window that has both signs."
+        "The largest of some numbers stays the largest when those below 0 become 0. A mean is "
+        "made smaller by numbers below 0, which ReLU before it takes away: with ReLU first the "
+        "result is never less, and larger in each window that has both signs."
     )
 
 
-def _compared(record: Record, page: Page) -> None:
+def _compared(record: Record, page: plots.Page) -> None:
     page.heading("On many")
     page.table(
         ["pooling", "numbers", "arithmetic", "windows", "outputs differ", "gradients differ",
@@ -236,16 +219,11 @@ def _compared(record: Record, page: Page) -> None:
     )  # fmt: skip
     whole = next(r for r in record["compared"] if r["numbers"] == WHOLE)
     page.say(
-        "Whole numbers from −2 to 2 bring equal values into nearly every window. Of equal values "
-        "the first counts in either order, and where no value is above 0 ReLU lets no gradient "
-        "through. Only a window whose largest value is exactly 0 (of these "
+        "Whole numbers from −2 to 2 bring equal values into nearly every window: of these the "
+        "first counts in either order. Only a window whose largest value is exactly 0 (of "
         f"{whole['windows']:,} there are {whole['largest is 0']:,}) could make the gradients of "
-        "max pooling differ, and only if ReLU's slope at 0 were taken for 1: with ReLU first all "
-        "its values become equal, and another may be the first. Here that slope is 0."
+        "max pooling differ, and only if ReLU's slope at 0 were taken for 1. Here it is 0."
     )
-
-
-def _digit(record: Record, page: Page) -> None:
     first, second = record["digit_relu_first"], record["digit_pool_first"]
     rows = [list(record["digit"]), list(first), list(second), list(first - second)]
     names = ["convolution", "ReLU, then average", "average, then ReLU", "the difference"]
@@ -258,13 +236,12 @@ def _digit(record: Record, page: Page) -> None:
     )
 
 
-def _saved(record: Record, page: Page) -> None:
+def _saved(record: Record, page: plots.Page) -> None:
     page.heading("Work saved")
     (many, few), operations = record["relus"], record["operations"]["ReLU, max pooling"]
     page.say(
         f"With pooling first ReLU sees {few:,} numbers a picture instead of {many:,}. That saves "
-        f"{(many - few) / operations:.1%} of the network's {operations:,} "
-        "operations."
+        f"{(many - few) / operations:.1%} of the network's {operations:,} operations."
     )
     times = {k: 1e3 * float(np.median(v)) for k, v in record["seconds"].items()}
     page.table(

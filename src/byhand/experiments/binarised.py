@@ -1,4 +1,14 @@
-"""Kernels rounded to −1, 0 and 1: what they still find, and what a network reads with them."""
+"""Kernels rounded to −1, 0 and 1: what they still find, and what a network reads with them.
+
+A weight becomes 0 where its magnitude is at most 0.7 times the mean of its kernel's, else its sign:
+the rule of ternary weight networks (Li, Zhang and Liu, 2016). Biases stay. The scale is the mean
+magnitude of the weights that are not 0; it may as well be multiplied into the last layer's weights,
+as ReLU and max pooling let a factor above 0 through, so it costs nothing. “Trained on” is the last
+layer trained alone, {epochs} × over the training pictures, at a rate of 0.002, with the same
+batches. Maps are compared by their correlation over all places, scaled and after ReLU, on the first
+200 test pictures. The saving is counted, not timed: this arithmetic multiplies by −1, 0 and 1 as by
+any number.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +29,6 @@ from byhand.experiments.lab.train import from_plain, kept_model
 from byhand.kernels import Key
 from byhand.nn.layer import Array
 from byhand.optim import Constant
-from byhand.plots import Page
 
 # The study's fourth kernel, and what it made of it by hand.
 STUDY = np.array([
@@ -51,6 +60,7 @@ def measure(lab: Lab) -> Record:
     epochs = lab.pick(3, 1)
     done = lab.each_model(read_rounded, runs, epochs=epochs)
     first = runs[0].model()
+    image_shape = first.card.image_shape
     record: Record = {
         "seeds": [run.seed for run in runs],
         "epochs": epochs,
@@ -58,7 +68,7 @@ def measure(lab: Lab) -> Record:
         # "alike" and "alike_other" have a row a seed, a value a kernel.
         **{what: [of[what] for of in done] for what in ("zeros", "same_words", "alike",
                                                         "alike_other")},
-        "output": list(first.layers[0].output_shape(first.card.image_shape)),  # type: ignore[attr-defined]
+        "output": list(first.layers[0].output_shape(image_shape)),  # type: ignore[attr-defined]
     }  # fmt: skip
     return record | one_kernel(first, readings.test_set(lab, runs[0]))
 
@@ -88,7 +98,7 @@ def read_rounded(
                 pass
         result = evaluation.evaluate(net, test)
         read[variant] = {"accuracy": result.accuracy, "loss": result.loss}
-    x = standardised(original, test.images[:PICTURES])
+    x = readings.standardised(original, test.images[:PICTURES])
     real, after = (responses(x, w, bias) for w in (weight, scaled))  # (N, F, OH, OW)
     number = range(len(weight))
     words, rounded = (first_kernels.descriptions(w.mean(axis=1)) for w in (weight, codes))
@@ -104,12 +114,6 @@ def read_rounded(
     }
 
 
-def standardised(model: nn.Layer, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Pictures (N, C, H, W) as the model was trained on them."""
-    assert model.card.standardisation is not None
-    return model.card.standardisation.apply(images)
-
-
 def one_kernel(model: nn.Layer, test: Dataset) -> Record:
     """The kernel that is most clearly an edge, as it is and rounded, on the first of each digit."""
     weight, bias = (model.parameters()[f"{CONV}.{name}"] for name in ("weight", "bias"))
@@ -119,7 +123,7 @@ def one_kernel(model: nn.Layer, test: Dataset) -> Record:
     places = np.concatenate(
         [np.flatnonzero(test.labels == c)[:1] for c in range(len(test.classes))]
     )
-    x = standardised(model, test.images[places])
+    x = readings.standardised(model, test.images[places])
     none = np.zeros(1, np.float32)
     real = responses(x, weight, bias)  # (digits, F, OH, OW)
     rounded = responses(x, codes * scale[:, None, None, None], bias)
@@ -212,7 +216,7 @@ def alike(a: NDArray[Any], b: NDArray[Any]) -> float:
     return float(x @ y) / size if size > 0 else 0.0
 
 
-def report(record: Record, page: Page) -> None:
+def report(record: Record, page: plots.Page) -> None:
     """What one kernel finds when it is rounded, and what all of them cost."""
     accuracy, loss = (
         {variant: [read[what] for read in of] for variant, of in record["variants"].items()}
@@ -247,26 +251,14 @@ def report(record: Record, page: Page) -> None:
              say(loss[variant], 4, percent=False)]
             for variant, of in accuracy.items()
         ],
-        f"Over {counted(len(record['seeds']), 'seed')}.",
+        f"Over {counted(len(record['seeds']), 'seed')}. Rounding makes {say(record['zeros'], 0)} "
+        f"of the weights 0; of {record['output'][0]} kernels {say(record['same_words'], 1, False)} "
+        "are still described by the same words.",
     )  # fmt: skip
     _kernel(record, page)
-    page.say(
-        f"A weight becomes 0 where its magnitude is at most {THRESHOLD:g} times the mean of its "
-        "kernel's, else its sign: the rule of ternary weight networks (Li, Zhang and Liu, 2016). "
-        f"Here it makes {say(record['zeros'], 0)} of the weights 0. Biases stay. The scale is the "
-        "mean magnitude of the weights that are not 0; it may as well be multiplied into the last "
-        "layer's weights, as ReLU and max pooling let a factor above 0 through, so it costs "
-        f"nothing. “Trained on” is the last layer alone for {counted(record['epochs'], 'epoch')} "
-        f"more, at a rate of {RATE:g}, with the same batches. Maps are compared by their "
-        f"correlation over all places, scaled and after ReLU, on the first {PICTURES} test "
-        "pictures. The saving is counted, not timed: this arithmetic multiplies by −1, 0 and 1 as "
-        f"by any number. Of {record['output'][0]} kernels "
-        f"{say(record['same_words'], 1, percent=False)} are still described by the same words "
-        "when they are rounded."
-    )
 
 
-def _same(record: Record, page: Page) -> None:
+def _same(record: Record, page: plots.Page) -> None:
     """Over all kernels of all seeds: whether most are about the same when they are rounded."""
     pairs = [
         list(zip(own, other, strict=True))
@@ -298,7 +290,7 @@ def costs(record: Record) -> dict[str, float]:
     }
 
 
-def _kernel(record: Record, page: Page) -> None:
+def _kernel(record: Record, page: plots.Page) -> None:
     name = f"kernel {record['kernel']}"
     words, rounded = record["described"], record["rounded_described"]
     why = (
@@ -337,5 +329,5 @@ EXPERIMENT = Experiment(
     "binarised",
     "What do kernels of nothing but −1, 0 and 1 find, and how well does a network read "
     "with them?",
-    measure, report, study=f"{studies.ONE_CONV}, figure 14.8.6",
+    measure, report, __doc__, study=f"{studies.ONE_CONV}, figure 14.8.6",
 )  # fmt: skip

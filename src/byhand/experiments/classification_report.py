@@ -7,8 +7,6 @@ from typing import Any
 from byhand import plots
 from byhand.experiments.lab import Experiment, Lab, Record, outcomes, readings, studies
 from byhand.experiments.lab.statistics import counted, say
-from byhand.experiments.lab.train import Trained
-from byhand.plots import Page
 
 SEED = 1234
 MORE = 5  # seeds after it that are tried where it never leaves chance
@@ -36,46 +34,44 @@ STUDY_F1 = {"train": 0.9844, "test": 0.9464}  # the means over digits ("macro")
 
 def measure(lab: Lab) -> Record:
     """Train the study's seed; where it never leaves chance, go on to the next that does."""
-    found = [_measured(lab, _train(lab, SEED))]
+    runs = [_measured(lab, SEED)]
     for seed in range(SEED + 1, SEED + 1 + lab.pick(MORE, 1)):
-        if found[-1]["left"]:
+        if runs[-1]["left"]:
             break
-        found.append(_measured(lab, _train(lab, seed)))
-    return {"runs": found if found[-1]["left"] else found[:1]}
+        runs.append(_measured(lab, seed))
+    return {"runs": runs if runs[-1]["left"] else runs[:1]}
 
 
-def _train(lab: Lab, seed: int) -> Trained:
-    return lab.train(lab.recipe("two_conv"), [seed], track_test=True)[0][0]
-
-
-def _measured(lab: Lab, run: Trained) -> dict[str, Any]:
+def _measured(lab: Lab, seed: int) -> dict[str, Any]:
+    run = lab.train(lab.recipe("two_conv"), [seed], track_test=True)[0][0]
+    classes = len(lab.splits.train.classes)
     sets = {"train": readings.train_set(lab, run), "test": readings.test_set(lab, run)}
-    found: dict[str, dict[str, Any]] = {
+    figures: dict[str, dict[str, Any]] = {
         part: {**readings.totals(run, pictures), "per_class": readings.by_class(run, pictures)}
         for part, pictures in sets.items()
     }
     return {
         "seed": run.seed,
         # By the training pictures: the test set chooses nothing, not even what is shown.
-        "left": outcomes.left_chance(found["train"]["accuracy"], len(lab.splits.train.classes))[0],
-        **found,
+        "left": outcomes.left_chance(figures["train"]["accuracy"], classes)[0],
+        **figures,
         "curves": {part: run.curve(f"{part}_loss") for part in PARTS},
     }
 
 
-def report(record: Record, page: Page) -> None:
+def report(record: Record, page: plots.Page) -> None:
     """The loss curves and the two reports of each run beside the study's."""
     first, last = record["runs"][0], record["runs"][-1]
     chance = "leaves chance" if first["left"] else "does not leave chance"
     page.conclude(
         f"Seed {SEED} {chance} in {counted(len(first['curves']['train']), 'epoch')}: it reads "
-        f"{_told(first)}; the study's run {_study()}."
+        f"{_accuracies(first)}; the study's run {_study()}."
     )
     if last is not first:
         tried = len(record["runs"]) - 1
         page.conclude(
             f"Of the seeds after it number {tried}, seed {last['seed']}, is the first that leaves "
-            f"chance: {_told(last)}."
+            f"chance: {_accuracies(last)}."
         )
     elif not first["left"]:
         page.conclude("Nor does any other seed that was tried.")
@@ -87,7 +83,10 @@ def report(record: Record, page: Page) -> None:
         )
     for run in [first] if last is first else [first, last]:
         page.heading(f"Seed {run['seed']}")
-        _curves(page, run)
+        losses = {name: [run["curves"][part]] for part, name in PARTS.items()}
+        readings.loss_figure(
+            page, f"loss_{run['seed']}", "loss", f"Loss, seed {run['seed']}", losses
+        )
         for part in PARTS:
             _table(page, run, part)
         if run["left"]:
@@ -99,21 +98,7 @@ def report(record: Record, page: Page) -> None:
     )
 
 
-def _curves(page: Page, run: dict[str, Any]) -> None:
-    epochs = len(run["curves"]["train"])
-    first = 1 if epochs > 2 else 0
-    ax = plots.curves_over_runs(
-        list(range(first + 1, epochs + 1)),
-        {name: [run["curves"][part][first:]] for part, name in PARTS.items()},
-        xlabel="epoch",
-        ylabel="loss (mean cross-entropy)",
-        title=f"Loss, seed {run['seed']}" + (", without the first epoch" if first else ""),
-        spread="lines",
-    )
-    page.figure(f"loss_{run['seed']}", ax)
-
-
-def _table(page: Page, run: dict[str, Any], part: str) -> None:
+def _table(page: plots.Page, run: dict[str, Any], part: str) -> None:
     ours = run[part]["per_class"]
     study = STUDY[part] if len(ours) == len(STUDY[part]) else ()
     rows: list[list[object]] = []
@@ -124,8 +109,8 @@ def _table(page: Page, run: dict[str, Any], part: str) -> None:
         rows.append([*cells, row["support"], study[i][3] if study else None])
     pictures = [sum(row["support"] for row in ours), sum(row[3] for row in study)]
     for name, theirs in (("f1", STUDY_F1), ("accuracy", STUDY_ACCURACY)):
-        said = "mean" if name == "f1" else name
-        rows.append([said, *[None] * 4, _four(run[part][name]), _four(theirs[part]), *pictures])
+        label = "mean" if name == "f1" else name
+        rows.append([label, *[None] * 4, _four(run[part][name]), _four(theirs[part]), *pictures])
     page.table(
         ("digit", "precision", "study", "recall", "study", "F1", "study", "pictures", "study"),
         rows,
@@ -133,7 +118,7 @@ def _table(page: Page, run: dict[str, Any], part: str) -> None:
     )
 
 
-def _f1(page: Page, run: dict[str, Any]) -> None:
+def _f1(page: plots.Page, run: dict[str, Any]) -> None:
     rows = run["test"]["per_class"]
     # Only where the classes are the study's.
     study = STUDY["test"] if len(rows) == len(STUDY["test"]) else ()
@@ -158,7 +143,7 @@ def _same_pictures(run: dict[str, Any]) -> str:
     )
 
 
-def _told(run: dict[str, Any]) -> str:
+def _accuracies(run: dict[str, Any]) -> str:
     return (
         f"{say(run['train']['accuracy'])} of the training pictures and "
         f"{say(run['test']['accuracy'])} of the test pictures"

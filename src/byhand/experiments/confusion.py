@@ -1,4 +1,8 @@
-"""Which digits are taken for which? The confusion matrix, and its largest errors over seeds."""
+"""Which digits are taken for which? The confusion matrix, and its largest errors over seeds.
+
+One run's counts are small and differ from start to start. So the pairs are counted over several
+seeds, and whether a pair is among the most frequent is said only where the seeds agree on it.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,7 @@ from numpy.typing import NDArray
 
 from byhand import evaluation, plots
 from byhand.experiments.lab import Experiment, Lab, Record, readings, studies
-from byhand.experiments.lab.statistics import difference, mean, say
-from byhand.plots import Page
+from byhand.experiments.lab.statistics import judge, mean, say
 
 Pair = tuple[str, str]  # label, read as
 # What the study counts in its matrix, one run: the most, the second and the third.
@@ -29,7 +32,7 @@ def measure(lab: Lab) -> Record:
     }
 
 
-def report(record: Record, page: Page) -> None:
+def report(record: Record, page: plots.Page) -> None:
     """The matrix, the pairs by how often they come, and whether the study's are among them."""
     matrices, classes, seeds = record["confusion"], record["classes"], record["seeds"]
     counts = pairs(matrices, classes)
@@ -38,9 +41,9 @@ def report(record: Record, page: Page) -> None:
     steady = [pair for pair in top if (counts[pair] > 0).all()]
     if top:
         page.conclude(
-            f"The most frequent mistake is {_told(top[0], counts)}, of "
+            f"The most frequent mistake is {_counted(top[0], counts)}, of "
             f"{say(_errors(matrices), 0, percent=False)} mistakes; then "
-            f"{' and '.join(_told(pair, counts) for pair in top[1:3]) or 'none'}."
+            f"{' and '.join(_counted(pair, counts) for pair in top[1:3]) or 'none'}."
         )
     page.conclude(
         f"Of {len(counts)} ways to take one digit for another {len(top)} occur over {len(seeds)} "
@@ -67,9 +70,9 @@ def report(record: Record, page: Page) -> None:
         page.figure(
             "pairs",
             plots.compare(
-                {_said(pair): counts[pair].tolist() for pair in shown},
+                {_words(pair): counts[pair].tolist() for pair in shown},
                 xlabel="test pictures",
-                reference={_said(p): times for p, times in STUDY.items() if p in shown},
+                reference={_words(p): times for p, times in STUDY.items() if p in shown},
                 reference_name="the study, one run",
             ),
             caption=f"The {min(SHOWN, len(top))} most frequent mistakes over {len(seeds)} seeds, "
@@ -84,11 +87,6 @@ def report(record: Record, page: Page) -> None:
         ],
         caption=f"Mean ± standard deviation over {len(seeds)} seeds.",
     )  # fmt: skip
-    page.say(
-        "The study counts one run, and one run's counts are small and differ from start to start. "
-        "So the pairs are counted over several seeds, and whether a pair is among the most "
-        "frequent is said only where the seeds agree on it."
-    )
 
 
 def pairs(matrices: NDArray[np.int64], classes: list[str]) -> dict[Pair, NDArray[np.int64]]:
@@ -100,31 +98,26 @@ def pairs(matrices: NDArray[np.int64], classes: list[str]) -> dict[Pair, NDArray
 
 
 def _judge(
-    page: Page, pair: Pair, times: int, place: int, counts: dict[Pair, NDArray[np.int64]],
+    page: plots.Page, pair: Pair, times: int, place: int, counts: dict[Pair, NDArray[np.int64]],
     order: list[Pair],
 ) -> None:  # fmt: skip
     """Whether a pair is among the first `place`: whether it beats the place-th of the others."""
     others = [other for other in order if other != pair]
-    if len(others) < place:
-        return
-    rival = others[place - 1]
-    ahead = difference(counts[rival], counts[pair])
-    page.claim(
-        f"{_said(pair)} is "
-        + ("the most frequent mistake" if place == 1 else f"among the {place} most frequent")
-        + f" ({times} times).",
-        ahead.is_more,
-        f"{say(counts[pair], 1, percent=False)} times, place {order.index(pair) + 1} of "
-        f"{len(order)}; less {_said(rival)}: {ahead.say(1, percent=False)}",
-    )
+    if len(others) >= place:
+        rival = others[place - 1]
+        rank = "the most frequent mistake" if place == 1 else f"among the {place} most frequent"
+        judge(page, f"{_words(pair)} is {rank} ({times} times).",
+              f"{say(counts[pair], 1, percent=False)} times, place {order.index(pair) + 1} of "
+              f"{len(order)}; less {_words(rival)}", counts[rival], counts[pair],
+              digits=1, percent=False)  # fmt: skip
 
 
-def _said(pair: Pair) -> str:
+def _words(pair: Pair) -> str:
     return f"{pair[0]} read as {pair[1]}"
 
 
-def _told(pair: Pair, counts: dict[Pair, NDArray[np.int64]]) -> str:
-    return f"{_said(pair)} ({say(counts[pair], 1, percent=False)} times)"
+def _counted(pair: Pair, counts: dict[Pair, NDArray[np.int64]]) -> str:
+    return f"{_words(pair)} ({say(counts[pair], 1, percent=False)} times)"
 
 
 def _errors(matrices: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -134,5 +127,5 @@ def _errors(matrices: NDArray[np.int64]) -> NDArray[np.int64]:
 
 EXPERIMENT = Experiment(
     "confusion", "Which digits does a single convolution take for which?",
-    measure, report, study=f"{studies.ONE_CONV}, figure 14.8.4",
+    measure, report, __doc__, study=f"{studies.ONE_CONV}, figure 14.8.4",
 )  # fmt: skip

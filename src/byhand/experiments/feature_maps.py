@@ -1,4 +1,12 @@
-"""What eight kernels find in a digit: kernels, convolution, activation and pooling, row by row."""
+"""What eight kernels find in a digit: kernels, convolution, activation and pooling, row by row.
+
+The words are computed, not seen: each kernel is compared with edges and lines in every direction,
+blobs and shifts, and gets the name of the one that explains most of its energy; where that is not
+more than half, it is mixed. The energy is that of the kernel blurred by one pixel, as strokes are
+too broad for anything finer. A right edge has weights above 0 at the left and below 0 at the right:
+ink at the left, paper at the right. A kernel that is named negative wants paper where the other
+wants ink. The study named its kernels by looking at them, and has another start.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +19,7 @@ from byhand import evaluation, plots
 from byhand.data import Dataset
 from byhand.errors import InputError
 from byhand.experiments.lab import Experiment, Lab, Record, first_kernels, readings, studies
-from byhand.experiments.lab.statistics import difference, mean, say
-from byhand.plots import Page
+from byhand.experiments.lab.statistics import difference, judge, mean, more_or_less, say
 
 CHANCE = 1000  # kernels drawn from a normal distribution, as He's initialisation draws them
 STUDY_EDGES = 6  # of its 8 kernels: 2, 3, 4, 5, 6 and 7 take edges or outlines in one direction
@@ -32,11 +39,8 @@ def measure(lab: Lab) -> Record:
     }
     test = readings.test_set(lab, runs[0])
     assert lab.settings is not None
-    wanted = {
-        "zero": (0, 0),
-        "other": (int(lab.settings["digit"]), int(lab.settings["index"])),
-    }
-    for name, (digit, index) in wanted.items():
+    other = int(lab.settings["digit"]), int(lab.settings["index"])
+    for name, (digit, index) in {"zero": (0, 0), "other": other}.items():
         place = place_of(test, digit, index)
         seen = evaluation.look(runs[0].model(), test.images[place])
         record[name] = {
@@ -65,7 +69,7 @@ def place_of(dataset: Dataset, digit: int, index: int) -> int:
     return int(places[index])
 
 
-def report(record: Record, page: Page) -> None:
+def report(record: Record, page: plots.Page) -> None:
     """The rows of two digits, and how many kernels of each kind there are."""
     described = record["described"]
     first, each = described[0], len(described[0])
@@ -80,14 +84,11 @@ def report(record: Record, page: Page) -> None:
         "explain; the others are mostly an edge, a line, a blob or a shift. So are "
         f"{1 - chance['mixed']:.0%} of kernels drawn at random: the best word explains "
         f"{say(strengths, 0)} of a trained kernel's energy and {by_chance:.0%} of theirs"
-        + (
-            "."
-            if more.sign > 0
-            else ", which is more."
-            if more.sign < 0
-            else ". It cannot be told that training makes kernels easier to explain."
+        + more_or_less(
+            -more.sign, ", which is more.", ".",
+            ". It cannot be told that training makes kernels easier to explain.",
         )
-    )
+    )  # fmt: skip
     page.conclude(
         f"Of {each} kernels, on average (of {each} drawn at random): "
         + ", ".join(
@@ -96,13 +97,9 @@ def report(record: Record, page: Page) -> None:
         ) + "."
     )  # fmt: skip
     directed = [float(c["edge"] + c["line"]) for c in counts]
-    half = difference([each / 2] * len(directed), directed)
-    page.claim(
-        f"Most kernels take edges or outlines in one direction ({STUDY_EDGES} of 8).",
-        half.is_more,
-        f"edges and lines: {say(directed, 1, percent=False)} of {each}; more than half of them: "
-        f"{half.say(1, percent=False)}",
-    )
+    judge(page, f"Most kernels take edges or outlines in one direction ({STUDY_EDGES} of 8).",
+          f"edges and lines: {say(directed, 1, percent=False)} of {each}; more than half of them",
+          [each / 2] * len(directed), directed, digits=1, percent=False)  # fmt: skip
     page.claim(
         "What a kernel has learnt to look for can be seen in it: it is more like one thing than "
         "chance makes it.",
@@ -125,7 +122,7 @@ def report(record: Record, page: Page) -> None:
     _every_seed(record, page)
 
 
-def _every_seed(record: Record, page: Page) -> None:
+def _every_seed(record: Record, page: plots.Page) -> None:
     described, each = record["described"], len(record["described"][0])
     page.heading("The kernels of every seed")
     seeds = [f"seed {seed}" for seed in record["seeds"]]
@@ -147,29 +144,19 @@ def _every_seed(record: Record, page: Page) -> None:
         ],
         "What each kernel is, and the share of its energy that this explains.",
     )
-    page.say(
-        "The words are computed, not seen: each kernel is compared with edges and lines in every "
-        "direction, blobs and shifts, and gets the name of the one that explains most of its "
-        "energy; where that is not more than half, it is mixed. The energy is that of the kernel "
-        "blurred by one pixel, as strokes are too broad for anything finer. A right edge has "
-        "weights above 0 at the left and below 0 at the right: ink at the left, paper at the "
-        "right. A kernel that is named negative wants paper where the other wants ink. The study "
-        "named its kernels by looking at them; it has another start, so that its kernels are not "
-        "ours one by one."
-    )
 
 
-def _rows(record: Record, name: str, page: Page) -> None:
+def _rows(record: Record, name: str, page: plots.Page) -> None:
     about: Mapping[str, Any] = record[name]
     rows = [list(record[f"{name} {row}"]) for row in about["rows"]]
-    columns = first_kernels.names(record["described"][0])
-    size = plots.picture_grid_size(rows, about["rows"], columns)
     page.heading(f"A {about['digit']} through the network")
+    figure = plots.picture_grid(
+        rows, row_names=about["rows"], column_names=first_kernels.names(record["described"][0]),
+        smooth=[0],
+    )  # fmt: skip
     page.figure(
         f"rows_{name}",
-        plots.picture_grid(
-            rows, plots.new_figure(*size), row_names=about["rows"], column_names=columns, smooth=[0]
-        ),
+        figure,
         caption=f"Test picture {about['place']}, which this network reads as {about['read']}. "
         "Kernels are smoothed for the eye. Red is above 0, blue below; each row has a scale of its "
         "own.",
@@ -179,18 +166,11 @@ def _rows(record: Record, name: str, page: Page) -> None:
 
 def _in_words(described: Sequence[Mapping[str, Any]]) -> str:
     """As in: 0 is a right edge (71%); hard to explain: 3 (most like a blob, 41%)."""
-    clear = [
-        f"{i} is {_a(d['text'])} ({d['strength']:.0%})"
-        for i, d in enumerate(described)
-        if d["kind"] != "mixed"
-    ]
-    hard = [
-        f"{i} (most like {_a(d['nearest'])}, {d['strength']:.0%})"
-        for i, d in enumerate(described)
-        if d["kind"] == "mixed"
-    ]
-    said = ", ".join(clear) if clear else "none is clear"
-    return f"{said}; hard to explain: {', '.join(hard) if hard else 'none'}."
+    clear = [f"{i} is {_a(d['text'])} ({d['strength']:.0%})"
+             for i, d in enumerate(described) if d["kind"] != "mixed"]  # fmt: skip
+    hard = [f"{i} (most like {_a(d['nearest'])}, {d['strength']:.0%})"
+            for i, d in enumerate(described) if d["kind"] == "mixed"]  # fmt: skip
+    return f"{', '.join(clear) or 'none is clear'}; hard to explain: {', '.join(hard) or 'none'}."
 
 
 def _a(text: str) -> str:
@@ -198,23 +178,18 @@ def _a(text: str) -> str:
 
 
 def _kinds(
-    by_kind: Mapping[str, Sequence[float]], chance: Mapping[str, float], each: int, page: Page
+    by_kind: Mapping[str, Sequence[float]], chance: Mapping[str, float], each: int, page: plots.Page
 ) -> None:
     page.heading("How many there are of each kind")
-    page.figure(
-        "kinds",
-        plots.compare(
-            by_kind,
-            xlabel=f"kernels of {each}",
-            reference=chance,
-            reference_name="kernels of chance",
-        ),
-        caption=f"Of the {each} kernels of a network. Kernels of chance are {CHANCE:,} drawn from "
-        "a normal distribution and described in the same way.",
+    ax = plots.compare(
+        by_kind, xlabel=f"kernels of {each}", reference=chance, reference_name="kernels of chance"
     )
+    page.figure("kinds", ax, caption=f"Kernels of chance are {CHANCE:,} drawn from a normal "
+                "distribution.")  # fmt: skip
 
 
 EXPERIMENT = Experiment(
     "feature_maps", "What do the kernels of a trained network find in a digit?",
-    measure, report, study=f"{studies.ONE_CONV}, figure 14.8.5", settings={"digit": 4, "index": 0},
+    measure, report, __doc__, f"{studies.ONE_CONV}, figure 14.8.5",
+    settings={"digit": 4, "index": 0},
 )  # fmt: skip

@@ -1,4 +1,10 @@
-"""How should weights start? A network of six layers from starts of six kinds."""
+"""How should weights start? A network of six layers from starts of six kinds.
+
+Five hidden layers (four convolutions and a linear one) and the output, biases from 0, SGD with
+momentum 0.9 at a rate of {rate:g}, the same for all: a start that is too small or too large might
+train at another rate. A number after “normal” is the deviation. The studies' own networks are
+shallower (see tiny_scaling and seeds).
+"""
 
 from __future__ import annotations
 
@@ -13,10 +19,9 @@ from numpy.typing import NDArray
 from byhand import nn, plots
 from byhand.data import Splits
 from byhand.experiments.lab import Experiment, Lab, Record, studies, variants
-from byhand.experiments.lab.statistics import counted, difference, mean
+from byhand.experiments.lab.statistics import difference, mean
 from byhand.experiments.lab.train import from_plain
 from byhand.optim import SGD, Constant
-from byhand.plots import Page
 from byhand.recipes import Network, Recipe, prepare
 
 LAYERS = (
@@ -94,7 +99,7 @@ def drift(rows: list[list[float]]) -> list[float]:
     return [math.log2(max(row[-2], TINY) / max(row[0], TINY)) for row in rows]
 
 
-def report(record: Record, page: Page) -> None:
+def report(record: Record, page: plots.Page) -> None:
     """What each start does to a fresh network, and to its training."""
     n = len(record["seeds"])
     never = {v: record["diverged"][v] + record["at_chance"][v] for v in record["variants"]}
@@ -118,16 +123,9 @@ def report(record: Record, page: Page) -> None:
         {"diverged, at chance": {v: variants.ended(record, v) for v in record["variants"]}},
     )  # fmt: skip
     variants.against(record, page, HE)
-    page.say(
-        "Five hidden layers (four convolutions and a linear one) and the output, biases from 0, "
-        f"{record['pictures']:,} training pictures, {counted(len(record['epochs']), 'epoch')}, SGD "
-        f"with momentum 0.9 at a rate of {record['rate']:g}, the same for all: a start that is too "
-        "small or too large might train at another rate. A number after “normal” is the deviation. "
-        "The studies' own networks are shallower (see tiny_scaling and seeds)."
-    )
 
 
-def _claims(record: Record, page: Page, never: Mapping[str, int]) -> None:
+def _claims(record: Record, page: plots.Page, never: Mapping[str, int]) -> None:
     n = len(record["seeds"])
     for what, name, sign, where in (
         ("sizes", "activations", 1, "from the first to the last hidden layer, outputs"),
@@ -152,7 +150,7 @@ def _claims(record: Record, page: Page, never: Mapping[str, int]) -> None:
         )
 
 
-def _histograms(record: Record, page: Page) -> None:
+def _histograms(record: Record, page: plots.Page) -> None:
     layers = record["layers"]
     named = {
         f"{variant}\nunit {max(record['sizes'][variant][0]):.2g}": {
@@ -172,7 +170,7 @@ def _histograms(record: Record, page: Page) -> None:
     )
 
 
-def _by_layer(record: Record, page: Page, what: str, ylabel: str) -> None:
+def _by_layer(record: Record, page: plots.Page, what: str, ylabel: str) -> None:
     layers = record["layers"]
     drawn = {
         variant: (range(1, len(layers) + 1), np.median(record[what][variant], axis=0))
@@ -195,5 +193,5 @@ def _recipe(lab: Lab, start: str) -> Recipe:
 
 EXPERIMENT = Experiment(
     "initialisers", "How should the weights of a network start?",
-    measure, report, study=f"{studies.DEEP_CONVNET}; {studies.TINY}; {studies.TWO_CONV}",
+    measure, report, __doc__, study=f"{studies.DEEP_CONVNET}; {studies.TINY}; {studies.TWO_CONV}",
 )  # fmt: skip

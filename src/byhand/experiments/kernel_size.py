@@ -1,4 +1,8 @@
-"""How large should a kernel be? one_conv with kernels of 3×3 to 11×11, over several seeds."""
+"""How large should a kernel be? one_conv with kernels of 3×3 to 11×11, over several seeds.
+
+A larger kernel leaves a smaller feature map, so the linear layer behind it has fewer weights: the
+parameters fall while the work of the convolution grows.
+"""
 
 from __future__ import annotations
 
@@ -44,13 +48,9 @@ def report(record: Record, page: Page) -> None:
     variants.report_by_value(
         record, page, "kernel", "side of the kernel, in pixels", STUDY_ACCURACY, STUDY_LOSS
     )
-    page.say(
-        "A larger kernel leaves a smaller feature map, so the linear layer behind it has fewer "
-        "weights: the parameters fall while the work of the convolution grows."
-    )
 
 
 EXPERIMENT = Experiment(
     "kernel_size", "How large should the kernels of a single convolution be?",
-    measure, report, study=f"{studies.ONE_CONV}, table 14.8.2",
+    measure, report, __doc__, study=f"{studies.ONE_CONV}, table 14.8.2",
 )  # fmt: skip

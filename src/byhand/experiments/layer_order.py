@@ -1,11 +1,22 @@
-"""In what order should layers stand? The usual advice on batch norm and dropout, tried."""
+"""In what order should layers stand? The usual advice on batch norm and dropout, tried.
+
+FC is the hidden linear layer of 120, BN batch norm, drop a dropout of a quarter; plain has neither.
+“BN before ReLU” and “BN after ReLU” have batch norm at every layer, what begins with FC has changes
+at the hidden linear layer only. Adam at 0.001 for all (batch norm would allow a higher rate).
+Verdicts are by test accuracy where nothing else is said; whether batch norm and dropout narrow the
+gap between training and test is measured by regularisation. “FC-ReLU-drop” and “FC-drop-ReLU” are
+the same function, as ReLU lets a factor above 0 through: only the dropped numbers are drawn
+differently, so the two show how far chance alone goes.
+
+Every comparison has its own 95 % interval: of twenty between equal orders one would seem real.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from byhand.experiments.lab import Experiment, Lab, Record, studies, variants
-from byhand.experiments.lab.statistics import Difference, counted, say
+from byhand.experiments.lab.statistics import Difference, say
 from byhand.optim import Adam, Constant
 from byhand.plots import Page
 from byhand.recipes import Network
@@ -68,22 +79,6 @@ def report(record: Record, page: Page) -> None:
     three = (PLAIN, NORM, NORM_AFTER)
     variants.curves(record, page, "train_loss", variants=three, log_y=True)
     variants.curves(record, page, "validation_accuracy", variants=three)
-    page.say(
-        "FC is the hidden linear layer of 120, BN batch norm, drop a dropout of a quarter; plain "
-        f"has neither. “{NORM}” and “{NORM_AFTER}” have batch norm at every layer, what begins "
-        "with FC has changes at the hidden linear layer only. "
-        f"{record['pictures']:,} training pictures, {counted(len(record['epochs']), 'epoch')}, "
-        "Adam at 0.001 for all (batch norm would allow a higher rate). Verdicts are by test "
-        "accuracy where nothing else is said; whether batch norm and dropout narrow the gap "
-        "between training and test is measured by regularisation. "
-        f"“{DROP}” and “{DROP_EARLY}” are the same function, as ReLU lets a factor above 0 "
-        "through: only the dropped numbers are drawn differently, so the two show how far chance "
-        "alone goes."
-    )
-    page.note(
-        "Every comparison has its own 95 % interval: of twenty between equal orders one would seem "
-        "real."
-    )
 
 
 def unless_worse(alone: Sequence[Difference]) -> bool | None:
@@ -138,5 +133,5 @@ def _less(more: str, less: str, accuracy: Mapping[str, Sequence[float]], gain: D
 
 EXPERIMENT = Experiment(
     "layer_order", "In what order should the layers of a network stand?",
-    measure, report, study=f"{studies.ONE_CONV}, the rules of its first part",
+    measure, report, __doc__, study=f"{studies.ONE_CONV}, the rules of its first part",
 )  # fmt: skip

@@ -2,12 +2,19 @@
 
 `byhand experiment lr_range --set recipe=one_conv --set "optimiser=SGD(momentum=0.9)"` tests another
 recipe. Smith, "Cyclical learning rates for training neural networks", 2017.
+
+The rate grows by the same factor each step. The loss of a batch before its step is smoothed by the
+mean over a fortieth of the steps to either side; where the mean of the latest losses is 4 times the
+least, or a loss is no number, the test stops. The study says that too large a rate makes training
+diverge. The suggestion is a tenth of the rate of the least loss, the geometric mean over the seeds:
+a rule of thumb for a rate that stays the same, as a schedule that rises and falls bears a higher
+peak. The check trains anew at constant rates, and reads the validation set.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -17,10 +24,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from byhand import optim, plots, recipes, training
 from byhand.data import Splits
-from byhand.experiments.lab import Experiment, Lab, Record, outcomes, studies
-from byhand.experiments.lab.statistics import counted, difference, mean, say
+from byhand.experiments.lab import Experiment, Lab, Record, outcomes, studies, variants
+from byhand.experiments.lab.statistics import counted, difference, judge, mean, say
 from byhand.experiments.lab.train import as_plain, from_plain
-from byhand.plots import Page
 
 LOW, HIGH = 1e-6, 10.0  # the rates gone through
 BLOWN = 4.0  # the test stops where the loss is so many times the least
@@ -35,9 +41,9 @@ def measure(lab: Lab) -> Record:
     swept = as_plain(replace(base, epochs=None, steps=steps))
     seeds = lab.seeds(5)
     given = [{"recipe": swept, "seed": seed, "low": LOW, "high": HIGH} for seed in seeds]
-    found = lab.each(sweep_rates, given, what="range tests")
-    rates = np.asarray(found[0]["rates"])
-    smoothed = np.array([smooth(_padded(of["losses"], steps)) for of in found])
+    tests = lab.each(sweep_rates, given, what="range tests")
+    rates = np.asarray(tests[0]["rates"])
+    smoothed = np.array([smooth(variants.padded(of["losses"], steps)) for of in tests])
     suggested = [suggest(rates, row) for row in smoothed]
     middle = float(f"{math.exp(mean(np.log(suggested))):.2g}")
     tried = [float(f"{middle * times:.2g}") for times in TIMES]
@@ -45,14 +51,14 @@ def measure(lab: Lab) -> Record:
     classes = len(lab.splits.train.classes)
     return {
         "recipe": base.name,
-        "optimiser": _said(base.optimiser),
-        "schedule": _said(recipes.get(base.name).schedule),
+        "optimiser": _as_text(base.optimiser),
+        "schedule": _as_text(recipes.get(base.name).schedule),
         "batch_size": base.batch_size,
         "epochs": base.epochs,
         "seeds": list(seeds),
         "rates": rates,
         "smoothed": smoothed,  # (seeds, steps), NaN where the test had stopped
-        "blown": [of["blown"] for of in found],
+        "blown": [of["blown"] for of in tests],
         "suggested": suggested,
         "middle": middle,
         "tried": tried,
@@ -94,11 +100,11 @@ def smooth(losses: ArrayLike) -> NDArray[np.float64]:
     """The mean over a fortieth of all steps to either side, fewer at the ends; NaN stays NaN."""
     values = np.asarray(losses, np.float64)
     reach, known = _reach(len(values)), np.isfinite(values)
-    found = np.full(len(values), np.nan)
+    smoothed = np.full(len(values), np.nan)
     for i in map(int, np.flatnonzero(known)):
         near = min(reach, i, int(known.sum()) - 1 - i)  # as far to the left as to the right
-        found[i] = values[i - near : i + near + 1].mean()
-    return found
+        smoothed[i] = values[i - near : i + near + 1].mean()
+    return smoothed
 
 
 def suggest(rates: NDArray[np.float64], smoothed: ArrayLike) -> float:
@@ -109,12 +115,13 @@ def suggest(rates: NDArray[np.float64], smoothed: ArrayLike) -> float:
     return float(rates[int(np.nanargmin(np.asarray(smoothed, np.float64)))] / BELOW)
 
 
-def report(record: Record, page: Page) -> None:
+def report(record: Record, page: plots.Page) -> None:
     """The loss against the rate, the suggestion, and how trainings around it end."""
     tried, accuracy = record["tried"], record["accuracy"]
     n, middle = len(record["seeds"]), record["middle"]
     seeds, rates = counted(n, "seed"), record["rates"]
-    first, least = _first_and_least(record)
+    first = mean(record["smoothed"][:, 0])
+    least = mean(np.nanmin(record["smoothed"], axis=1))
     low, high = min(record["suggested"]), max(record["suggested"])
     best = max(range(len(tried)), key=lambda i: (mean(accuracy[i]), i == 1))
     other = difference(accuracy[1], accuracy[best])
@@ -126,21 +133,14 @@ def report(record: Record, page: Page) -> None:
     )
     epochs = counted(record["epochs"], "epoch")
     page.conclude(
-        f"Trained for {epochs} at {_listed(tried)}, the validation accuracy is highest at "
-        f"{tried[best]:g}, {say(accuracy[best])}"
-        + (
-            ": the suggested rate."
-            if best == 1
-            else f"; at the suggested rate it is {say(accuracy[1])}, a difference of {other.say()}."
-        )
-    )
-    slow = difference(accuracy[0], accuracy[1])
-    page.claim(
-        "With too small a rate training is slow.",
-        slow.is_more,
-        f"after {epochs}, validation accuracy at {tried[1]:g} less that at {tried[0]:g}, a tenth: "
-        f"{slow.say()}",
-    )
+        f"Trained for {epochs} at {variants.listed([f'{rate:g}' for rate in tried])}, the "
+        f"validation accuracy is highest at {tried[best]:g}, {say(accuracy[best])}"
+        + (": the suggested rate." if best == 1 else
+           f"; at the suggested rate it is {say(accuracy[1])}, a difference of {other.say()}.")
+    )  # fmt: skip
+    judge(page, "With too small a rate training is slow.",
+          f"after {epochs}, validation accuracy at {tried[1]:g} less that at {tried[0]:g}, a tenth",
+          accuracy[0], accuracy[1])  # fmt: skip
     blown = sum(record["blown"])
     page.claim(
         # Less than the study says, which speaks of divergence: a network whose units are all dead
@@ -161,20 +161,9 @@ def report(record: Record, page: Page) -> None:
             )
         ],
     )
-    page.say(
-        f"In {rates.size} steps of {record['batch_size']} pictures the rate grows from "
-        f"{rates[0]:g} to {rates[-1]:g}, by the same factor each step. The loss of a step is that "
-        "of its batch before the update, so it is smoothed, by the mean over a fortieth of the "
-        f"steps to either side; where the mean of the latest losses is {BLOWN:g} times the least, "
-        "or a loss is no number, the test stops. The study says that too large a rate makes "
-        f"training diverge. The suggestion is a {BELOW:g}th of the rate of the least loss, the "
-        "geometric mean over the seeds. It is a rule of thumb for a rate that stays the same: a "
-        "schedule that rises and falls bears a higher peak. The check trains anew at constant "
-        "rates, and reads the validation set; the test set is not used."
-    )
 
 
-def _figures(record: Record, page: Page) -> None:
+def _figures(record: Record, page: plots.Page) -> None:
     rates, smoothed, middle = record["rates"], record["smoothed"], record["middle"]
     tried, accuracy = record["tried"], record["accuracy"]
     shown = np.where(smoothed > np.nanmax(smoothed[:, :1]) * 1.5, np.nan, smoothed)
@@ -187,8 +176,9 @@ def _figures(record: Record, page: Page) -> None:
     page.figure(
         "range",
         ax,
-        caption="Too small a rate changes nothing; then the loss falls; then the steps are too "
-        "long. Each line ends where the loss is blown up.",
+        caption=f"{rates.size} steps of {record['batch_size']} pictures. Too small a rate changes "
+        "nothing; then the loss falls; then the steps are too long. Each line ends where the loss "
+        "is blown up.",
     )
     ax = plots.line_with_band(
         tried, np.asarray(accuracy, np.float64),
@@ -196,11 +186,6 @@ def _figures(record: Record, page: Page) -> None:
         name="training",
     )  # fmt: skip
     page.figure("check", ax)
-
-
-def _first_and_least(record: Record) -> tuple[float, float]:
-    smoothed = record["smoothed"]
-    return mean(smoothed[:, 0]), mean(np.nanmin(smoothed, axis=1))
 
 
 def _base(lab: Lab) -> recipes.Recipe:
@@ -216,7 +201,7 @@ def _base(lab: Lab) -> recipes.Recipe:
     )  # fmt: skip
 
 
-def _said(part: Any) -> str:
+def _as_text(part: Any) -> str:
     """An optimiser or a schedule with those of its settings that are not as they always are."""
     values = {entry.name: (getattr(part, entry.name), entry.default) for entry in fields(part)}
     own = [f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
@@ -228,16 +213,8 @@ def _reach(steps: int) -> int:
     return steps // 40
 
 
-def _padded(losses: Sequence[float], length: int) -> list[float]:
-    return [*losses, *[math.nan] * (length - len(losses))]
-
-
-def _listed(rates: Sequence[float]) -> str:
-    return ", ".join(f"{rate:g}" for rate in rates[:-1]) + f" and {rates[-1]:g}"
-
-
 EXPERIMENT = Experiment(
     "lr_range", "Which learning rate does a short test suggest, and is it a good one?",
-    measure, report, study=f"{studies.DEEP_CONVNET}, its advice to search for the learning rate",
+    measure, report, __doc__, f"{studies.DEEP_CONVNET}, its advice to search for the learning rate",
     settings={"recipe": "lenet5", "optimiser": ""},
 )  # fmt: skip

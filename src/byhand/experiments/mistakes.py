@@ -1,4 +1,10 @@
-"""Which digits are misread? The first mistakes of a network, the surest, and those of all seeds."""
+"""Which digits are misread? The first mistakes of a network, the surest, and those of all seeds.
+
+Over a picture stands its label, then what was read, and below that how probable the network holds
+what it read. Which ten mistakes come first depends on the start and on the order of the pictures,
+so the seeds are compared too: what every seed misreads lies in the picture (or in its label), what
+one seed misreads lies in that training.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +17,7 @@ from numpy.typing import NDArray
 from byhand import plots
 from byhand.data import Dataset
 from byhand.experiments.lab import Experiment, Lab, Record, readings, studies
-from byhand.experiments.lab.statistics import difference, mean, say
-from byhand.plots import Page
+from byhand.experiments.lab.statistics import judge, mean, say
 
 SHOWN = 10
 MOST = 24  # of the pictures that all networks misread
@@ -25,8 +30,8 @@ def measure(lab: Lab) -> Record:
     """Train each seed and read the test set with it."""
     runs = readings.one_conv(lab)
     test = readings.test_set(lab, runs[0])
-    found = mistaken(readings.probabilities(runs, test), test)
-    return {"seeds": [run.seed for run in runs], "classes": list(test.classes), **found}
+    record = mistaken(readings.probabilities(runs, test), test)
+    return {"seeds": [run.seed for run in runs], "classes": list(test.classes), **record}
 
 
 def mistaken(probabilities: NDArray[np.float32], test: Dataset) -> Record:
@@ -74,7 +79,7 @@ def votes(predictions: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
     return np.stack([(predictions == k).sum(axis=0) for k in range(classes)], axis=1)
 
 
-def report(record: Record, page: Page) -> None:
+def report(record: Record, page: plots.Page) -> None:
     """The galleries, how many mistakes are shared, and what the study's ten say."""
     seeds, n, by = record["seeds"], record["n"], record["misread_by"]
     wrong = say(np.asarray(record["wrong"]), 0, percent=False)
@@ -90,18 +95,15 @@ def report(record: Record, page: Page) -> None:
         f"It is sure of {say(record['sure'], 0)} of its mistakes: it gives the wrong digit more "
         f"than {say(SURE, 0)}."
     )
-    again = difference(record["anyway"], record["again"])
-    page.claim(
-        "What it misreads are hard pictures, a real test of a network.",
-        again.is_more,
-        f"a picture that one seed misreads another misreads with {say(record['again'], 1)}, any "
-        f"picture with {say(record['anyway'])}: {again.say(1)}",
-    )
-    found = [_has_study_s(pairs) for pairs in record["first_pairs"]]
+    judge(page, "What it misreads are hard pictures, a real test of a network.",
+          f"a picture that one seed misreads another misreads with {say(record['again'], 1)}, any "
+          f"picture with {say(record['anyway'])}", record["anyway"], record["again"],
+          digits=1)  # fmt: skip
+    alike = [_has_study_s(pairs) for pairs in record["first_pairs"]]
     page.claim(
         "Among the first ten mistakes are a 9 read as 4 and two 5s read as 3.",
-        True if all(found) else None if any(found) else False,
-        f"so in {sum(found)} of {len(found)} seeds",
+        True if all(alike) else None if any(alike) else False,
+        f"so in {sum(alike)} of {len(alike)} seeds",
     )
     page.heading("Mistakes")
     _gallery(record, page, "first", f"The first {SHOWN} mistakes of seed {seeds[0]}, in the order "
@@ -116,16 +118,9 @@ def report(record: Record, page: Page) -> None:
         [[k, count, say(count / n)] for k, count in enumerate(by)],
         caption="How many of the networks misread the same picture.",
     )
-    page.say(
-        "Over a picture stands its label, then what was read, and below that how probable the "
-        "network holds what it read. The study shows ten mistakes of one run; which they are "
-        "depends on the start and on the order of the pictures, so the seeds are compared too: "
-        "what every seed misreads lies in the picture (or in its label), what one seed misreads "
-        "lies in that training."
-    )
 
 
-def _gallery(record: Record, page: Page, name: str, caption: str) -> None:
+def _gallery(record: Record, page: plots.Page, name: str, caption: str) -> None:
     labels, read = record[f"{name}_labels"], record[f"{name}_read"]
     if not len(labels):
         page.note(f"{caption} There are none.")
@@ -153,5 +148,5 @@ def _has_study_s(pairs: list[Any]) -> bool:
 
 EXPERIMENT = Experiment(
     "mistakes", "Which digits does a single convolution misread, and does every training?",
-    measure, report, study=f"{studies.ONE_CONV}, figure 14.8.3",
+    measure, report, __doc__, study=f"{studies.ONE_CONV}, figure 14.8.3",
 )  # fmt: skip

@@ -1,4 +1,11 @@
-"""Which optimiser? LeNet-5 with seven, each at the rate that suits it on the validation set."""
+"""Which optimiser? LeNet-5 with seven, each at the rate that suits it on the validation set.
+
+LeNet-5, batches of 128. Every optimiser was given equally many rates and kept the one with the
+highest validation accuracy after {short_epochs} of its own epochs on {short_pictures:,} pictures,
+with other seeds than those of the figures; it was trained at this rate, the same to the end,
+without weight decay but AdamW's own. A rate that is best after a short training is often too high
+for a long one, and a falling rate (see schedules) moves all of them.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +16,7 @@ import numpy as np
 
 from byhand import optim, plots
 from byhand.experiments.lab import Experiment, Lab, Record, outcomes, studies, variants
-from byhand.experiments.lab.statistics import difference, mean, say
-from byhand.plots import Page
+from byhand.experiments.lab.statistics import judge, mean, say
 from byhand.recipes import Recipe, prepare
 
 # Each with six rates, about three times apart, so that all are tuned with the same effort.
@@ -71,7 +77,7 @@ def working(rates: Sequence[float], accuracy: Sequence[Sequence[float]]) -> tupl
     return rates[low], rates[high]
 
 
-def report(record: Record, page: Page) -> None:
+def report(record: Record, page: plots.Page) -> None:
     """Curves, the comparison, how much the rate matters, and the study's remarks."""
     rates, choosing, chosen = record["rates"], record["choosing"], record["chosen"]
     variants.conclude(record, page)
@@ -97,39 +103,23 @@ def report(record: Record, page: Page) -> None:
         log_x=True, percent=True,
     )  # fmt: skip
     page.figure("rates", ax, caption="After the short trainings by which the rates were chosen.")
-    edge = [n for n in rates if chosen[n] in (rates[n][0], rates[n][-1])]
-    page.say(
-        f"LeNet-5, batches of 128, {record['pictures']:,} pictures. Every optimiser was given "
-        f"{len(next(iter(rates.values())))} rates and kept the one with the highest validation "
-        f"accuracy after {record['short_epochs']} of its own epochs on "
-        f"{record['short_pictures']:,} pictures, with other seeds than those below; it was trained "
-        "at this rate, the same to the end, without weight decay but AdamW's own. A rate that is "
-        "best after a short training is often too high for a long one, and a falling rate (see "
-        "schedules) moves all of them."
-        + (f" For {variants.listed(edge)} the best rate stands at the end of those tried, so a "
-           "better one may lie beyond." if edge else "")
-    )  # fmt: skip
+    if edge := [name for name in rates if chosen[name] in (rates[name][0], rates[name][-1])]:
+        page.note(
+            f"For {variants.listed(edge)} the best rate stands at the end of those tried, so a "
+            "better one may lie beyond."
+        )
 
 
-def _claims(record: Record, page: Page) -> None:
-    first = {n: variants.at_epoch(record, "train_loss", n, 1) for n in ("SGD", "momentum")}
-    faster = difference(first["SGD"], first["momentum"])
-    page.claim(
-        "Momentum speeds plain SGD up.",
-        faster.is_less,
-        f"training loss of the first epoch, with momentum less without: "
-        f"{faster.say(3, percent=False)}",
-    )
-    choosing = record["choosing"]
-    between, within = _spreads(record)
-    more = difference(between, within[1])
-    page.claim(
-        "Of all settings the learning rate matters most.",
-        more.is_more,
-        f"among the rates tried for {within[0]}, which minds them least, validation accuracy "
-        f"differs by {say(within[1], 1)}, among {len(choosing)} optimisers at their best rates by "
-        f"{say(between, 1)}: {more.say(1)}",
-    )
+def _claims(record: Record, page: plots.Page) -> None:
+    first = [variants.at_epoch(record, "train_loss", name, 1) for name in ("SGD", "momentum")]
+    judge(page, "Momentum speeds plain SGD up.",
+          "training loss of the first epoch, with momentum less without", *first,
+          less=True, digits=3, percent=False)  # fmt: skip
+    between, (calm, within) = _spreads(record)
+    judge(page, "Of all settings the learning rate matters most.",
+          f"among the rates tried for {calm}, which minds them least, validation accuracy differs "
+          f"by {say(within, 1)}, among {len(record['choosing'])} optimisers at their best rates by "
+          f"{say(between, 1)}", between, within, digits=1)  # fmt: skip
 
 
 def _spreads(record: Record) -> tuple[list[float], tuple[str, list[float]]]:
@@ -154,5 +144,5 @@ def _recipe(lab: Lab, name: str, rate: float, **changes: int) -> Recipe:
 
 EXPERIMENT = Experiment(
     "optimisers", "Which optimiser trains best, and how much does the rate matter?",
-    measure, report, study=studies.DEEP_CONVNET,
+    measure, report, __doc__, study=studies.DEEP_CONVNET,
 )  # fmt: skip

@@ -1,4 +1,11 @@
-"""What helps against overfitting? A network on 1,000 pictures, held back in seven variants."""
+"""What helps against overfitting? A network on 1,000 pictures, held back in seven variants.
+
+LeNet-5, Adam at 0.001, batches of 50; as many pictures are held out for validation. Dropout stands
+after each hidden linear layer, batch norm before each ReLU; weight decay is AdamW's; pictures are
+shifted, turned, scaled and slanted a little each time they are seen. Early stopping ends ten epochs
+after the best validation loss and keeps the epoch that read best on validation; all others keep the
+last epoch's weights. The amounts are usual ones and were not tuned.
+"""
 
 from __future__ import annotations
 
@@ -102,14 +109,6 @@ def report(record: Record, page: Page) -> None:
     variants.against(
         record, page, NOTHING, {"test accuracy": "test_accuracy", "training less test": "gap"}
     )
-    page.say(
-        f"LeNet-5 on {record['pictures']:,} training pictures (as many are held out), Adam at "
-        "0.001, batches of 50. Dropout stands after each hidden linear layer, batch norm before "
-        "each ReLU; weight decay is AdamW's; pictures are shifted, turned, scaled and slanted a "
-        "little each time they are seen. Early stopping ends ten epochs after the best validation "
-        "loss and keeps the epoch that read best on validation; all others keep the last epoch's "
-        "weights. The amounts are usual ones and were not tuned."
-    )
 
 
 def _recipe(lab: Lab, variant: str) -> Recipe:
@@ -132,5 +131,5 @@ def _accuracy(lab: Lab, recipe: Recipe, run: Trained) -> float:
 
 EXPERIMENT = Experiment(
     "regularisation", "What helps a network that has few pictures to learn from?",
-    measure, report, study=f"{studies.DEEP_CONVNET}; {studies.ONE_CONV}",
+    measure, report, __doc__, study=f"{studies.DEEP_CONVNET}; {studies.ONE_CONV}",
 )  # fmt: skip

@@ -1,4 +1,11 @@
-"""Should the learning rate fall? One convolution with eight schedules of the same highest rate."""
+"""Should the learning rate fall? One convolution with eight schedules of the same highest rate.
+
+One convolution of 8 kernels, Adam, batches of 64, {steps:,} steps; the last epoch's weights are
+kept. The study takes 8,440 steps and lowers the rate every 500; here it falls after the same part
+of the way. All schedules but one have the study's highest rate, 0.01; none was tuned: the
+comparison says what can be made of this rate, not which schedule is best. A rate that falls is also
+lower on average, so a constant low rate stands beside them.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +14,6 @@ import numpy as np
 from byhand import optim, plots
 from byhand.experiments.lab import Experiment, Lab, Record, studies, variants
 from byhand.experiments.lab.statistics import mean, say
-from byhand.plots import Page
 from byhand.recipes import Network, Recipe, prepare
 
 RATE = 0.01  # the study's
@@ -49,7 +55,7 @@ def measure(lab: Lab) -> Record:
     }
 
 
-def report(record: Record, page: Page) -> None:
+def report(record: Record, page: plots.Page) -> None:
     """The schedules, the curves, and whether a rate that falls reads better."""
     variants.conclude(record, page)
     _claims(record, page)
@@ -68,18 +74,10 @@ def report(record: Record, page: Page) -> None:
     means = {name: f"{mean(rates):.2g}" for name, rates in record["rates"].items()}
     variants.table(record, page, "schedule", {"mean rate": means})
     variants.against(record, page, CONSTANT)
-    page.say(
-        f"One convolution of 8 kernels, Adam, batches of 64, {record['steps']:,} steps on "
-        f"{record['pictures']:,} pictures; the last epoch's weights are kept. The study takes "
-        "8,440 steps and lowers the rate every 500; here it falls after the same part of the way. "
-        f"All schedules but one have the study's highest rate, {RATE:g}; none was tuned: the "
-        "comparison says what can be made of this rate, not which schedule is best. A rate that "
-        "falls is also lower on average, so a constant low rate stands beside them."
-    )
     page.listing("\n".join(f"{name:20s} {text}" for name, text in record["schedules"].items()))
 
 
-def _claims(record: Record, page: Page) -> None:
+def _claims(record: Record, page: plots.Page) -> None:
     accuracy = record["test_accuracy"]
     for text, less, more in (
         ("The rate is lowered by a tenth now and then: it reads better than constant.",
@@ -107,5 +105,5 @@ def _recipe(lab: Lab, schedule: optim.Schedule) -> Recipe:
 
 EXPERIMENT = Experiment(
     "schedules", "Should the learning rate fall while a network trains, and how?",
-    measure, report, study=f"{studies.ONE_CONV}; {studies.DEEP_CONVNET}",
+    measure, report, __doc__, study=f"{studies.ONE_CONV}; {studies.DEEP_CONVNET}",
 )  # fmt: skip

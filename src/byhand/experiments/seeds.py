@@ -1,4 +1,9 @@
-"""Does the seed matter? two_conv from ten starts, and from He's start beside it."""
+"""Does the seed matter? two_conv from ten starts, and from He's start beside it.
+
+A seed fixes the start; the pictures come in the same order with every seed, as in the study. Left
+chance have those that read more than 20 % of the test pictures at the end. The study shows one seed
+of another generator, its training pictures are other ones, and of other seeds it gives no figures.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from byhand import plots
-from byhand.experiments.lab import Experiment, Lab, Record, outcomes, readings, studies
+from byhand.experiments.lab import Experiment, Lab, Record, outcomes, readings, studies, variants
 from byhand.experiments.lab.statistics import counted, deviation, difference, mean, say
-from byhand.experiments.lab.train import Trained
-from byhand.plots import Page
 
 UNIFORM, HE = "uniform(−1, 1)", "He"
 RECIPES = {UNIFORM: ("two_conv", 10), HE: ("two_conv_he", 5)}
@@ -28,28 +31,23 @@ def measure(lab: Lab) -> Record:
         start: lab.train(lab.recipe(recipe), seeds, track_test=True)[0]
         for start, (recipe, seeds) in RECIPES.items()
     }
-    epochs = max(len(run.epochs) for done in trained.values() for run in done)
-    found: dict[str, Any] = {}
-    for start, done in trained.items():
-        found[start] = {
-            "seeds": [run.seed for run in done],
-            "test": [readings.totals(run, readings.test_set(lab, run)) for run in done],
-            "train": [readings.totals(run, readings.train_set(lab, run)) for run in done],
+    epochs = max(len(run.epochs) for runs in trained.values() for run in runs)
+    starts = {
+        start: {
+            "seeds": [run.seed for run in runs],
+            "test": [readings.totals(run, readings.test_set(lab, run)) for run in runs],
+            "train": [readings.totals(run, readings.train_set(lab, run)) for run in runs],
             "curves": {
-                name: [_padded(run, name, epochs) for run in done]
+                name: [variants.padded(run.curve(name), epochs) for run in runs]
                 for name in ("train_loss", "test_loss", "train_accuracy")
             },
         }
-    return {"starts": found}
+        for start, runs in trained.items()
+    }
+    return {"starts": starts}
 
 
-def _padded(run: Trained, name: str, length: int) -> list[float]:
-    # A run that broke off has a shorter curve.
-    curve = run.curve(name)
-    return curve + [float("nan")] * (length - len(curve))
-
-
-def report(record: Record, page: Page) -> None:
+def report(record: Record, page: plots.Page) -> None:
     """All curves, where they end, and what the study says of other seeds."""
     starts = record["starts"]
     accuracy = {start: _ends(starts[start], "test", "accuracy") for start in starts}
@@ -58,11 +56,8 @@ def report(record: Record, page: Page) -> None:
     for start in starts:
         n, well = len(left[start]), sum(left[start])
         text = f"Start {start}: {n - well} of {counted(n, 'seed')} never left chance"
-        if well:
-            text += (
-                f"; those that did read {say(accuracy[start][left[start]])} of the test pictures"
-            )
-        page.conclude(f"{text}.")
+        others = f"; those that did read {say(accuracy[start][left[start]])} of the test pictures"
+        page.conclude(f"{text}{others if well else ''}.")
     both = min(len(accuracy[UNIFORM]), len(accuracy[HE]))
     gain = difference(accuracy[UNIFORM][:both], accuracy[HE][:both])
     page.conclude(
@@ -70,35 +65,24 @@ def report(record: Record, page: Page) -> None:
     )
     _claims(page, starts[UNIFORM], accuracy[UNIFORM], loss[UNIFORM], np.asarray(left[UNIFORM]))
     _figures(page, starts, accuracy, left)
-    rows = []
-    for start, found in starts.items():
-        for i, seed in enumerate(found["seeds"]):
-            test, train = found["test"][i], found["train"][i]
-            rows.append([
-                start, seed, _epoch_of_half(found["curves"]["train_accuracy"][i]),
-                say(train["loss"], 4, percent=False), say(train["accuracy"]),
-                say(test["loss"], 4, percent=False), say(test["accuracy"]),
-            ])  # fmt: skip
     page.table(
         ("start", "seed", "reads half from epoch", "training loss", "training accuracy",
          "test loss", "test accuracy"),
-        rows, caption="After the last epoch, by the model that is then there.",
+        [
+            [start, seed, _epoch_of_half(curve), say(train["loss"], 4, percent=False),
+             say(train["accuracy"]), say(test["loss"], 4, percent=False), say(test["accuracy"])]
+            for start, of in starts.items()
+            for seed, curve, train, test in zip(
+                of["seeds"], of["curves"]["train_accuracy"], of["train"], of["test"], strict=True)
+        ],
+        caption="After the last epoch, by the model that is then there.",
     )  # fmt: skip
-    page.say(
-        "A seed fixes the start; the pictures come in the same order with every seed, as in the "
-        f"study. Left chance have those that read more than {say(outcomes.CHANCE, 0)} of the test "
-        "pictures at the end. The study shows one seed of another generator, its training pictures "
-        "are other ones, and of other seeds it gives no figures."
-    )
 
 
 def _claims(
-    page: Page,
-    found: dict[str, Any],
-    accuracy: NDArray[Any],
-    loss: NDArray[Any],
+    page: plots.Page, of: dict[str, Any], accuracy: NDArray[Any], loss: NDArray[Any],
     left: NDArray[Any],
-) -> None:
+) -> None:  # fmt: skip
     """What the study says, judged over all seeds and over those that left chance."""
     n, well = len(left), int(left.sum())
     page.claim(
@@ -114,7 +98,7 @@ def _claims(
         f"{say(loss[left], 4, percent=False)} over {counted(well, 'seed')}: a deviation of "
         f"{say(deviation(loss[left]) / mean(loss[left]), 0)} of the mean",
     )
-    half = [_epoch_of_half(curve) for curve in found["curves"]["train_accuracy"]]
+    half = [_epoch_of_half(curve) for curve in of["curves"]["train_accuracy"]]
     reached = [epoch for epoch in half if epoch is not None]
     page.claim(
         "Other seeds converge at another pace.",
@@ -129,7 +113,7 @@ def _claims(
         "{} to {} (95 %)".format(*(say(end) for end in outcomes.one_more(accuracy[left])))
         if well > 1 else f"{well} of ours left chance",
     )  # fmt: skip
-    gap = difference(_ends(found, "test", "f1")[left], _ends(found, "train", "f1")[left])
+    gap = difference(_ends(of, "test", "f1")[left], _ends(of, "train", "f1")[left])
     least, most = STUDY_GAP
     inside, outside = least <= gap.low and gap.high <= most, gap.high < least or gap.low > most
     page.claim(
@@ -138,7 +122,7 @@ def _claims(
         f"{gap.say()} (about 4: from {100 * least:.0f} to {100 * most:.0f})"
         if well else "no seed left chance",
     )  # fmt: skip
-    curves = np.asarray(found["curves"]["test_loss"], np.float64)
+    curves = np.asarray(of["curves"]["test_loss"], np.float64)
     in_time = np.array([epoch is not None and epoch < STUDY_SETTLED for epoch in half])
     if curves.shape[1] > STUDY_SETTLED and in_time.any():
         before, end = curves[in_time, STUDY_SETTLED - 1], curves[in_time, -1]
@@ -154,24 +138,15 @@ def _claims(
 
 
 def _figures(
-    page: Page,
-    starts: dict[str, Any],
-    accuracy: dict[str, NDArray[Any]],
+    page: plots.Page, starts: dict[str, Any], accuracy: dict[str, NDArray[Any]],
     left: dict[str, list[bool]],
-) -> None:
+) -> None:  # fmt: skip
     for part, name in (("test", "test"), ("train", "training")):
-        curves = {s: np.asarray(starts[s]["curves"][f"{part}_loss"], np.float64) for s in starts}
-        epochs = curves[UNIFORM].shape[1]
-        first = 1 if epochs > 2 else 0
-        ax = plots.curves_over_runs(
-            list(range(first + 1, epochs + 1)),
-            {start: values[:, first:] for start, values in curves.items()},
-            xlabel="epoch",
-            ylabel=f"{name} loss (mean cross-entropy)",
-            title=f"{name.capitalize()} loss" + (", without the first epoch" if first else ""),
-            spread="lines",
-        )
-        page.figure(f"{part}_loss", ax, caption="A line a seed.")
+        curves = {start: runs["curves"][f"{part}_loss"] for start, runs in starts.items()}
+        readings.loss_figure(
+            page, f"{part}_loss", f"{name} loss", f"{name.capitalize()} loss", curves,
+            "A line a seed.",
+        )  # fmt: skip
     rows = {
         f"{start}, {sum(left[start])} of {counted(len(a), 'seed')}": a[left[start]].tolist()
         for start, a in accuracy.items()
@@ -191,8 +166,8 @@ def _figures(
     )
 
 
-def _ends(found: dict[str, Any], part: str, name: str) -> NDArray[np.float64]:
-    return np.asarray([figures[name] for figures in found[part]], np.float64)
+def _ends(of: dict[str, Any], part: str, name: str) -> NDArray[np.float64]:
+    return np.asarray([figures[name] for figures in of[part]], np.float64)
 
 
 def _epoch_of_half(curve: Sequence[float | None]) -> int | None:
@@ -203,5 +178,5 @@ def _epoch_of_half(curve: Sequence[float | None]) -> int | None:
 
 EXPERIMENT = Experiment(
     "seeds", "Do other seeds of a network with a large start end at the same loss?",
-    measure, report, study=f"{studies.TWO_CONV}, its remark on other seeds",
+    measure, report, __doc__, study=f"{studies.TWO_CONV}, its remark on other seeds",
 )  # fmt: skip

@@ -1,4 +1,10 @@
-"""Do more steps and more kernels help? tiny with both, from three starts."""
+"""Do more steps and more kernels help? tiny with both, from three starts.
+
+The mean over runs of which some are at chance describes no run; the share at chance says how many
+they are. A run of more steps is a run of its own, not a shorter one carried on, though with the
+same seed it meets the same pictures first. The study's text names no momentum, but the optimiser it
+uses may have one of 0.9, so both are run.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +14,13 @@ import numpy as np
 
 from byhand import plots
 from byhand.experiments.lab import Experiment, Lab, Record, outcomes, studies
-from byhand.experiments.lab.statistics import counted, difference, mean, say
-from byhand.plots import Page
+from byhand.experiments.lab.statistics import counted, judge, mean, say
 from byhand.recipes import Network
 
 STEPS = (2_000, 5_000, 10_000, 20_000)
 KERNELS = (1, 2, 4, 8)
 RECIPES = ("tiny", "tiny_momentum", "tiny_he")
-SAID = {
+STARTS = {
     "tiny": "weights × 0.01",
     "tiny_momentum": "weights × 0.01, momentum 0.9",
     "tiny_he": "He's start, standardised pictures",
@@ -64,7 +69,7 @@ def _model(name: str, kernels: int) -> Network:
     return Network("tiny", settings if kernels == 1 else {**settings, "kernels": kernels})
 
 
-def report(record: Record, page: Page) -> None:
+def report(record: Record, page: plots.Page) -> None:
     """Accuracy by steps and by kernels, the share that end at chance, the study's claims."""
     steps, kernels, n = record["steps"], record["kernels"], len(record["seeds"])
     accuracy = {(run["recipe"], run["kernels"], run["steps"]): run["test_accuracy"]
@@ -74,20 +79,20 @@ def report(record: Record, page: Page) -> None:
     stuck = {name: [_stuck(accuracy[name, one, s]) for s in steps] for name in names}
     for name in names:
         page.conclude(
-            f"{name} ({SAID[name]}): {say(accuracy[name, one, few])} with {_kernels(one)} and "
+            f"{name} ({STARTS[name]}): {say(accuracy[name, one, few])} with {_kernels(one)} and "
             f"{few:,} steps, {say(accuracy[name, one, most])} with {most:,} steps, "
             f"{say(accuracy[name, many, most])} with {_kernels(many)} too. With {_kernels(one)} "
             f"{say(stuck[name][0], 0)} of the runs are at chance after {few:,} steps, "
             f"{say(stuck[name][-1], 0)} after {most:,}."
         )
     for name in names:
-        _judge(page, f"More steps raise the accuracy ({name}).",
-               accuracy[name, one, few], accuracy[name, one, most],
-               f"from {few:,} to {most:,} steps, {_kernels(one)}")  # fmt: skip
+        judge(page, f"More steps raise the accuracy ({name}).",
+              f"from {few:,} to {most:,} steps, {_kernels(one)}",
+              accuracy[name, one, few], accuracy[name, one, most], digits=1)  # fmt: skip
     for name in names:
-        _judge(page, f"More kernels raise what can be reached ({name}).",
-               accuracy[name, one, most], accuracy[name, many, most],
-               f"from {one} to {_kernels(many)}, {most:,} steps")  # fmt: skip
+        judge(page, f"More kernels raise what can be reached ({name}).",
+              f"from {one} to {_kernels(many)}, {most:,} steps",
+              accuracy[name, one, most], accuracy[name, many, most], digits=1)  # fmt: skip
     for run in record["runs"]:
         if run["recipe"] in STUDY_S and (run["kernels"], run["steps"]) == STUDY_SETTING:
             _single_run(page, run)
@@ -118,22 +123,9 @@ def report(record: Record, page: Page) -> None:
         f"{STUDY_SETTING[1]:,} steps with {_kernels(STUDY_SETTING[0])}: {say(STUDY_TEST)} of the "
         f"test and {say(STUDY_VALIDATION, 1)} of the validation pictures.",
     )  # fmt: skip
-    page.say(
-        "The mean over runs of which some are at chance describes no run; the share at chance "
-        "says how many they are. A run of more steps is a run of its own, not a shorter one "
-        "carried on, though with the same seed it meets the same pictures first. The study's text "
-        "names no momentum, but the optimiser it uses may have one of 0.9, so both are run."
-    )
 
 
-def _judge(page: Page, said: str, before: list[float], after: list[float], how: str) -> None:
-    """A claim that something raises the accuracy."""
-    more = difference(before, after)
-    holds = more.is_more
-    page.claim(said, holds, f"{how}: {more.say(1)}")
-
-
-def _single_run(page: Page, run: dict[str, Any]) -> None:
+def _single_run(page: plots.Page, run: dict[str, Any]) -> None:
     """Whether the study's run is one that ours would give, where ours has its settings."""
     test = np.asarray(run["test_accuracy"], np.float64)
     left = test[outcomes.left_chance(test)]  # as the study's did
@@ -148,7 +140,7 @@ def _single_run(page: Page, run: dict[str, Any]) -> None:
 
 
 def _by(
-    page: Page, file: str, x: list[int], values: dict[str, Any], xlabel: str, title: str
+    page: plots.Page, file: str, x: list[int], values: dict[str, Any], xlabel: str, title: str
 ) -> None:
     runs = {name: np.asarray(of, np.float64).T for name, of in values.items()}  # (seeds, len(x))
     ax = plots.curves_over_runs(
@@ -169,5 +161,5 @@ def _kernels(number: int) -> str:
 
 EXPERIMENT = Experiment(
     "tiny_scaling", "Do more steps and more kernels help a network that hardly learns?",
-    measure, report, study=studies.TINY,
+    measure, report, __doc__, study=studies.TINY,
 )  # fmt: skip

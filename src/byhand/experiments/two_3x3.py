@@ -1,4 +1,10 @@
-"""One 5×5 kernel or two 3×3: on a picture, as kernels, and trained."""
+"""One 5×5 kernel or two 3×3: on a picture, as kernels, and trained.
+
+All are trained as the recipe one_conv, and all end in the same 12×12 maps and one linear layer.
+With one channel two 3×3 kernels save parameters (20 with their biases against 26); a second layer
+of eight kernels looks at eight channels, so that there two layers have more parameters and more
+work than one 5×5. The saving of 25 to 18 comes back where as many channels go in as come out.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +15,7 @@ from numpy.typing import NDArray
 
 from byhand import kernels, plots
 from byhand.experiments.lab import Experiment, Lab, Record, studies, variants
-from byhand.experiments.lab.statistics import difference, say
-from byhand.plots import Page
+from byhand.experiments.lab.statistics import judge, say
 from byhand.recipes import Network
 
 Array = NDArray[np.float64]
@@ -76,11 +81,11 @@ def nearest(kernel: Array, seed: int) -> tuple[Array, Array, float]:
     def missing(pair: Array) -> Array:
         return PLACES @ pair[9:] @ pair[:9] - wanted
 
-    found = [
+    fits = [
         least_squares(missing, rng.normal(0, 0.4, 18), lambda p: _slopes(p[:9], p[9:]), method="lm")
         for _ in range(STARTS)
     ]
-    best = min(found, key=lambda f: f.cost)
+    best = min(fits, key=lambda fit: fit.cost)
     first, second = best.x.reshape(2, 3, 3)
     # The pair is known up to a factor that moves from one to the other: the second's largest is 1.
     largest = second.ravel()[np.abs(second).argmax()]
@@ -129,11 +134,10 @@ def shown(large: Array, small: Array) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def report(record: Record, page: Page) -> None:
+def report(record: Record, page: plots.Page) -> None:
     """The picture, what two kernels can be, and what training makes of both."""
     accuracy = record["test_accuracy"]
     one, relu, plain, eight, pairs = (accuracy[name] for name in DESIGNS)
-    between, alone, wide = difference(plain, relu), difference(one, relu), difference(eight, pairs)
     drawn = record["drawn_explained"]
     ranks = {name: record[f"{name}_rank_correlation"] for name in READINGS}
     page.conclude(
@@ -161,36 +165,28 @@ def report(record: Record, page: Page) -> None:
         f"{max(drawn):.0%} of the energy; of the picture's own 5×5 kernel, "
         + _each({name: record[f"{name}_explained"] for name in READINGS}, ".1%"),
     )
-    for said, more, compared in (
+    for claim, less, more, what in (
         ("An activation between two 3×3 kernels adds to what they can do (one channel).",
-         between, "two 3×3 with ReLU between less that without"),
+         plain, relu, "two 3×3 with ReLU between less that without"),
         ("Two 3×3 kernels read better than one 5×5 (one channel, ReLU between).",
-         alone, "two 3×3 less that of one 5×5"),
+         one, relu, "two 3×3 less that of one 5×5"),
         ("Two layers of eight 3×3 kernels read better than one of eight 5×5.",
-         wide, "eight 3×3, ReLU, eight 3×3 less that of eight 5×5"),
+         eight, pairs, "eight 3×3, ReLU, eight 3×3 less that of eight 5×5"),
     ):  # fmt: skip
-        page.claim(said, more.is_more, f"test accuracy of {compared}: {more.say()}")
+        judge(page, claim, f"test accuracy of {what}", less, more)
     _picture(record, page)
     _kernels(record, page)
     page.heading("Trained")
     page.figure("accuracy", plots.compare(accuracy, xlabel="test accuracy", percent=True))
     variants.table(record, page, "design", costs=True)
-    page.say(
-        "All are trained as the recipe one_conv, and all end in the same 12×12 maps and one linear "
-        "layer. With one channel two 3×3 kernels save parameters (20 with their biases against "
-        "26); a second layer of eight kernels looks at eight channels, so that there two layers "
-        "have more parameters and more work than one 5×5. The saving of 25 to 18 comes back where "
-        "as many channels go in as come out."
-    )
 
 
-def _picture(record: Record, page: Page) -> None:
+def _picture(record: Record, page: plots.Page) -> None:
     page.heading("On the study's picture")
     page.say(
-        "The study's picture is 7×7, with two rectangles in opposite corners of its middle 5×5. "
-        "Its 5×5 kernel has the shape of that; two 3×3 kernels, equal to each other, have it at "
-        "their size. We draw what is described in two ways, in ones and zeros: squares that are "
-        "apart, and squares that touch in the middle."
+        "The study's picture is 7×7, with two rectangles in opposite corners of its middle 5×5; "
+        "its 5×5 kernel has that shape, and so, at their size, have its two equal 3×3 kernels. We "
+        "draw that in two ways: squares that are apart, and squares that touch in the middle."
     )
     for name in READINGS:
         picture, large, small, one, between, two = (
@@ -210,19 +206,17 @@ def _picture(record: Record, page: Page) -> None:
         )
 
 
-def _kernels(record: Record, page: Page) -> None:
+def _kernels(record: Record, page: plots.Page) -> None:
     page.heading("What two 3×3 kernels can be")
     page.say(
         "Two kernels with nothing between are one, whose values are sums of products of theirs. As "
         "a polynomial in two variables a 5×5 kernel has degree 4 in each, and two 3×3 kernels are "
-        "two factors of degree 2: most polynomials in two variables have none. The pair's 18 "
-        f"values leave {record['freedom']} directions free, as a factor can move from one to the "
-        "other; the same kernel twice has only nine values to choose."
+        "two factors of degree 2: most polynomials have none. The pair's 18 values leave "
+        f"{record['freedom']} directions free, as a factor can move from one to the other."
     )
     for name in READINGS:
         keys = ("small", "first", "second", "composed", "large", "explained")
         small, first, second, twice, large, explained = (record[f"{name}_{k}"] for k in keys)
-        page.say(f"Squares {name}: the study's 3×3 kernel twice as one, and the nearest pair.")
         _row(page, f"{name}_twice",
              {"3×3 kernel": small, "the same": small, "together": twice, "5×5 kernel": large},
              "∗=≠", f"Squares {name}, the same kernel twice.")  # fmt: skip
@@ -231,10 +225,9 @@ def _kernels(record: Record, page: Page) -> None:
               "5×5 kernel": large}, "∗==" if explained > 1 - EXACT else "∗=≈",
              f"Squares {name}: the nearest pair found has {explained:.1%} of the 5×5 kernel's "
              "energy.")  # fmt: skip
-    trained, near = record["trained"], record["trained_nearest"]
-    shares = record["trained_explained"]
-    rows, names = [list(trained), list(near)], ["trained 5×5", "nearest pair of 3×3"]
-    columns = [f"{100 * share:.0f} %" for share in shares]
+    rows = [list(record["trained"]), list(record["trained_nearest"])]
+    columns = [f"{100 * share:.0f} %" for share in record["trained_explained"]]
+    names = ["trained 5×5", "nearest pair of 3×3"]
     page.figure(
         "trained",
         plots.picture_grid(rows, row_names=names, column_names=columns),
@@ -243,7 +236,9 @@ def _kernels(record: Record, page: Page) -> None:
     )
 
 
-def _row(page: Page, name: str, matrices: dict[str, Array], operators: str, caption: str) -> None:
+def _row(
+    page: plots.Page, name: str, matrices: dict[str, Array], operators: str, caption: str
+) -> None:
     matrices = {title: np.round(values, 6) for title, values in matrices.items()}  # 1, not 0.9999…
     page.figure(name, plots.matrix_row(matrices, operators=operators), caption=caption, wide=True)
 
@@ -259,5 +254,5 @@ def _each(values: dict[str, float], form: str) -> str:
 
 EXPERIMENT = Experiment(
     "two_3x3", "Can two 3×3 kernels take the place of one 5×5?",
-    measure, report, study=f"{studies.ONE_CONV}, figure 14.8.2",
+    measure, report, __doc__, study=f"{studies.ONE_CONV}, figure 14.8.2",
 )  # fmt: skip

@@ -23,7 +23,7 @@ _NAMES = 165.0  # points that the names may take
 
 def compare_size(n: int) -> tuple[float, float]:
     """Width and height in inches of a figure that `compare` of `n` names fits in."""
-    return 8.2, 0.46 * max(1, n) + 1.4
+    return 8.2, 0.46 * max(2, n) + 1.4
 
 
 @styled

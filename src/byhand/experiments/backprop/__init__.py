@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from byhand import nn, plots
 from byhand.errors import InputError
-from byhand.experiments.backprop.traced import CHANNELS, EDGES, STEP, checked, drawn, told
-from byhand.experiments.lab import Experiment, Lab, Record, studies
+from byhand.experiments.backprop.traced import CHANNELS, EDGES, STEP, arrays, checked, layer_rows
+from byhand.experiments.lab import Experiment, Lab, Record, readings, studies
 from byhand.experiments.lab.statistics import NBSP, say
-from byhand.plots import Page
 from byhand.recipes import prepare
 
 Array = NDArray[Any]
@@ -49,28 +48,24 @@ def measure(lab: Lab) -> Record:
     }
     for run in runs:
         fresh = prepare(recipe, lab.splits, run.seed).model
-        assert fresh.card.standardisation is not None
-        x = fresh.card.standardisation.apply(pictures)
+        x = readings.standardised(fresh, pictures)
         for state, model in ((FRESH, fresh), (TRAINED, run.model())):
             # As a training step would see it; one key, so that dropout drops the same again.
             trace = nn.trace(model, x, labels, train=True, key=nn.Key(run.seed))
-            record[state].append(told(trace, labels))
+            record[state].append(layer_rows(trace, labels))
             if run is runs[0]:
                 record[state][0]["checks"] = checked(model, x, labels, run.seed)
-                record |= drawn(trace, state)
+                record |= arrays(trace, state)
     return record
 
 
 def ratio(states: list[dict[str, Any]], what: str) -> list[float]:
     """How many times as large the first convolution's is as the last's, a number a seed."""
-    found = []
-    for state in states:
-        rms = [row[what] for row in state["layers"] if row["layer"] == "Conv2d"]
-        found.append(rms[0] / rms[-1] if rms[-1] else math.nan)
-    return found
+    convolutions = [[of[what] for of in s["layers"] if of["layer"] == "Conv2d"] for s in states]
+    return [rms[0] / rms[-1] if rms[-1] else math.nan for rms in convolutions]
 
 
-def report(record: Record, page: Page) -> None:
+def report(record: Record, page: plots.Page) -> None:
     """Shapes and caches, norms, histograms, maps, and the check by finite differences."""
     fresh, trained = record[FRESH], record[TRAINED]
     layers = fresh[0]["layers"]
@@ -99,9 +94,11 @@ def report(record: Record, page: Page) -> None:
         shapes == STUDY_SHAPES if record["picture"].shape == (28, 28) else None,
         "ours, after convolutions and poolings: " + ", ".join(_by(shape) for shape in shapes),
     )
-    others = [row["layer"] for row in layers
-              if row["layer"] in STUDY_KEPT
-              and STUDY_KEPT[row["layer"]] not in [what for what, *_ in row["kept"]]]  # fmt: skip
+    others = [
+        row["layer"] for row in layers
+        if row["layer"] in STUDY_KEPT
+        and STUDY_KEPT[row["layer"]] not in [what for what, *_ in row["kept"]]
+    ]  # fmt: skip
     page.claim(
         "Convolutions and linear layers keep their input, ReLU and dropout a mask, pooling the "
         "places of the maxima.",
@@ -128,7 +125,7 @@ def report(record: Record, page: Page) -> None:
     _checks(checks, page)
 
 
-def _layers(record: Record, page: Page) -> None:
+def _layers(record: Record, page: plots.Page) -> None:
     page.heading("What each layer makes and keeps")
     rows = record[FRESH][0]["layers"]
     page.table(
@@ -142,7 +139,7 @@ def _layers(record: Record, page: Page) -> None:
     )  # fmt: skip
 
 
-def _sizes(record: Record, page: Page) -> None:
+def _sizes(record: Record, page: plots.Page) -> None:
     page.heading("How large the gradient is")
     states = {s: record[s][0]["layers"] for s in (FRESH, TRAINED)}
     page.table(
@@ -153,47 +150,33 @@ def _sizes(record: Record, page: Page) -> None:
           *(_short(of[i]["parameters"].get(what)) for what in ("weight", "bias")
             for of in states.values())]
          for i, row in enumerate(states[FRESH])],
-        f"Norms: of the gradient by a layer's output, which arrives from behind, by its input, "
-        f"which leaves it, and by its parameters. Seed {record['seeds'][0]}.",
+        "Norms of the gradient by a layer's output (arrives), by its input (leaves) and by its "
+        f"parameters. Seed {record['seeds'][0]}.",
     )  # fmt: skip
     called = [row["called"] for row in states[FRESH] if row["called"]]
     norms = {
-        state: np.array(
-            [[row["arrives"] for row in of["layers"] if row["called"]] for of in record[state]],
-            np.float64,
-        )
+        state: np.array([[row["arrives"] for row in seed["layers"] if row["called"]]
+                         for seed in record[state]], np.float64)
         for state in states
-    }
-    page.figure(
-        "norms",
-        plots.curves_over_runs(
-            list(range(1, 1 + len(called))),
-            norms,
-            log_y=True,
-            spread="lines",
-            xlabel="layer with parameters, from the picture to the output",
-            ylabel="norm of the gradient that arrives",
-        ),
-        caption=f"{', '.join(called)}. A line a seed.",
-    )
-    for what, said in (("gradients", "gradient that arrives"), ("outputs", "outputs")):
+    }  # fmt: skip
+    ax = plots.curves_over_runs(
+        list(range(1, 1 + len(called))), norms, log_y=True, spread="lines",
+        xlabel="layer with parameters, from the picture to the output",
+        ylabel="norm of the gradient that arrives",
+    )  # fmt: skip
+    page.figure("norms", ax, caption=f"{', '.join(called)}. A line a seed.")
+    for what, words in (("gradients", "gradient that arrives"), ("outputs", "outputs")):
         counts = {
             name: {state: (EDGES, record[f"{state}, {name}, {what} counted"]) for state in states}
             for name in called
         }
-        page.figure(
-            what,
-            plots.histograms(
-                counts,
-                plots.new_figure(*plots.histograms_size(len(called), 2)),
-                xlabel=f"size of the {said}, as a power of ten",
-            ),
-            caption=f"Sizes of the {said} of each layer with parameters, without zeros. One to "
-            "the left is ten times smaller.",
-        )
+        figure = plots.new_figure(*plots.histograms_size(len(called), 2))
+        plots.histograms(counts, figure, xlabel=f"size of the {words}, as a power of ten")
+        page.figure(what, figure, caption=f"Sizes of the {words} of each layer with parameters, "
+                    "without zeros.")  # fmt: skip
 
 
-def _maps(record: Record, page: Page) -> None:
+def _maps(record: Record, page: plots.Page) -> None:
     page.heading("What the maps and their gradients look like")
     rows = [[record["picture"]], [record[f"{TRAINED}, picture"][0]]]
     labels = ["picture", "its gradient"]
@@ -209,13 +192,13 @@ def _maps(record: Record, page: Page) -> None:
         plots.picture_grid(rows, row_names=labels),
         caption=f"The trained network: what the convolutions give (the first {CHANNELS} channels) "
         "and, below, the gradient of the loss by it. Red is above 0, blue below; each row has a "
-        "scale of its own. The gradient comes through only where ReLU was open and, before a "
-        "pooling, where a maximum was taken.",
+        "scale of its own. The gradient comes through where ReLU was open and, before a pooling, "
+        "where a maximum was taken.",
         wide=True,
     )
 
 
-def _checks(checks: dict[str, list[dict[str, Any]]], page: Page) -> None:
+def _checks(checks: dict[str, list[dict[str, Any]]], page: plots.Page) -> None:
     page.heading("Held against finite differences")
     rows = []
     for i in range(0, len(checks[FRESH]), 2):  # two places a parameter
@@ -230,8 +213,8 @@ def _checks(checks: dict[str, list[dict[str, Any]]], page: Page) -> None:
         ["parameter", "place", "backward", "finite differences",
          *(f"apart, {state}" for state in checks)],
         rows,
-        "The place of each parameter's largest gradient in the freshly started network: backward, "
-        f"and (loss one step up − loss one step down) / (2 · step) with a step of {STEP:g}, in "
+        "The place of each parameter's largest gradient in the freshly started network. Finite "
+        f"differences: (loss one step up − loss one step down) / (2 · step), step {STEP:g}, in "
         "float64. Apart: the larger difference there and at another place, as a share of the "
         "parameter's largest gradient.",
     )  # fmt: skip
@@ -251,10 +234,6 @@ def _short(value: float | None) -> str | None:
 
 def _times(values: list[float]) -> str:
     return f"{say(values, 2, percent=False)} times"
-
-
-def _most(counts: Array) -> str:
-    return f"{EDGES[int(np.argmax(counts))]:.1f}"
 
 
 EXPERIMENT = Experiment(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -20,17 +21,17 @@ EDGES = np.linspace(-8, 2, 51)  # of the histograms: powers of ten; the ends tak
 
 def names(trace: nn.Trace) -> dict[str, nn.LayerTrace]:
     """The layers with parameters, by what a reader calls them: "conv 1", "linear 2"."""
-    found: dict[str, nn.LayerTrace] = {}
-    count: dict[str, int] = {}
+    named: dict[str, nn.LayerTrace] = {}
+    count: Counter[str] = Counter()
     for layer in trace:
         if layer.grads:
             kind = {"Conv2d": "conv", "Linear": "linear"}.get(layer.kind, layer.kind)
-            count[kind] = count.get(kind, 0) + 1
-            found[f"{kind} {count[kind]}"] = layer
-    return found
+            count[kind] += 1
+            named[f"{kind} {count[kind]}"] = layer
+    return named
 
 
-def told(trace: nn.Trace, labels: Array) -> dict[str, Any]:
+def layer_rows(trace: nn.Trace, labels: Array) -> dict[str, Any]:
     """A row a layer, and how far the gradient that begins is from softmax less the label."""
     called = {layer.name: name for name, layer in names(trace).items()}
     rows = []
@@ -103,16 +104,16 @@ def checked(model: nn.Layer, x: Array, labels: Array, seed: int) -> list[dict[st
     return rows
 
 
-def drawn(trace: nn.Trace, state: str) -> Record:
+def arrays(trace: nn.Trace, state: str) -> Record:
     """The arrays that the pictures are of: maps, gradients, histograms."""
-    found: Record = {f"{state}, picture": _one(trace[0].dx)}
+    record: Record = {f"{state}, picture": _one(trace[0].dx)}
     for name, t in names(trace).items():
         if t.output.ndim == 4:
-            found[f"{state}, {name}, maps"] = t.output[0, :CHANNELS]
-            found[f"{state}, {name}, gradients"] = _one(t.dy)[:CHANNELS]
+            record[f"{state}, {name}, maps"] = t.output[0, :CHANNELS]
+            record[f"{state}, {name}, gradients"] = _one(t.dy)[:CHANNELS]
         for what, values in (("outputs", t.output), ("gradients", t.dy)):
-            found[f"{state}, {name}, {what} counted"] = counted(values)
-    return found
+            record[f"{state}, {name}, {what} counted"] = counted(values)
+    return record
 
 
 def _one(values: Array | None) -> Array:

@@ -1,4 +1,13 @@
-"""Does sharing a batch among threads or processes pay, and does it change what comes out?"""
+"""Does sharing a batch among threads or processes pay, and does it change what comes out?
+
+A step's time is the median from one to the next, the first four left out, in processes that had the
+machine to themselves. Ranks have one thread each. byhand may use {cores} of this machine's cores:
+more threads or ranks than that cannot be faster, and ranks that wait for each other keep a core
+busy. Threads divide the work inside each operation; ranks divide the batch, and add up the gradient
+after each step, so that they work on several machines too. Either way sums are made in another
+order, which may change their last bits, and steps can make such a difference larger: where the rate
+is high, and with Adam, which divides even the smallest gradient by its own size.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +24,6 @@ from byhand.experiments.data_parallel.shared_steps import WARM, mpiexec, train_a
 from byhand.experiments.lab import Experiment, Lab, Record, studies
 from byhand.experiments.lab.statistics import counted, say
 from byhand.experiments.lab.train import as_plain
-from byhand.plots import Page
 
 # (recipe, pictures in a batch, steps)
 CASES = (("lenet5", 64, 300), ("lenet5", 512, 100), ("deep_convnet", 100, 100))
@@ -40,16 +48,15 @@ def measure(lab: Lab) -> Record:
     ways = [(n, 1) for n in threads]
     several = lab.pick(RANKS, RANKS, RANKS[:1])
     problem = ""
-    found = lab.each(
+    results = lab.each(
         train_apart, [{**given, "threads": n, "ranks": 1} for n in threads],
         what="timings", alone=True,
     )  # fmt: skip
     try:
         mpiexec()
         for ranks in several:
-            found += lab.each(
-                train_apart, [{**given, "threads": 1, "ranks": ranks}], what="timings", alone=True
-            )
+            job = {**given, "threads": 1, "ranks": ranks}
+            results += lab.each(train_apart, [job], what="timings", alone=True)
             ways.append((1, ranks))
     except ByhandError as error:
         problem = str(error)
@@ -60,11 +67,11 @@ def measure(lab: Lab) -> Record:
         "repeats": given["repeats"],
         "problem": problem,  # why these numbers of ranks are missing among the ways
         "missing": [ranks for ranks in several if (1, ranks) not in ways],
-        **compared(found, [batch for _, batch, _ in cases]),
+        **compared(results, [batch for _, batch, _ in cases]),
     }
 
 
-def compared(found: Sequence[dict[str, Any]], batches: Sequence[int]) -> Record:
+def compared(results: Sequence[dict[str, Any]], batches: Sequence[int]) -> Record:
     """What each way, of which the first is one thread, makes of each case.
 
     Returns:
@@ -73,19 +80,20 @@ def compared(found: Sequence[dict[str, Any]], batches: Sequence[int]) -> Record:
         and of the loss of each step, `loss_apart`; `same`, whether repetitions gave the same bits.
         And [case]: `loss`, that of the first way's second step.
     """
-    one = found[0]
-    cases = range(len(batches))
+    one, cases = results[0], range(len(batches))
+    apart = {
+        f"{when}_apart": [
+            [_apart(of[f"{when}_{i}"], one[f"{when}_{i}"]).max() for of in results] for i in cases
+        ]
+        for when in ("first", "last")
+    }
+    losses = [[_apart(of["losses"][i], one["losses"][i]) for of in results] for i in cases]
     return {
-        "rates": [[[batches[i] / s for s in of["seconds"][i]] for of in found] for i in cases],
-        **{
-            f"{when}_apart": [
-                [_apart(of[f"{when}_{i}"], one[f"{when}_{i}"]).max() for of in found] for i in cases
-            ]
-            for when in ("first", "last")
-        },
-        "loss_apart": [[_apart(of["losses"][i], one["losses"][i]) for of in found] for i in cases],
+        "rates": [[[batches[i] / s for s in of["seconds"][i]] for of in results] for i in cases],
+        **apart,
+        "loss_apart": losses,
         "loss": [one["losses"][i][1] for i in cases],
-        "same": [[of["same"][i] for of in found] for i in cases],
+        "same": [[of["same"][i] for of in results] for i in cases],
     }
 
 
@@ -111,9 +119,9 @@ def faster(ours: Sequence[float], theirs: Sequence[float]) -> bool | None:
     return True if min(ours) > max(theirs) else False if max(ours) < min(theirs) else None
 
 
-def report(record: Record, page: Page) -> None:
+def report(record: Record, page: plots.Page) -> None:
     """Speed and efficiency of each way, and how close the results are."""
-    ways, cases, cores = record["ways"], record["cases"], record["cores"]
+    ways, cases = record["ways"], record["cases"]
     names = [_way(*way) for way in ways]
     for i, (name, batch, _) in enumerate(cases):
         times = speed_ups(record, i)
@@ -151,28 +159,15 @@ def report(record: Record, page: Page) -> None:
          "weights apart, 1 step", "at the end", "losses apart", "the same again"],
         rows,
         "Efficiency is the speed-up divided by the number of threads or ranks. Apart: the largest "
-        "difference from one thread, of a weight after the first step and at the end, and of the "
-        "loss of any step.",
+        "difference from one thread.",
     )  # fmt: skip
-    page.say(
-        f"Each way trained {_steps(cases)} steps, after {WARM + 1} that are not timed, "
-        f"{counted(record['repeats'], 'time')}, in processes that had the machine to themselves; a "
-        "step's time is the median from one to the next. Ranks have one thread each. This machine "
-        f"lets byhand use {counted(cores, 'core')}: more threads or ranks than that "
-        "cannot be faster, and ranks that wait for each other keep a core busy. Threads divide the "
-        "work inside each "
-        "operation; ranks divide the batch, and add up the gradient after each step, so that they "
-        "work on several machines too. Either way sums are made in another order, which may change "
-        "their last bits, and steps can make such a difference larger: where the rate is high, and "
-        "with Adam, which divides even the smallest gradient by its own size."
-    )
     page.listing("\n".join(
         [f"byhand train lenet5 --threads {max(n for n, _ in ways)}",
          *(f"mpiexec -n {r} byhand train lenet5 --threads 1" for _, r in ways if r > 1)]
     ))  # fmt: skip
 
 
-def _claims(record: Record, page: Page) -> None:
+def _claims(record: Record, page: plots.Page) -> None:
     """Of the most ranks that have a core each, whether they are faster than one thread."""
     ways, rates = record["ways"], record["rates"]
     chosen = [j for j, (_, ranks) in enumerate(ways) if 1 < ranks <= record["cores"]]
@@ -188,7 +183,7 @@ def _claims(record: Record, page: Page) -> None:
         )
 
 
-def _figures(record: Record, page: Page, names: Sequence[str]) -> None:
+def _figures(record: Record, page: plots.Page, names: Sequence[str]) -> None:
     for i, (name, batch, _) in enumerate(record["cases"]):
         one = float(np.median(record["rates"][i][0]))
         values = {
@@ -196,11 +191,10 @@ def _figures(record: Record, page: Page, names: Sequence[str]) -> None:
             for way, rates in zip(names, record["rates"][i], strict=True)
         }
         ax = plots.compare(
-            values,
-            xlabel="speed, one thread is 1", title=f"{name}, batches of {batch}", dot="repetition",
+            values, xlabel="speed, one thread is 1", title=f"{name}, batches of {batch}",
+            dot="repetition",
         )  # fmt: skip
-        page.figure(f"{name}_{batch}", ax)  # fmt: skip
-
+        page.figure(f"{name}_{batch}", ax)
     series = {}
     for i, (name, batch, _) in enumerate(record["cases"]):
         # Of all ways, from the second step: before the first all weights are the same.
@@ -208,7 +202,7 @@ def _figures(record: Record, page: Page, names: Sequence[str]) -> None:
         series[f"{name}, {batch}"] = np.arange(2, len(apart) + 2), apart
     ax = plots.xy(series, plots.new_axes(8.0, 4.6), xlabel="step",
                   ylabel="largest difference of the loss", log_y=True)  # fmt: skip
-    page.figure("apart", ax)  # fmt: skip
+    page.figure("apart", ax)
 
 
 def _loss_apart(record: Record, step: int) -> float:
@@ -217,17 +211,11 @@ def _loss_apart(record: Record, step: int) -> float:
 
 
 def _way(threads: int, ranks: int) -> str:
-    if ranks > 1:
-        return f"{ranks} ranks"
-    return counted(threads, "thread")
-
-
-def _steps(cases: Sequence[Sequence[Any]]) -> str:
-    return " or ".join(str(n) for n in dict.fromkeys(steps for _, _, steps in cases))
+    return f"{ranks} ranks" if ranks > 1 else counted(threads, "thread")
 
 
 EXPERIMENT = Experiment(
     "data_parallel",
     "Is training faster on several threads or processes, and is the result the same?",
-    measure, report, study=f"{studies.ONE_CONV}, its training on a chosen number of processes",
+    measure, report, __doc__, f"{studies.ONE_CONV}, its training on a chosen number of processes",
 )  # fmt: skip

@@ -29,7 +29,7 @@ from byhand.experiments.lab import record
 from byhand.experiments.lab.statistics import counted
 from byhand.experiments.lab.train import from_plain
 
-JOB, PICTURES, FOUND = "job.json", "pictures.npz", "found"
+JOB, PICTURES, RESULTS = "job.json", "pictures.npz", "results"
 LIMIT = 600.0  # seconds for one job
 WARM = 3  # first steps that are not timed
 
@@ -50,14 +50,9 @@ def mpiexec() -> str:
 
 
 def train_apart(
-    splits: Splits,
-    folder: Path,
-    jobs: Sequence[Mapping[str, Any]],
-    seed: int,
-    repeats: int,
-    threads: int,
-    ranks: int,
-) -> dict[str, Any]:
+    splits: Splits, folder: Path, jobs: Sequence[Mapping[str, Any]], seed: int, repeats: int,
+    threads: int, ranks: int,
+) -> dict[str, Any]:  # fmt: skip
     """Train each recipe of `jobs`, `repeats` times the same, on threads or ranks.
 
     Args:
@@ -96,16 +91,16 @@ def train_apart(
         raise ByhandError(f"{_who(ranks, threads)} did not train: {error}") from error
     if done.returncode != 0:
         raise ByhandError(f"{_who(ranks, threads)} did not train: {last_words(done.stderr)}")
-    found = record.load(folder / FOUND)
-    shutil.rmtree(folder / FOUND)
+    results = record.load(folder / RESULTS)
+    shutil.rmtree(folder / RESULTS)
     (folder / PICTURES).unlink()
     (folder / JOB).unlink()
-    return found
+    return results
 
 
-def last_words(said: str) -> str:
+def last_words(errors: str) -> str:
     """The last line of a program's errors that has a letter: some end with a rule of dashes."""
-    lines = [line.strip() for line in said.splitlines() if any(map(str.isalpha, line))]
+    lines = [line.strip() for line in errors.splitlines() if any(map(str.isalpha, line))]
     return lines[-1].rstrip(".") if lines else "it said nothing"
 
 
@@ -116,20 +111,19 @@ def run_job(folder: Path, group: training.Group) -> None:
         train = Dataset(arrays["images"], arrays["labels"], tuple(job["classes"]))
     splits = Splits("job", train, train.first(1), None, str(folder), job["sha256"])
     kernels.set_threads(job["threads"])
-    found: dict[str, Any] = {"seconds": [], "losses": [], "same": []}
+    results: dict[str, Any] = {"seconds": [], "losses": [], "same": []}
     for number, plain in enumerate(job["jobs"]):
         done = [_train(plain, splits, job["seed"], group) for _ in range(job["repeats"])]
-        found["seconds"].append([of.seconds for of in done])
-        found["losses"].append(done[0].losses)
-        found["same"].append(all(np.array_equal(of.last, done[0].last) for of in done))
-        found[f"first_{number}"], found[f"last_{number}"] = done[0].first, done[0].last
+        results["seconds"].append([of.seconds for of in done])
+        results["losses"].append(done[0].losses)
+        results["same"].append(all(np.array_equal(of.last, done[0].last) for of in done))
+        results[f"first_{number}"], results[f"last_{number}"] = done[0].first, done[0].last
     if group.rank == 0:
-        record.save(folder / FOUND, found)
+        record.save(folder / RESULTS, results)
 
 
 def _who(ranks: int, threads: int) -> str:
-    processes = "1 process" if ranks == 1 else f"{ranks} ranks"
-    return f"{processes} of {counted(threads, 'thread')}"
+    return f"{'1 process' if ranks == 1 else f'{ranks} ranks'} of {counted(threads, 'thread')}"
 
 
 class Trained(NamedTuple):

@@ -14,17 +14,6 @@ from byhand.experiments.lab.train import Trained
 from byhand.experiments.lab.workers import Workers
 
 __all__ = [
-    "FULL",
-    "QUICK",
-    "SCALES",
-    "SMOKE",
-    "Experiment",
-    "Lab",
-    "Record",
-    "Scale",
-    "Trained",
-    "Workers",
-    "check_seeds",
-    "get",
-    "names",
-]
+    "FULL", "QUICK", "SCALES", "SMOKE", "Experiment", "Lab", "Record", "Scale", "Trained",
+    "Workers", "check_seeds", "get", "names",
+]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ class Experiment:
             texts for keys) and NumPy arrays (each a value of its own, not inside a list or dict).
         report: given the record, as it comes back from the disk, writes the page. It draws and
             says, and computes nothing that takes time.
+        about: how it is measured and what to keep in mind, the page's docstring: its paragraphs
+            after the first end the report, with {fields} of the record filled in.
         study: whose table or figure it redoes, for the page; "" where it is byhand's own.
         settings: what `--set` may change, with its default.
     """
@@ -38,8 +41,15 @@ class Experiment:
     question: str
     measure: Callable[[Lab], Record]
     report: Callable[[Record, Page], None]
+    about: str | None = ""
     study: str = ""
     settings: Mapping[str, bool | int | float | str] = field(default_factory=dict)
+
+    def tell(self, record: Record, page: Page) -> None:
+        """Write the page: the report, and then how it was measured."""
+        self.report(record, page)
+        for paragraph in inspect.cleandoc(self.about or "").split("\n\n")[1:]:
+            page.say(" ".join(paragraph.split()).format_map(record))
 
 
 def names() -> tuple[str, ...]:
@@ -64,10 +74,10 @@ def get(name: str | Path) -> Experiment:
             f"there is no experiment {str(name)!r}; there are: {', '.join(names())}, "
             "and any Python file that defines EXPERIMENT"
         )
-    found = getattr(page, "EXPERIMENT", None)
-    if not isinstance(found, Experiment):
+    experiment = getattr(page, "EXPERIMENT", None)
+    if not isinstance(experiment, Experiment):
         raise InputError(f"{name} defines no EXPERIMENT = experiments.Experiment(...)")
-    return found
+    return experiment
 
 
 def load_file(path: str | Path) -> Any:

@@ -23,8 +23,8 @@ def trained(lab: Lab, seeds: int = 5) -> list[Trained]:
 
 def weights(model: nn.Layer) -> NDArray[np.float32]:
     """The first kernels (F, KH, KW); the mean over their channels."""
-    found: NDArray[np.float32] = model.parameters()[f"{CONV}.weight"].mean(axis=1)
-    return found
+    mean: NDArray[np.float32] = model.parameters()[f"{CONV}.weight"].mean(axis=1)
+    return mean
 
 
 def descriptions(kernels: NDArray[Any]) -> list[dict[str, Any]]:
@@ -58,12 +58,12 @@ def contributions(
     by_kernel = weight.reshape(len(weight), number, -1)  # the same numbers
     kept = by_kernel.copy()
     alone.parameters()[f"{LINEAR}.bias"][...] = 0
-    said = []
+    parts = []
     for k in range(number):
         by_kernel[...] = 0
         by_kernel[:, k] = kept[:, k]
-        said.append(evaluation.logits(alone, dataset.images))
-    return np.stack(said), bias
+        parts.append(evaluation.logits(alone, dataset.images))
+    return np.stack(parts), bias
 
 
 def rank_correlation(a: Sequence[float], b: Sequence[float]) -> float:

@@ -33,7 +33,7 @@ class Scale:
         steps: no more than so many.
         train: no more training pictures than so many.
         test: no more test pictures than so many.
-        said: for the report.
+        warning: for the report.
     """
 
     name: str
@@ -43,18 +43,19 @@ class Scale:
     steps: int | None = None
     train: int | None = None
     test: int | None = None
-    said: str = ""
+    warning: str = ""
 
 
 FULL = Scale("full")
 QUICK = Scale(
     "quick", seeds=2, epochs=0.2, most_epochs=20, train=10_000,
-    said="A quick run: a fifth of the epochs, 10,000 training pictures, and 2 seeds unless others "
-    "were asked for. Its figures show what the experiment does and are too rough to conclude from.",
+    warning="A quick run: a fifth of the epochs, 10,000 training pictures, and 2 seeds unless "
+    "others were asked for. Its figures show what the experiment does and are too rough to "
+    "conclude from.",
 )  # fmt: skip
 SMOKE = Scale(
     "smoke", seeds=2, epochs=0.01, most_epochs=1, steps=20, train=300, test=200,
-    said="A smoke run, to see that the code works: its figures mean nothing.",
+    warning="A smoke run, to see that the code works: its figures mean nothing.",
 )  # fmt: skip
 SCALES = {scale.name: scale for scale in (FULL, QUICK, SMOKE)}
 

@@ -81,7 +81,7 @@ def run(
     chosen = apply(experiment, settings)
     lab = Lab(splits, workers, folder, scale, chosen, seeds, progress)
     began = time.perf_counter()
-    found = experiment.measure(lab)
+    measured = experiment.measure(lab)
     asked = {task.key(splits): task for task in lab.tasks}
     about = {
         "experiment": experiment.name,
@@ -108,7 +108,7 @@ def run(
         "tasks_kept": sum(key not in workers.done for key in asked),
         "task_seconds": sum(workers.seconds(t) for t in asked.values() if not t.alone),
     }
-    record.save(folder, {"about": about, **found})
+    record.save(folder, {"about": about, **measured})
     return redrawn(experiment, folder)
 
 
@@ -126,7 +126,7 @@ def redrawn(experiment: Experiment, folder: str | Path) -> Finished:
     for drawn in (folder / PICTURES).glob("*.*g"):  # those of a run that drew others
         drawn.unlink()
     heading, page = _heading(experiment, kept["about"]), Page(folder)
-    experiment.report({name: value for name, value in kept.items() if name != "about"}, page)
+    experiment.tell({name: value for name, value in kept.items() if name != "about"}, page)
     report = write_pages(folder / REPORT, [(heading, page)])
     return Finished(experiment, folder, report, kept, heading, page)
 
@@ -149,9 +149,9 @@ def apply(experiment: Experiment, settings: Sequence[str]) -> Mapping[str, Any]:
     for setting in settings:
         name, equals, text = setting.partition("=")
         if not equals or name not in values:
-            said = ", ".join(f"{k}={v}" for k, v in experiment.settings.items()) or "none"
+            own = ", ".join(f"{k}={v}" for k, v in experiment.settings.items()) or "none"
             raise InputError(
-                f"{experiment.name} has no setting {setting!r}; it takes name=value and has: {said}"
+                f"{experiment.name} has no setting {setting!r}; it takes name=value and has: {own}"
             )
         values[name] = read(name, text, type(experiment.settings[name]))
     return values
@@ -171,28 +171,26 @@ def _heading(experiment: Experiment, about: Mapping[str, Any]) -> Heading:
     if about["data"] is not None:
         words += ["--data", about["data"]]
     dataset, machine = about["dataset"], about["machine"]
-    time_said = duration(about["seconds"])
+    took = duration(about["seconds"])
     if about["tasks"]:
-        time_said += (
-            f"; {about['tasks_kept']:,} of {counted(about['tasks'], 'task')} kept from before"
-        )
+        took += f"; {about['tasks_kept']:,} of {counted(about['tasks'], 'task')} kept from before"
     if about["task_seconds"]:
-        time_said += f"; {duration(about['task_seconds'])} of one core for all that is not timed"
+        took += f"; {duration(about['task_seconds'])} of one core for all that is not timed"
     facts = [
         ("data", f"{dataset['name']}, {dataset['n_train']:,} training and {dataset['n_test']:,} "
                  f"test pictures (SHA-256 {dataset['sha256'][:16]}…)"),
-        *(("note", said) for said in dataset["notes"]),
+        *(("note", note) for note in dataset["notes"]),
         ("machine", ", ".join(f"{k} {v}" for k, v in machine.items())),
         ("arithmetic", f"{about['layout']} on {about['instruction_set']}, {about['jobs']} at a "
                        "time, one thread each (what is timed: alone, with all threads)"),
         ("versions", ", ".join(f"{k} {v}" for k, v in about["versions"].items())),
-        ("time", time_said),
+        ("time", took),
     ]  # fmt: skip
     return Heading(
         name=experiment.name,
         question=experiment.question,
         study=experiment.study,
-        warning=SCALES[about["scale"]].said,
+        warning=SCALES[about["scale"]].warning,
         command=shlex.join(words),
         facts=facts,
     )

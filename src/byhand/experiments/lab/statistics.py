@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from byhand.evaluation.metrics import deviation, finite, mean
 
-__all__ = ["CONFIDENCE", "NBSP", "Difference", "counted", "deviation", "difference", "mean",
-           "more_or_less", "say"]  # fmt: skip
+if TYPE_CHECKING:
+    from byhand.plots import Page
+
+__all__ = ["CONFIDENCE", "NBSP", "Difference", "counted", "deviation", "difference", "judge",
+           "mean", "more_or_less", "say"]  # fmt: skip
 CONFIDENCE = 0.95
 NBSP = "\u00a0"  # between a number and its %, so that no line ends there
 
@@ -22,10 +26,10 @@ def say(values: ArrayLike, digits: int = 2, percent: bool = True) -> str:
     if not known.size:
         return "–"
     scale, unit = (100.0, f"{NBSP}%") if percent else (1.0, "")
-    said = f"{scale * mean(known):.{digits}f}"
+    text = f"{scale * mean(known):.{digits}f}"
     if known.size > 1:
-        said += f"{NBSP}±{NBSP}{scale * deviation(known):.{digits}f}"
-    return said.replace("-", "−") + unit
+        text += f"{NBSP}±{NBSP}{scale * deviation(known):.{digits}f}"
+    return text.replace("-", "−") + unit
 
 
 def counted(n: int, word: str) -> str:
@@ -71,13 +75,13 @@ class Difference:
     def say(self, digits: int = 2, percent: bool = True) -> str:
         """The difference with its interval: "+0.12 points (95 % interval +0.03 to +0.21)"."""
         scale, unit = (100.0, " points") if percent else (1.0, "")
-        said = f"{scale * self.mean:+.{digits}f}{unit}".replace("-", "−")
+        change = f"{scale * self.mean:+.{digits}f}{unit}".replace("-", "−")
         if self.n == 0:
             return "no two runs to compare"
         if self.n == 1:
-            return f"{said} (one seed, so nothing can be said)"
+            return f"{change} (one seed, so nothing can be said)"
         low, high = (f"{scale * x:+.{digits}f}".replace("-", "−") for x in (self.low, self.high))
-        return f"{said} (95{NBSP}% interval {low} to {high}, {self.n} seeds)"
+        return f"{change} (95{NBSP}% interval {low} to {high}, {self.n} seeds)"
 
 
 def difference(a: ArrayLike, b: ArrayLike) -> Difference:
@@ -94,6 +98,16 @@ def difference(a: ArrayLike, b: ArrayLike) -> Difference:
         return Difference(mean(pairs), -math.inf, math.inf, n)
     half = float(t.ppf((1 + CONFIDENCE) / 2, n - 1)) * deviation(pairs) / math.sqrt(n)
     return Difference(mean(pairs), mean(pairs) - half, mean(pairs) + half, n)
+
+
+def judge(
+    page: Page, claim: str, what: str, a: ArrayLike, b: ArrayLike, *,
+    less: bool = False, digits: int = 2, percent: bool = True,
+) -> None:  # fmt: skip
+    """A claim that b is more (`less`: is less) than a over the same seeds; `what` names b - a."""
+    gain = difference(a, b)
+    holds = gain.is_less if less else gain.is_more
+    page.claim(claim, holds, f"{what}: {gain.say(digits, percent)}")
 
 
 def more_or_less(value: int, more: str, less: str, unclear: str) -> str:

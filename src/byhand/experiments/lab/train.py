@@ -43,36 +43,10 @@ class Trained:
     folder: Path
 
     @property
-    def train_accuracy(self) -> float:
-        """Of the last epoch, as its batches were met."""
-        return self.epochs[-1].train_accuracy if self.epochs else math.nan
-
-    @property
-    def train_loss(self) -> float:
-        """Of the last epoch, as its batches were met."""
-        return self.epochs[-1].train_loss if self.epochs else math.nan
-
-    @property
     def validation_accuracy(self) -> float:
         """Of the last epoch; NaN without a validation set."""
         last = self.epochs[-1].validation_accuracy if self.epochs else None
         return math.nan if last is None else last
-
-    @property
-    def validation_loss(self) -> float:
-        """Of the last epoch; NaN without a validation set."""
-        last = self.epochs[-1].validation_loss if self.epochs else None
-        return math.nan if last is None else last
-
-    @property
-    def seconds(self) -> float:
-        """In steps, on one thread with others beside it."""
-        return sum(e.seconds for e in self.epochs)
-
-    @property
-    def diagnoses(self) -> tuple[str, ...]:
-        """The kinds of what looked wrong, each once."""
-        return tuple(dict.fromkeys(d.kind for e in self.epochs for d in e.diagnoses))
 
     def curve(self, name: str) -> list[float]:
         """A figure by epoch: `curve("test_loss")`; NaN where it was not recorded."""

@@ -16,6 +16,7 @@ from byhand.experiments.lab.statistics import (
     Difference,
     counted,
     difference,
+    judge,
     mean,
     more_or_less,
     say,
@@ -90,12 +91,9 @@ def pair(record: Record, less: str, more: str, what: str = "test_accuracy") -> D
 def norm_speeds(record: Record, page: Page, without: str, norm: str) -> None:
     """The claim that batch norm makes training converge faster."""
     first = [at_epoch(record, "validation_loss", variant, 1) for variant in (without, norm)]
-    faster = difference(*first)
-    page.claim(
-        "Batch norm makes training converge faster.",
-        faster.is_less,
-        f"validation loss after the first epoch, with it less without: {faster.say(3, False)}",
-    )
+    judge(page, "Batch norm makes training converge faster.",
+          "validation loss after the first epoch, with it less without", *first,
+          less=True, digits=3, percent=False)  # fmt: skip
 
 
 def all_of(verdicts: Iterable[bool | None]) -> bool | None:
@@ -150,7 +148,10 @@ def table(
     parameters and operations are shown, and of the last epoch the training accuracy only.
     """
     columns: dict[str, Mapping[str, object]] = dict(first or {})
-    note = f"Mean ± standard deviation over {counted(len(record['seeds']), 'seed')}. "
+    note = (
+        f"Mean ± standard deviation over {counted(len(record['seeds']), 'seed')}, after "
+        f"{counted(len(record['epochs']), 'epoch')} on {record['pictures']:,} training pictures. "
+    )
     if costs:
         columns |= {what: record[what] for what in ("parameters", "operations")}
         note += "Operations are those of one picture's forward pass; a multiply-add is two. "

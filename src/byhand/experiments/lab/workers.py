@@ -59,7 +59,7 @@ class Task:
         from byhand import __version__
 
         module = inspect.getmodule(self.function)
-        said = {
+        asked = {
             "function": self.function.__qualname__,
             "source": inspect.getsource(self.function if module is None else module),
             "arguments": jsonable(dict(self.arguments)),
@@ -68,7 +68,7 @@ class Task:
             "version": __version__,
             "alone": [machine(), kernels.available_threads()] if self.alone else [],
         }
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:24]
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:24]
 
 
 class Workers:
@@ -168,8 +168,8 @@ class Workers:
 
     def seconds(self, task: Task) -> float:
         """How long it took when it was done."""
-        said = json.loads((self.place(task) / TASK).read_text(encoding="utf-8"))
-        return float(said["seconds"])
+        kept = json.loads((self.place(task) / TASK).read_text(encoding="utf-8"))
+        return float(kept["seconds"])
 
     def _here(self, task: Task) -> None:
         before = kernels.threads()
@@ -196,8 +196,8 @@ def _work(
     """Do a task in a worker process."""
     assert _splits is not None
     module, file, name = address
-    found = importlib.import_module(module) if module.startswith("byhand.") else load_file(file)
-    _keep(getattr(found, name), _splits, arguments, place, mark)
+    page = importlib.import_module(module) if module.startswith("byhand.") else load_file(file)
+    _keep(getattr(page, name), _splits, arguments, place, mark)
 
 
 def _address(function: Function) -> tuple[str, str, str]:
@@ -218,9 +218,9 @@ def _keep(
     began = time.perf_counter()
     try:
         record.save(unfinished, function(splits, unfinished, **arguments))
-        said = {"function": f"{function.__module__}.{function.__qualname__}"}
-        seconds = time.perf_counter() - began
-        write_json(unfinished / TASK, {**said, "arguments": dict(arguments), "seconds": seconds})
+        task = {"function": f"{function.__module__}.{function.__qualname__}",
+                "arguments": dict(arguments), "seconds": time.perf_counter() - began}  # fmt: skip
+        write_json(unfinished / TASK, task)
         if place.exists():
             shutil.rmtree(place)
         unfinished.replace(place)

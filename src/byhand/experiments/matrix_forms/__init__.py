@@ -14,15 +14,6 @@ from byhand.data import Splits
 from byhand.experiments.lab import Experiment, Lab, Record, studies
 from byhand.experiments.lab.statistics import NBSP
 from byhand.experiments.matrix_forms import matrices
-from byhand.experiments.matrix_forms.matrices import (
-    BUILT,
-    CORE,
-    DENSE_LIMIT,
-    KERNEL,
-    NUMPY,
-    PICTURE,
-)
-from byhand.plots import Page
 from byhand.timing import medians
 
 # (what, picture (C, H, W), weight (F, C, KH, KW), stride, padding): what is held to the kernels.
@@ -34,7 +25,7 @@ CASES = (
     ("3×2 kernel, stride 2 and 1, padding 1 and 0", (2, 9, 8), (4, 2, 3, 2), (2, 1), (1, 0)),
 )
 # (what, picture, weight, padding): what is weighed and timed.
-LAYERS: tuple[tuple[str, tuple[int, int, int], tuple[int, int, int, int], int], ...] = (
+LAYERS: tuple[tuple[str, matrices.Shape3, tuple[int, int, int, int], int], ...] = (
     ("one_conv", (1, 28, 28), (8, 1, 5, 5), 0),
     ("two_conv, first", (1, 28, 28), (4, 1, 5, 5), 0),
     ("two_conv, second", (4, 12, 12), (16, 4, 3, 3), 0),
@@ -43,9 +34,9 @@ LAYERS: tuple[tuple[str, tuple[int, int, int], tuple[int, int, int, int], int], 
 BATCH = 100
 ROUNDING = {"float64": 1e-12, "float32": 1e-5}  # of the largest value: this much is rounding
 RESULTS = ("y", "dx", "dweight")
-WAYS = {
-    "forward": (PICTURE, BUILT, KERNEL, NUMPY, CORE),
-    "backward": (PICTURE, KERNEL, NUMPY, CORE),
+METHODS = {
+    "forward": (matrices.PICTURE, matrices.BUILT, matrices.KERNEL, matrices.NUMPY, matrices.CORE),
+    "backward": (matrices.PICTURE, matrices.KERNEL, matrices.NUMPY, matrices.CORE),
 }
 
 
@@ -76,27 +67,23 @@ def measure(lab: Lab) -> Record:
 
 
 def agreement(
-    name: str,
-    picture: tuple[int, int, int],
-    weight: tuple[int, int, int, int],
-    stride: tuple[int, int],
-    padding: tuple[int, int],
-    seed: int,
-) -> list[dict[str, Any]]:
-    """How far each way is from the NumPy kernel: the largest difference, of the largest value."""
+    name: str, picture: matrices.Shape3, weight: tuple[int, int, int, int], stride: tuple[int, int],
+    padding: tuple[int, int], seed: int,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """How far each method is from the NumPy kernel: the largest difference by the largest value."""
     rows: dict[str, dict[str, Any]] = {}
     for dtype in ROUNDING:
         rng = np.random.default_rng(seed)
         x = rng.standard_normal((5, *picture)).astype(dtype)
         w = rng.standard_normal(weight).astype(dtype)
         y, _ = kernels.conv2d(x, w, None, stride, padding)
-        forward, backward = matrices.ways(
+        forward, backward = matrices.methods(
             x, w, rng.standard_normal(y.shape).astype(dtype), stride, padding
         )
-        found = {way: (forward[way](), *call()) for way, call in backward.items()}
-        theirs = found.pop(NUMPY)
-        for way, ours in found.items():
-            row = rows.setdefault(way, {"case": name, "way": way})
+        results = {method: (forward[method](), *call()) for method, call in backward.items()}
+        theirs = results.pop(matrices.NUMPY)
+        for method, ours in results.items():
+            row = rows.setdefault(method, {"case": name, "method": method})
             row[dtype] = {
                 what: float(np.abs(kernels.as_numpy(a) - b).max() / np.abs(b).max())
                 for what, a, b in zip(RESULTS, ours, theirs, strict=True)
@@ -105,9 +92,9 @@ def agreement(
 
 
 def weigh(
-    picture: tuple[int, int, int], weight: tuple[int, int, int, int], padding: int
+    picture: matrices.Shape3, weight: tuple[int, int, int, int], padding: int
 ) -> dict[str, int]:
-    """Bytes of what each way builds for a batch, in float32."""
+    """Bytes of what each method builds for a batch, in float32."""
     w = np.ones(weight, np.float32)
     oh, ow = matrices.output_size(picture, w, 1, padding)
     sparse = matrices.kernel_matrix(w, picture, 1, padding)
@@ -123,47 +110,44 @@ def weigh(
 
 
 def seconds(
-    splits: Splits,
-    folder: Path,
-    picture: Sequence[int],
-    weight: Sequence[int],
-    padding: int,
+    splits: Splits, folder: Path, picture: Sequence[int], weight: Sequence[int], padding: int,
     limit: float,
-) -> dict[str, Any]:
-    """Time every way, forward and backward, in turns; float32, a batch, all threads."""
+) -> dict[str, Any]:  # fmt: skip
+    """Time every method, forward and backward, in turns; float32, a batch, all threads."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal((BATCH, *picture), np.float32)
     w = rng.standard_normal(tuple(weight), np.float32)
     oh, ow = matrices.output_size(tuple(picture), w, 1, padding)
     dy = rng.standard_normal((BATCH, len(w), oh, ow), np.float32)
-    forward, backward = matrices.ways(x, w, dy, 1, padding)
+    forward, backward = matrices.methods(x, w, dy, 1, padding)
     return {"forward": medians(forward, limit), "backward": medians(backward, limit)}
 
 
-def report(record: Record, page: Page) -> None:
+def report(record: Record, page: plots.Page) -> None:
     """The example in numbers, agreement, bytes and times."""
-    far = {
-        (what, dtype): max(r[dtype][what] for r in record["agreement"] if dtype in r)
-        for what in RESULTS
-        for dtype in ROUNDING
-    }
     weights, times = record["bytes"][0], record["seconds"][0]["forward"]
-    core = f"; the compiled core unfolds nothing and takes {_ms(times[CORE])}"
+    core = f"; the compiled core unfolds nothing and takes {_ms(times.get(matrices.CORE))}"
     page.conclude(
         f"For the layer of one_conv and {BATCH} pictures, unfolding turns "
         f"{_bytes(weights['pictures'])} of pictures into {_bytes(weights['pictures unfolded'])}, "
-        f"and with the product takes {_ms(times[PICTURE])}; or {_bytes(weights['kernel'])} of "
-        f"kernels into {_bytes(weights['kernel unfolded, sparse'])}, and takes "
-        f"{_ms(times[BUILT])}{core if CORE in times else ''}."
+        f"and with the product takes {_ms(times[matrices.PICTURE])}; or "
+        f"{_bytes(weights['kernel'])} of kernels into "
+        f"{_bytes(weights['kernel unfolded, sparse'])}, and takes {_ms(times[matrices.BUILT])}"
+        f"{core if matrices.CORE in times else ''}."
     )
-    for said, results in (
+    for claim, results in (
         ("Convolution is a product of two matrices: the weights with the unfolded picture, or the "
          "unfolded kernel with the picture.", RESULTS[:1]),
         ("The gradients are products with the transposes.", RESULTS[1:]),
     ):  # fmt: skip
-        most = {dtype: max(far[what, dtype] for what in results) for dtype in ROUNDING}
+        most = {
+            dtype: max(
+                r[dtype][what] for r in record["agreement"] if dtype in r for what in results
+            )
+            for dtype in ROUNDING
+        }
         page.claim(
-            said,
+            claim,
             all(most[dtype] <= ROUNDING[dtype] for dtype in ROUNDING),
             "largest difference from the convolution kernels, as a share of the largest value, in "
             f"{len(CASES)} cases with channels, stride and padding: "
@@ -174,7 +158,7 @@ def report(record: Record, page: Page) -> None:
     _cost(record, page)
 
 
-def _example(record: Record, page: Page) -> None:
+def _example(record: Record, page: plots.Page) -> None:
     page.heading("A picture of 4×4, a kernel of 3×3")
     picture, kernel, result = record["picture"], record["kernel"], record["result"]
     for name, shown, operators, caption in (
@@ -184,34 +168,29 @@ def _example(record: Record, page: Page) -> None:
                               "picture unfolded": record["columns"],
                               "result as a row": result.reshape(1, -1)}, "×=",
          "The picture unfolded: a column for each place of the window, with the nine pixels that "
-         "it sees there. The four pixels in the middle stand in every column."),
+         "it sees there."),
         ("kernel_unfolded", {"kernel unfolded": record["unfolded_kernel"],
                              "picture as\na column": picture.reshape(-1, 1),
                              "result as\na column": result.reshape(-1, 1)}, "×=",
          "The kernel unfolded: a row for each place of the window, with the nine weights in the "
          "columns of the pixels that they meet. Empty cells are zeros."),
     ):  # fmt: skip
-        page.figure(
-            name,
-            plots.matrix_row(shown, operators=operators, mask_zero=True),
-            caption=caption,
-            wide=True,
-        )
-    large = record["large_unfolded"]
+        figure = plots.matrix_row(shown, operators=operators, mask_zero=True)
+        page.figure(name, figure, caption=caption, wide=True)
     page.figure(
         "sparse",
-        plots.spy(large, plots.new_axes(7.2, 5.8)),
+        plots.spy(record["large_unfolded"], plots.new_axes(7.2, 5.8)),
         caption="A 5×5 kernel unfolded for a picture of 28×28: a row for each of 24·24 places. A "
         "stripe for each row of the kernel, five numbers wide; red is above 0, blue below.",
     )
 
 
-def _agreement(record: Record, page: Page) -> None:
+def _agreement(record: Record, page: plots.Page) -> None:
     page.heading("All agree")
     page.table(
-        ["case", "way", *(f"{what}, {dtype}" for dtype in ROUNDING for what in RESULTS)],
+        ["case", "method", *(f"{what}, {dtype}" for dtype in ROUNDING for what in RESULTS)],
         [
-            [row["case"], row["way"], *(
+            [row["case"], row["method"], *(
                 f"{row[dtype][what]:.0e}".replace("0e+00", "0") if dtype in row else None
                 for dtype in ROUNDING for what in RESULTS
             )]
@@ -222,36 +201,33 @@ def _agreement(record: Record, page: Page) -> None:
     page.say(
         "Backward is the chain rule on a product. With Y = W·cols it gives dW = dY·colsᵀ and dcols "
         "= Wᵀ·dY, whose columns are added up where their windows were. With Y = T·X it gives dX = "
-        "Tᵀ·dY at once, but dT = dY·Xᵀ has a number for every cell of the matrix, zeros too, and "
-        "the gradient of a weight is the sum of those in its cells. To compute only these is to "
-        "unfold the picture after all. The NumPy kernel unfolds the pictures, a group at a time."
+        "Tᵀ·dY at once, but dT = dY·Xᵀ has a number for every cell of the matrix, zeros too; the "
+        "gradient of a weight is the sum of those in its cells. To compute only these is to unfold "
+        "the picture after all."
     )
 
 
-def _cost(record: Record, page: Page) -> None:
+def _cost(record: Record, page: plots.Page) -> None:
     page.heading(f"What they cost: {BATCH} pictures in float32")
     layers, weights = record["layers"], record["bytes"]
     what = [key for key in weights[0] if key != "not zero"]
-    rows = []
+    rows: list[list[object]] = []
     for name, (f, c, kh, kw), of in zip(layers, record["weights"], weights, strict=True):
         full = of["not zero"] / of["kernel unfolded, dense"]
         rows.append([name, f"{c}→{f}, {kh}×{kw}", *(_bytes(of[k]) for k in what), f"{full:.2%}"])
     page.table(["layer", "kernels", *what, "not zero"], rows)
-    for direction, names in WAYS.items():
-        page.table(
-            ["layer", *names],
-            [
-                [name, *(_ms(of[direction].get(way)) for way in names)]
-                for name, of in zip(layers, record["seconds"], strict=True)
-            ],
-            f"{direction.capitalize()}: the median of turns.",
-        )
+    for direction, names in METHODS.items():
+        rows = [
+            [name, *(_ms(of[direction].get(method)) for method in names)]
+            for name, of in zip(layers, record["seconds"], strict=True)
+        ]
+        page.table(["layer", *names], rows, f"{direction.capitalize()}: the median of turns.")
     page.note(
-        f"“{BUILT.capitalize()}” makes the sparse matrix each time, as training must, whose "
-        f"weights change with each step; “{KERNEL}” finds it made. Backward gives both gradients; "
-        "that of the unfolded kernel builds the dense matrix's, and is left out where that would "
-        f"be more than {_bytes(DENSE_LIMIT)}: its size is only computed. The compiled core gets "
-        "its arrays as they lie in training (lanes of eight pictures)."
+        f"“{matrices.BUILT.capitalize()}” makes the sparse matrix each time, as training must, "
+        f"whose weights change with each step; “{matrices.KERNEL}” finds it made. Backward gives "
+        "both gradients; that of the unfolded kernel is left out where its dense matrix would have "
+        f"more than {_bytes(matrices.DENSE_LIMIT)}. The compiled core gets its arrays as they lie "
+        "in training (lanes of eight pictures)."
     )
 
 

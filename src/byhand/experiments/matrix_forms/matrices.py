@@ -117,10 +117,10 @@ def output_size(
     return window.output_size(picture[1], picture[2])
 
 
-def ways(
+def methods(
     x: Array, weight: Array, dy: Array, stride: Size = 1, padding: Size = 0
 ) -> tuple[Calls, Calls]:
-    """Every way there is of this convolution, as functions: forward y, and backward dx, dweight.
+    """Every method there is of this convolution, as functions: forward y, and backward dx, dweight.
 
     The compiled core is among them for float32, where it is there.
     """

@@ -28,7 +28,6 @@ from byhand.experiments.lab.secrets import masked
 from byhand.experiments.lab.statistics import counted, difference, say
 from byhand.experiments.lab.train import as_plain, from_plain
 from byhand.experiments.search.study import Study
-from byhand.plots import Page
 from byhand.recipes import Network, Recipe
 
 RECIPE = "one_conv"
@@ -61,8 +60,8 @@ def measure(lab: Lab) -> Record:
             bars = study.bars()
             tasks = [{"recipe": as_plain(chosen(short, settings)), "seed": SEED, "bars": bars}
                      for _, settings in asked]  # fmt: skip
-            found = _counting(lab, done, trials).each(train_trial, tasks, what="trials")
-            for (number, _), of in zip(asked, found, strict=True):
+            results = _counting(lab, done, trials).each(train_trial, tasks, what="trials")
+            for (number, _), of in zip(asked, results, strict=True):
                 study.tell(number, of["values"], of["pruned"], diverged=bool(of["diverged"]))
             done += len(asked)
         told, unfinished, importance = study.trials(), study.unfinished(), study.importance()
@@ -105,17 +104,18 @@ def train_trial(
     """
     page = from_plain(recipe)
     values: list[float] = []
+    pruned, diverged = False, ""
     try:
         for record in recipes.train(recipes.prepare(page, splits, seed)):
             assert isinstance(record, training.EpochRecord)
             values.append(record.validation_accuracy or 0.0)
             at = len(values) - 1
-            if at < len(bars) and max(values) < bars[at]:
-                return {"values": values, "pruned": True, "diverged": ""}
+            if pruned := at < len(bars) and max(values) < bars[at]:
+                break
     except training.Diverged as error:
-        missing = (page.epochs or 1) - len(values)
-        return {"values": values + [0.0] * missing, "pruned": False, "diverged": str(error)}
-    return {"values": values, "pruned": False, "diverged": ""}
+        values += [0.0] * ((page.epochs or 1) - len(values))
+        diverged = str(error)
+    return {"values": values, "pruned": pruned, "diverged": diverged}
 
 
 def best_of(trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -141,13 +141,13 @@ def command(settings: Mapping[str, Any]) -> str:
     )
 
 
-def report(record: Record, page: Page) -> None:
+def report(record: Record, page: plots.Page) -> None:
     """The best settings, how the search went, and what the test set says of it."""
     trials, best, accuracy = record["trials"], record["best"], record["test_accuracy"]
     pruned = sum(trial["pruned"] for trial in trials)
     page.conclude(
         f"Of {counted(len(trials), 'trial')}, {pruned} of them stopped early, the best is number "
-        f"{_number(best)}: {_said(best['settings'])}, with a validation accuracy of "
+        f"{_number(best)}: {_as_words(best['settings'])}, with a validation accuracy of "
         f"{say([best['values'][-1]])} after {counted(record['epochs']['trial'], 'epoch')}."
     )
     more = difference(accuracy["own"], accuracy["found"])
@@ -159,15 +159,14 @@ def report(record: Record, page: Page) -> None:
     page.listing(command(best["settings"]))
     page.table(
         ["settings", "parameters", "test accuracy"],
-        [[_said(best["settings"]), record["parameters"]["found"], say(accuracy["found"])],
+        [[_as_words(best["settings"]), record["parameters"]["found"], say(accuracy["found"])],
          [f"the recipe's own: {record['own']}", record["parameters"]["own"],
           say(accuracy["own"])]],
     )  # fmt: skip
     page.note(
         f"Mean ± standard deviation over {counted(len(record['seeds']), 'seed')}. The test set was "
-        "read once, at the end; every choice was made on validation pictures. The best of many "
-        "trials owes part of its validation accuracy to chance, so what it gains on the test set "
-        "may be less."
+        "read once, at the end. The best of many trials owes part of its validation accuracy to "
+        "chance, so what it gains on the test set may be less."
     )
     page.heading("How the search went")
     _history(record, page)
@@ -191,7 +190,7 @@ def report(record: Record, page: Page) -> None:
     _explained(record, page)
 
 
-def _history(record: Record, page: Page) -> None:
+def _history(record: Record, page: plots.Page) -> None:
     trials = record["trials"]
     number = np.array([_number(trial) for trial in trials], np.float64)
     error = np.array([1 - trial["values"][-1] for trial in trials])
@@ -207,15 +206,15 @@ def _history(record: Record, page: Page) -> None:
     page.figure("history", ax)
 
 
-def _tried(record: Record, page: Page) -> None:
+def _tried(record: Record, page: plots.Page) -> None:
     trials = record["trials"]
-    for name, said in (("batch_size", "batch of {}"), ("kernels", "{} kernels")):
+    for name, label in (("batch_size", "batch of {}"), ("kernels", "{} kernels")):
         series = {}
         for value in SPACE[name]:
             of = [trial for trial in trials if trial["settings"][name] == value]
             rates = [trial["settings"]["rate"] for trial in of]
             if of:
-                series[said.format(value)] = rates, [1 - trial["values"][-1] for trial in of]
+                series[label.format(value)] = rates, [1 - trial["values"][-1] for trial in of]
         ax = plots.xy(
             series, plots.new_axes(8.0, 4.6), xlabel="highest learning rate",
             ylabel="validation error", log_x=True, log_y=True, percent=True, points=tuple(series),
@@ -225,19 +224,18 @@ def _tried(record: Record, page: Page) -> None:
         )
 
 
-def _explained(record: Record, page: Page) -> None:
+def _explained(record: Record, page: plots.Page) -> None:
     theirs = sum(not trial["ours"] for trial in record["trials"])
     diverged = sum(trial["diverged"] for trial in record["trials"])
     page.say(
         f"Searched are the highest rate of a cosine ({SPACE['rate'][0]:g} to "
-        f"{SPACE['rate'][1]:g}), the batch and the number of kernels of {RECIPE}, with everything "
-        "else as in the recipe. Optuna's TPE (Bergstra and others, 2011) proposes "
-        f"{record['together']} trials at a time, after some that are drawn at random; a trial is "
-        "stopped where after an epoch its best validation accuracy is below the median of the "
-        "whole trials at that epoch. Every trial has the same split and start. "
-        f"{diverged} diverged, and count as reading nothing. The study is {record['study']!r} in "
-        f"{record['storage']}; trials made elsewhere: {theirs}; not finished: "
-        f"{record['unfinished']}."
+        f"{SPACE['rate'][1]:g}), the batch and the number of kernels of {RECIPE}. Optuna's TPE "
+        f"(Bergstra and others, 2011) proposes {record['together']} trials at a time, after some "
+        "that are drawn at random; a trial is stopped where after an epoch its best validation "
+        "accuracy is below the median of the whole trials at that epoch. Every trial has the same "
+        f"split and start. {diverged} diverged, and count as reading nothing. The study is "
+        f"{record['study']!r} in {record['storage']}; trials made elsewhere: {theirs}; not "
+        f"finished: {record['unfinished']}."
     )
 
 
@@ -246,7 +244,7 @@ def _counting(lab: Lab, done: int, total: int) -> Lab:
     return replace(lab, progress=lambda what, n, _: lab.progress(what, done + n, total))
 
 
-def _said(settings: Mapping[str, Any]) -> str:
+def _as_words(settings: Mapping[str, Any]) -> str:
     return (
         f"a rate of {settings['rate']:.3g}, batches of {settings['batch_size']} and "
         f"{settings['kernels']} kernels"

@@ -40,14 +40,9 @@ class Study:
     """
 
     def __init__(
-        self,
-        storage: str | Path,
-        name: str,
-        home: Path,
-        seed: int,
-        space: Mapping[str, tuple[float, float] | list[int]],
-        alike: Mapping[str, Any],
-    ) -> None:
+        self, storage: str | Path, name: str, home: Path, seed: int,
+        space: Mapping[str, tuple[float, float] | list[int]], alike: Mapping[str, Any],
+    ) -> None:  # fmt: skip
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -75,9 +70,9 @@ class Study:
                 storage=self._storage, study_name=name, direction="maximize", load_if_exists=True
             )
         except Exception as error:  # of whatever driver the URL names
-            said = masked(str(error).strip().split("\n")[0]).rstrip(".")
+            reason = masked(str(error).strip().split("\n")[0]).rstrip(".")
             raise InputError(
-                f"the study's data base {masked(url)} cannot be used: {said}; give a URL such as "
+                f"the study's data base {masked(url)} cannot be used: {reason}; give a URL such as "
                 "postgresql://user@host/name, whose driver is installed"
             ) from error
         began = self._study.user_attrs.get("alike")
@@ -182,7 +177,7 @@ class Study:
         if len({t["values"][-1] for t in self.trials() if not t["pruned"]}) < 2:
             return {}
         of = self._optuna.importance
-        found = of.get_param_importances(
+        shares = of.get_param_importances(
             self._study, evaluator=of.FanovaImportanceEvaluator(seed=self._seed)
         )
-        return {name: float(found[name]) for name in self._space if name in found}
+        return {name: float(shares[name]) for name in self._space if name in shares}
