@@ -173,6 +173,16 @@ def test_runs_of_another_length_are_told():
 # compare
 
 
+def test_compare_has_room_for_four_kinds_of_marks_beside_long_names():
+    values = {"uniform(−1, 1), 1 of 2 seeds": [0.9], "He, 2 of 2 seeds": [0.9, 0.91]}
+    ax = plots.compare(
+        values, xlabel="test accuracy", percent=True,
+        reference={"uniform(−1, 1), 1 of 2 seeds": 0.95}, reference_name="the study, one run",
+    )  # fmt: skip
+    assert len(legend(ax)) == 4
+    assert_readable(ax.figure)
+
+
 def test_compare_has_a_row_a_name_from_the_top_and_says_mean_and_deviation():
     values = {"first": [0.98, 0.99, math.nan], "second": [0.97], "third": [None], "fourth": ()}
     ax = plots.new_axes(*plots.compare_size(4))

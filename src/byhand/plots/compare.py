@@ -23,7 +23,7 @@ _NAMES = 165.0  # points that the names may take
 
 def compare_size(n: int) -> tuple[float, float]:
     """Width and height in inches of a figure that `compare` of `n` names fits in."""
-    return 8.2, 0.46 * max(2, n) + 1.4
+    return 8.2, 0.46 * max(1, n) + 1.4
 
 
 @styled
@@ -104,9 +104,11 @@ def compare(
     for name, value in (reference or {}).items():
         texts[name] += f", {reference_name} {written(value, percent=percent)}"
     note_rows(ax, texts)
-    ax.set_title(title, pad=32 if handles else None)
+    wide = len(handles) > 3  # too wide for one line
+    ax.set_title(title, pad=54 if wide else 32 if handles else None)
     if handles:  # above the rows, each of which is full
         ax.legend(
-            handles.values(), handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(handles)
-        )
+            handles.values(), handles, loc="lower left", bbox_to_anchor=(0, 1),
+            ncols=2 if wide else len(handles),
+        )  # fmt: skip
     return ax
