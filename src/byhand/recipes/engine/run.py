@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -123,17 +123,9 @@ def resumed(folder: str | Path) -> tuple[Plan, str]:
             checks.whole("threads", saved.threads, 1)
         kernels.resolve_layout(saved.layout)
         name = checks.word("the recipe's name", saved.recipe.get("name"))
-        plan = Plan(
-            recipe=from_dict(get(name), saved.recipe),
-            seed=saved.seed,
-            settings=tuple(saved.settings),
-            track_test=saved.track_test,
-            from_model=saved.from_model,
-            layout=saved.layout,
-            threads=saved.threads,
-            data=saved.data,
-            range=saved.range,
-        )
+        values = {field.name: getattr(saved, field.name) for field in fields(Plan)}
+        values |= {"recipe": from_dict(get(name), saved.recipe), "settings": tuple(saved.settings)}
+        plan = Plan(**values)
     except InputError as error:
         raise DataError(f"{path} holds the settings of a run that cannot go on: {error}") from error
     return plan, saved.sha256
