@@ -174,6 +174,20 @@ def test_a_file_stays_short_enough_to_be_read(path):
     assert len(path.read_text("utf-8").splitlines()) <= 400
 
 
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_no_functions_body_is_longer_than_a_screen_or_two(path):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[1:][0] if ast.get_docstring(node) and node.body[1:] else node.body[0]
+            assert node.body[-1].end_lineno - first.lineno < 80, node.name
+
+
+def test_a_script_or_style_of_the_page_stays_short_enough_to_be_read():
+    pages = [p for p in (SOURCE / "app" / "static").rglob("*") if p.suffix in (".js", ".css")]
+    assert len(pages) > 10
+    assert [p.name for p in pages if len(p.read_text("utf-8").splitlines()) > 350] == []
+
+
 def modules():
     for path in FILES:
         if path.name != "__main__.py" and "__all__" in path.read_text("utf-8"):
