@@ -12,7 +12,7 @@ from byhand.errors import InputError, ShapeError
 from byhand.kernels import Key
 from byhand.nn.fusion import Step, Steps, steps
 from byhand.nn.layer import Array, Layer, Shape, backward, commit, forward
-from byhand.nn.param import NamedVector
+from byhand.nn.param import NamedVector, Param
 from byhand.nn.registry import register
 
 
@@ -38,6 +38,35 @@ class Container(Layer):
             for name, child in self.children().items()
         }
         return self._with_children(children)
+
+
+def map_innermost(model: Layer, change: Callable[[str, Layer], Layer]) -> Layer:
+    """`Container.map` of any layer: one that holds no others is the innermost, without a name."""
+    return model.map(change) if isinstance(model, Container) else change("", model)
+
+
+class StandIn(Layer):
+    """A layer that stands for another in a model, to tell of what that one does."""
+
+    def __init__(self, name: str, layer: Layer) -> None:
+        self._name, self._layer = name, layer
+        self.arrays = layer.arrays
+
+    @property
+    def _class_name(self) -> str:
+        return self._layer._class_name
+
+    def children(self) -> dict[str, Layer]:
+        """None: it stands for the layer inside."""
+        return {}
+
+    def named_params(self, prefix: str = "") -> Iterator[tuple[str, Param]]:
+        """The layer's own."""
+        return self._layer.named_params(prefix)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The layer's own."""
+        return self._layer.output_shape(shape)
 
 
 class LayerSequence(Container):

@@ -11,7 +11,7 @@ import numpy as np
 
 from byhand.errors import InputError
 from byhand.kernels import Key
-from byhand.nn.containers import Container
+from byhand.nn.containers import StandIn, map_innermost
 from byhand.nn.layer import Array, Layer, Shape
 
 GIB = 2**30
@@ -87,33 +87,18 @@ def shapes(
     Raises:
         ShapeError: images of `image_shape` do not fit the model; names the layer.
     """
-
-    def wrap(name: str, layer: Layer) -> Layer:
-        return _Shaped(name, layer, see)
-
-    shaped = model.map(wrap) if isinstance(model, Container) else wrap("", model)
+    shaped = map_innermost(model, lambda name, layer: _Shaped(name, layer, see))
     return shaped.output_shape(image_shape)
 
 
-class _Shaped(Layer):
+class _Shaped(StandIn):
     """A layer that tells the shapes that it takes and gives."""
 
     def __init__(
         self, name: str, layer: Layer, see: Callable[[str, Layer, Shape, Shape], None]
     ) -> None:
-        self._name, self._layer, self._see = name, layer, see
-
-    @property
-    def _class_name(self) -> str:
-        return self._layer._class_name
-
-    def children(self) -> dict[str, Layer]:
-        """None: it stands for the layer inside."""
-        return {}
-
-    def named_params(self, prefix: str = "") -> Any:
-        """The layer's own."""
-        return self._layer.named_params(prefix)
+        super().__init__(name, layer)
+        self._see = see
 
     def output_shape(self, shape: Shape) -> Shape:
         """The layer's own, told."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from byhand import kernels
 from byhand.kernels import Key
-from byhand.nn.containers import Container
-from byhand.nn.layer import Array, Layer, Shape
+from byhand.nn.containers import StandIn, map_innermost
+from byhand.nn.layer import Array, Layer
 from byhand.nn.layer import backward as run_backward
 from byhand.nn.layer import forward as run_forward
 from byhand.nn.param import NamedVector
@@ -69,7 +69,7 @@ class Trace:
         return "\n".join(lines)
 
 
-class Watched(Layer):
+class Watched(StandIn):
     """A layer that tells of its forward and backward passes and is otherwise the one inside."""
 
     def __init__(
@@ -79,8 +79,7 @@ class Watched(Layer):
         forward: Callable[[str, Layer, Array, Array, Any], None],
         backward: Callable[[str, Array, Array | None, dict[str, Array]], None] | None,
     ) -> None:
-        self._name, self._layer = name, layer
-        self.arrays = layer.arrays
+        super().__init__(name, layer)
         self._forward, self._backward = forward, backward
 
     def forward(self, x: Array, train: bool = False, key: Key | None = None) -> tuple[Array, Any]:
@@ -101,18 +100,6 @@ class Watched(Layer):
         self._backward(self._name, dy, dx, {k: v - before[k] for k, v in grads.items()})
         return dx
 
-    def children(self) -> dict[str, Layer]:
-        """None: it stands for the layer inside."""
-        return {}
-
-    def named_params(self, prefix: str = "") -> Any:
-        """The layer's own."""
-        return self._layer.named_params(prefix)
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """The layer's own."""
-        return self._layer.output_shape(shape)
-
 
 def watch(
     model: Layer,
@@ -120,11 +107,7 @@ def watch(
     backward: Callable[[str, Array, Array | None, dict[str, Array]], None] | None = None,
 ) -> Layer:
     """The same model (its parameters too) with every innermost layer telling what it does."""
-
-    def wrap(name: str, layer: Layer) -> Layer:
-        return Watched(name, layer, forward, backward)
-
-    return model.map(wrap) if isinstance(model, Container) else wrap("", model)
+    return map_innermost(model, lambda name, layer: Watched(name, layer, forward, backward))
 
 
 def trace(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from matplotlib.axes import Axes
 
 from byhand.evaluation import Inspection, Look
 from byhand.plots.gallery import percent
@@ -51,9 +53,8 @@ def write_inspection(
     if inspection.passes:
         drawn += _passes(inspection, page)
     page.heading("Norms")
-    ax = new_axes(7.2, _high(len(inspection.norms)))
-    sizes = ", ".join(f"{name} {value:.3g}" for name, value in inspection.norms.items())
-    page.figure("norms", norm_bars(inspection.norms, ax), f"Norm of each parameter: {sizes}.")
+    bars = norm_bars(inspection.norms, _axes_of_bars(inspection.norms))
+    page.figure("norms", bars, f"Norm of each parameter: {_sizes(inspection.norms)}.")
     drawn.append("norms")
     heading = Heading(
         name=name, question="What it is made of, and what it sees.", study="", warning="",
@@ -160,12 +161,11 @@ def _passes(inspection: Inspection, page: Page) -> list[str]:
     page.heading("The way back")
     names = _numbered([f"{p.name} {p.kind}".strip() for p in inspection.passes])
     arrives = dict(zip(names, (p.arrives for p in inspection.passes), strict=True))
-    ax = new_axes(7.2, _high(len(arrives)))
-    sizes = ", ".join(f"{name} {value:.3g}" for name, value in arrives.items())
+    ax = _axes_of_bars(arrives)
     page.figure(
         "gradients",
         norm_bars(arrives, ax, "norm of the gradient", "Gradient that arrives at each layer"),
-        f"Norm of the loss's gradient by each layer's output: {sizes}.",
+        f"Norm of the loss's gradient by each layer's output: {_sizes(arrives)}.",
         f"Of this one picture, whose loss is {inspection.loss:.3g}; from the top the way forward, "
         "so that backward begins at the bottom. They are small where it is read well and surely.",
     )
@@ -175,7 +175,7 @@ def _passes(inspection: Inspection, page: Page) -> list[str]:
             [name,
              ", ".join(_kept(k.what, k.shape) for k in p.kept if k.bytes) or "nothing",
              sum(k.bytes for k in p.kept), f"{p.arrives:.3g}",
-             ", ".join(f"{name} {value:.3g}" for name, value in p.gradients.items())]
+             _sizes(p.gradients)]
             for name, p in zip(names, inspection.passes, strict=True)
         ],
         "Norms of gradients, and what stays in memory from forward to backward for one picture.",
@@ -201,5 +201,9 @@ def _kept(what: str, shape: Sequence[int]) -> str:
     return f"{what} {'×'.join(map(str, shape))}"
 
 
-def _high(bars: int) -> float:
-    return min(12.0, max(2.6, 0.3 * bars + 1.3))
+def _sizes(norms: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.3g}" for name, value in norms.items())
+
+
+def _axes_of_bars(norms: Mapping[str, float]) -> Axes:
+    return new_axes(7.2, min(12.0, max(2.6, 0.3 * len(norms) + 1.3)))
