@@ -13,6 +13,7 @@ from byhand.errors import InputError
 from byhand.experiments import SMOKE, Workers
 from byhand.experiments.lab import record
 from byhand.experiments.lab.experiment import Experiment
+from experiments.telling import Unsaved
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +63,25 @@ def test_a_file_without_an_experiment_is_refused(tmp_path):
     (tmp_path / "empty_page.py").write_text("x = 1\n")
     with pytest.raises(InputError, match="defines no EXPERIMENT"):
         experiments.get(tmp_path / "empty_page.py")
+
+
+def test_a_report_ends_with_the_docstring_filled_in_from_the_record(tmp_path):
+    about = """What it is.
+
+    byhand experiment x
+
+Trained on {n:,}
+pictures.
+"""
+    page = Unsaved(tmp_path)
+    chosen = Experiment("x", "?", lambda lab: {}, lambda r, p: p.say("first"), about)
+    chosen.tell({"n": 1000}, page)
+    assert [(block.kind, block.values["text"]) for block in page.blocks] == [
+        ("say", "first"), ("listing", "byhand experiment x"),
+        ("say", "Trained on 1,000 pictures."),
+    ]  # fmt: skip
+    with pytest.raises(InputError, match=r"docstring of x .*'n'.*name a value"):
+        chosen.tell({}, page)
 
 
 def test_settings_are_read_by_the_type_of_their_default():

@@ -1,4 +1,12 @@
-"""Activation before pooling or after: what comes out, what comes back, and what training makes."""
+"""Activation before pooling or after: what comes out, what comes back, and what training makes.
+
+The largest of some numbers stays the largest when those below 0 become 0. A mean is made smaller by
+numbers below 0, which ReLU before it takes away: with ReLU first the result is never less, and
+larger in each window that has both signs.
+
+In training the compiled core runs convolution, ReLU and 2×2 max pooling as one step, and the array
+between them is never written: there the order costs nothing.
+"""
 
 from __future__ import annotations
 
@@ -200,11 +208,6 @@ def _example(page: plots.Page) -> None:
                 plots.matrix_row(shown, operators="→→"),
                 caption=f"{pool.capitalize()} pooling, {order}: {last}.",
             )
-    page.say(
-        "The largest of some numbers stays the largest when those below 0 become 0. A mean is "
-        "made smaller by numbers below 0, which ReLU before it takes away: with ReLU first the "
-        "result is never less, and larger in each window that has both signs."
-    )
 
 
 def _compared(record: Record, page: plots.Page) -> None:
@@ -250,10 +253,6 @@ def _saved(record: Record, page: plots.Page) -> None:
          for key, time in times.items() if key.endswith("ReLU first")],
         "ReLU and pooling of 100 pictures (8×24×24), forward: the median of rounds in turns.",
     )  # fmt: skip
-    page.note(
-        "In training the compiled core runs convolution, ReLU and 2×2 max pooling as one step, and "
-        "the array between them is never written: there the order costs nothing."
-    )
 
 
 def _layout(row: dict[str, Any]) -> str:
@@ -266,5 +265,5 @@ def _share(share: float) -> str:
 
 EXPERIMENT = Experiment(
     "activation_pool_order", "Should the activation come before pooling or after?",
-    measure, report, study=f"{studies.ONE_CONV}, section 14.8.1",
+    measure, report, __doc__, study=f"{studies.ONE_CONV}, section 14.8.1",
 )  # fmt: skip

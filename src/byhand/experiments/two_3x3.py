@@ -4,6 +4,11 @@ All are trained as the recipe one_conv, and all end in the same 12×12 maps and 
 With one channel two 3×3 kernels save parameters (20 with their biases against 26); a second layer
 of eight kernels looks at eight channels, so that there two layers have more parameters and more
 work than one 5×5. The saving of 25 to 18 comes back where as many channels go in as come out.
+
+Two kernels with nothing between are one, whose values are sums of products of theirs. As a
+polynomial in two variables a 5×5 kernel has degree 4 in each, and two 3×3 kernels are two factors
+of degree 2: most polynomials have none. The pair's 18 values leave {freedom} directions free, as a
+factor can move from one to the other.
 """
 
 from __future__ import annotations
@@ -208,12 +213,6 @@ def _picture(record: Record, page: plots.Page) -> None:
 
 def _kernels(record: Record, page: plots.Page) -> None:
     page.heading("What two 3×3 kernels can be")
-    page.say(
-        "Two kernels with nothing between are one, whose values are sums of products of theirs. As "
-        "a polynomial in two variables a 5×5 kernel has degree 4 in each, and two 3×3 kernels are "
-        "two factors of degree 2: most polynomials have none. The pair's 18 values leave "
-        f"{record['freedom']} directions free, as a factor can move from one to the other."
-    )
     for name in READINGS:
         keys = ("small", "first", "second", "composed", "large", "explained")
         small, first, second, twice, large, explained = (record[f"{name}_{k}"] for k in keys)

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +33,8 @@ class Experiment:
         report: given the record, as it comes back from the disk, writes the page. It draws and
             says, and computes nothing that takes time.
         about: how it is measured and what to keep in mind, the page's docstring: its paragraphs
-            after the first end the report, with {fields} of the record filled in.
+            after the first end the report, indented ones as listings, others with {fields} of the
+            record filled in.
         study: whose table or figure it redoes, for the page; "" where it is byhand's own.
         settings: what `--set` may change, with its default.
     """
@@ -46,10 +48,23 @@ class Experiment:
     settings: Mapping[str, bool | int | float | str] = field(default_factory=dict)
 
     def tell(self, record: Record, page: Page) -> None:
-        """Write the page: the report, and then how it was measured."""
+        """Write the page: the report, and then how it was measured.
+
+        Raises:
+            InputError: the docstring has a field that the record has not.
+        """
         self.report(record, page)
         for paragraph in inspect.cleandoc(self.about or "").split("\n\n")[1:]:
-            page.say(" ".join(paragraph.split()).format_map(record))
+            if paragraph.startswith("    "):
+                page.listing(textwrap.dedent(paragraph))
+                continue
+            try:
+                page.say(" ".join(paragraph.split()).format_map(record))
+            except (KeyError, ValueError) as error:
+                raise InputError(
+                    f"the docstring of {self.name} has {{}} that no value of the record fits "
+                    f"({error}); name a value of the record, or double the braces"
+                ) from error
 
 
 def names() -> tuple[str, ...]:

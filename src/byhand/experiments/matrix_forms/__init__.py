@@ -1,4 +1,15 @@
-"""Convolution as a matrix product in two ways: the picture unfolded, or the kernel."""
+"""Convolution as a matrix product in two ways: the picture unfolded, or the kernel.
+
+Backward is the chain rule on a product. With Y = W·cols it gives dW = dY·colsᵀ and dcols = Wᵀ·dY,
+whose columns are added up where their windows were. With Y = T·X it gives dX = Tᵀ·dY at once, but
+dT = dY·Xᵀ has a number for every cell of the matrix, zeros too; the gradient of a weight is the sum
+of those in its cells. To compute only these is to unfold the picture after all.
+
+“Kernel unfolded anew” makes the sparse matrix each time, as training must, whose weights change
+with each step; “kernel unfolded” finds it made. Backward gives both gradients; that of the unfolded
+kernel is left out where its dense matrix would have more than 134 MB. The compiled core gets its
+arrays as they lie in training (lanes of eight pictures).
+"""
 
 from __future__ import annotations
 
@@ -198,13 +209,6 @@ def _agreement(record: Record, page: plots.Page) -> None:
         ],
         "The largest difference from the NumPy kernel, as a share of the largest value.",
     )  # fmt: skip
-    page.say(
-        "Backward is the chain rule on a product. With Y = W·cols it gives dW = dY·colsᵀ and dcols "
-        "= Wᵀ·dY, whose columns are added up where their windows were. With Y = T·X it gives dX = "
-        "Tᵀ·dY at once, but dT = dY·Xᵀ has a number for every cell of the matrix, zeros too; the "
-        "gradient of a weight is the sum of those in its cells. To compute only these is to unfold "
-        "the picture after all."
-    )
 
 
 def _cost(record: Record, page: plots.Page) -> None:
@@ -222,13 +226,6 @@ def _cost(record: Record, page: plots.Page) -> None:
             for name, of in zip(layers, record["seconds"], strict=True)
         ]
         page.table(["layer", *names], rows, f"{direction.capitalize()}: the median of turns.")
-    page.note(
-        f"“{matrices.BUILT.capitalize()}” makes the sparse matrix each time, as training must, "
-        f"whose weights change with each step; “{matrices.KERNEL}” finds it made. Backward gives "
-        "both gradients; that of the unfolded kernel is left out where its dense matrix would have "
-        f"more than {_bytes(matrices.DENSE_LIMIT)}. The compiled core gets its arrays as they lie "
-        "in training (lanes of eight pictures)."
-    )
 
 
 def _bytes(count: int) -> str:
@@ -244,5 +241,5 @@ def _ms(seconds: float | list[float] | None) -> str | None:
 
 EXPERIMENT = Experiment(
     "matrix_forms", "How is a convolution a product of two matrices?",
-    measure, report, study=studies.TWO_CONV,
+    measure, report, __doc__, study=studies.TWO_CONV,
 )  # fmt: skip

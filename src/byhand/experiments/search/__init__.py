@@ -8,6 +8,13 @@ With a data base that several machines reach, give the last command on each of t
 one study, and each stops when it has its trials (those that others are busy with count). Leave the
 password to ~/.pgpass or PGPASSWORD, or write it into the URL; records hold *** in its place.
 Without one the study is a file in the experiment's folder; --fresh begins it anew.
+
+Searched are the highest rate of a cosine (0.0001 to 0.1), the batch and the number of kernels of
+one_conv. Optuna's TPE (Bergstra and others, 2011) proposes {together} trials at a time, after some
+that are drawn at random; a trial is stopped where after an epoch its best validation accuracy is
+below the median of the whole trials at that epoch. Every trial has the same split and start. The
+test set is read once, at the end; the best of many trials owes part of its validation accuracy to
+chance, so what it gains on the test set may be less.
 """
 
 from __future__ import annotations
@@ -163,11 +170,7 @@ def report(record: Record, page: plots.Page) -> None:
          [f"the recipe's own: {record['own']}", record["parameters"]["own"],
           say(accuracy["own"])]],
     )  # fmt: skip
-    page.note(
-        f"Mean ± standard deviation over {counted(len(record['seeds']), 'seed')}. The test set was "
-        "read once, at the end. The best of many trials owes part of its validation accuracy to "
-        "chance, so what it gains on the test set may be less."
-    )
+    page.note(f"Mean ± standard deviation over {counted(len(record['seeds']), 'seed')}.")
     page.heading("How the search went")
     _history(record, page)
     page.heading("What was tried")
@@ -228,12 +231,7 @@ def _explained(record: Record, page: plots.Page) -> None:
     theirs = sum(not trial["ours"] for trial in record["trials"])
     diverged = sum(trial["diverged"] for trial in record["trials"])
     page.say(
-        f"Searched are the highest rate of a cosine ({SPACE['rate'][0]:g} to "
-        f"{SPACE['rate'][1]:g}), the batch and the number of kernels of {RECIPE}. Optuna's TPE "
-        f"(Bergstra and others, 2011) proposes {record['together']} trials at a time, after some "
-        "that are drawn at random; a trial is stopped where after an epoch its best validation "
-        "accuracy is below the median of the whole trials at that epoch. Every trial has the same "
-        f"split and start. {diverged} diverged, and count as reading nothing. The study is "
+        f"{diverged} trials diverged, and count as reading nothing. The study is "
         f"{record['study']!r} in {record['storage']}; trials made elsewhere: {theirs}; not "
         f"finished: {record['unfinished']}."
     )
@@ -258,6 +256,6 @@ def _number(trial: Mapping[str, Any]) -> int:
 
 EXPERIMENT = Experiment(
     "search", "Which rate, batch and number of kernels are best, where a search chooses?",
-    measure, report,
+    measure, report, __doc__,
     settings={"trials": 40, "storage": "", "study": RECIPE, "epochs": 4, "together": 4},
 )  # fmt: skip
