@@ -134,6 +134,7 @@ def test_it_names_the_kernels_that_do_neighbours_at_once_as_they_really_run(monk
     fresh.forward(kernels.as_layout(x, "auto"))
     assert ran == (["linear_relu"] if kernels.resolve_layout("auto") == "lanes" else [])
     assert [layer.fused for layer in nn.trace(fresh, x)] == ["linear_relu"] * 2
+    assert str(nn.trace(fresh, x)).count("(untraced, in one pass: linear_relu)") == 2
     assert ran == (["linear_relu"] if kernels.resolve_layout("auto") == "lanes" else [])
 
 

@@ -19,9 +19,7 @@ class SummaryRow:
     output_shape: Shape
     parameters: int
     operations: int  # of one image's forward; a multiply-add is two
-    fused: str = (
-        ""  # the kernel of the compiled core that does this layer and its neighbours at once
-    )
+    fused: str = ""  # the compiled core's kernel that does it and its neighbours in one pass
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ class LayerTrace:
     dy: Array | None = None  # dloss/doutput, from the layer after
     dx: Array | None = None  # dloss/dinput, for the layer before
     grads: dict[str, Array] = field(default_factory=dict)  # dloss/dparameter by the layer's names
-    fused: str = ""  # the kernel that does it with its neighbours where nobody watches, if any
+    fused: str = ""  # the kernel that, untraced, does it and its neighbours in one pass; or ""
 
     @property
     def kind(self) -> str:
@@ -64,7 +64,7 @@ class Trace:
             line = f"{t.name:8s} {t.kind:14s} {t.input.shape} -> {t.output.shape}"
             for name, grad in t.grads.items():
                 line += f"  |d{name}| {float((grad.astype(float) ** 2).sum() ** 0.5):.3g}"
-            line += f"  (else in {t.fused})" if t.fused else ""
+            line += f"  (untraced, in one pass: {t.fused})" if t.fused else ""
             lines.append(line)
         return "\n".join(lines)
 
@@ -120,7 +120,7 @@ def trace(
     """One forward pass of x (N, ...), and with labels one backward of the mean cross-entropy.
 
     Changes nothing in the model. `train` and `key` are as in `forward`. So that each layer is seen,
-    all run by themselves, also those that the compiled core else does at once (`LayerTrace.fused`).
+    all run by themselves; untraced, the compiled core does some in one pass (`LayerTrace.fused`).
     """
     seen: list[LayerTrace] = []
     fused = fused_kernels(model)
