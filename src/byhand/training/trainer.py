@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -25,20 +25,6 @@ from byhand.training.settings import Settings
 from byhand.training.state import EpochSums, TrainingState
 
 PROBE = 200  # pictures on which dead units are looked for
-
-
-class Forward(NamedTuple):
-    """A batch's forward pass: its loss, how many it has right, and what this rank goes back with.
-
-    Loss and number are the whole batch's; the rest is of this rank's shard, of `mine` pictures.
-    """
-
-    loss: float
-    correct: int
-    mine: int
-    outputs: Any
-    loss_cache: Any
-    cache: Any
 
 
 class Trainer:
@@ -122,19 +108,18 @@ class Trainer:
         # A batch smaller than the group is rank 0's alone (`Group.part`).
         model = self.model if n < self.group.size else self._synchronised
         with np.errstate(over="ignore", invalid="ignore"):  # told by `Diverged`
-            outcome = self._forward(model, batch)
-            norm, squares = self._backward(model, batch, outcome)
-            self._update(model, outcome, rate)
+            loss, correct, cache = self._gradient(model, batch)
+            squares = self.grads.squares()
+            norm = self._clip(batch, squares)
+            self._update(model, batch, cache, rate)
         seconds = time.perf_counter() - self._begun
         state.advance(
             step=state.step + 1,
             batch=state.batch + 1,
-            sums=state.sums.plus(n, outcome.loss, outcome.correct, squares, seconds),
+            sums=state.sums.plus(n, loss, correct, squares, seconds),
         )
         self._norms.append(norm)
-        return StepRecord(
-            state.step, state.epoch + 1, outcome.loss, outcome.correct / n, rate, norm
-        )
+        return StepRecord(state.step, state.epoch + 1, loss, correct / n, rate, norm)
 
     def end_epoch(self, validation: Dataset | None, test: Dataset | None) -> EpochRecord:
         """Score the model, look at how it does, and put the record into the state.
@@ -168,41 +153,41 @@ class Trainer:
         )
         return record
 
-    def _forward(self, model: nn.Layer, batch: Batch) -> Forward:
-        n, mine = len(batch.indices), len(batch.labels)
-        sums, outputs, loss_cache, cache = np.zeros(2), None, None, None
+    def _gradient(self, model: nn.Layer, batch: Batch) -> tuple[float, int, Any]:
+        """Put the whole batch's gradient into `grads`; its loss, how many are right, the cache.
+
+        A rank without pictures adds zeros to the sums, and has no cache.
+        """
+        n, mine, loss = len(batch.indices), len(batch.labels), self.settings.loss
+        sums, cache = np.zeros(2), None
         if mine:
             key = nn.Key(self.seed, self.state.step, first=self.group.part(n).start)
             outputs, cache = forward(model, batch.images, True, key)
-            loss = self.settings.loss
             targets = loss.targets(batch.labels, outputs.shape[1])
             sums[0], loss_cache = loss_forward(loss, outputs, targets, None if mine == n else n)
             sums[1] = (kernels.as_numpy(outputs).argmax(axis=1) == batch.labels).sum()
         value, correct = map(float, self.group.sum(sums))
         if not math.isfinite(value):
             raise self._diverged(value, batch=batch)
-        return Forward(value, int(correct), mine, outputs, loss_cache, cache)
+        self.grads.flat[...] = 0
+        if mine:
+            doutputs = loss_backward(loss, loss_cache, outputs)
+            backward(model, doutputs, cache, self.grads, need_dx=False)
+        self.group.sum(self.grads.flat)
+        return value, int(correct), cache
 
-    def _backward(
-        self, model: nn.Layer, batch: Batch, outcome: Forward
-    ) -> tuple[float, dict[str, float]]:
-        """Put the batch's gradient into `grads`, clipped; give its norm and squares before that."""
-        grads, clip_norm = self.grads, self.settings.clip_norm
-        grads.flat[...] = 0
-        if outcome.mine:
-            doutputs = loss_backward(self.settings.loss, outcome.loss_cache, outcome.outputs)
-            backward(model, doutputs, outcome.cache, grads, need_dx=False)
-        self.group.sum(grads.flat)
-        squares = grads.squares()
+    def _clip(self, batch: Batch, squares: Mapping[str, float]) -> float:
+        """Shorten the gradient where it is too long; its norm before that."""
+        flat, clip_norm = self.grads.flat, self.settings.clip_norm
         if clip_norm is not None:
-            norm = clip_by_global_norm(grads.flat, clip_norm)
+            norm = clip_by_global_norm(flat, clip_norm)
         else:
-            norm = math.sqrt(sum(squares.values())) if self._apart else global_norm(grads.flat)
+            norm = math.sqrt(sum(squares.values())) if self._apart else global_norm(flat)
         if not math.isfinite(norm):
             raise self._diverged(math.nan, batch=batch)
-        return norm, squares
+        return norm
 
-    def _update(self, model: nn.Layer, outcome: Forward, rate: float) -> None:
+    def _update(self, model: nn.Layer, batch: Batch, cache: Any, rate: float) -> None:
         """Change weights, running statistics and average, held as they were until the step ends."""
         state, buffers, average = self.state, self.model.flat_buffers, self.settings.average
         arrays = [self.model.flat, buffers, *state.optimiser.arrays.values()]
@@ -212,8 +197,8 @@ class Trainer:
             self._copies = [np.empty_like(array) for array in arrays]
         state.hold(arrays, self._copies)
         self.settings.optimiser.step(self.model.flat, self.grads.flat, state.optimiser, rate)
-        if outcome.mine:
-            commit(model, outcome.cache)
+        if len(batch.labels):
+            commit(model, cache)
         if model is not self._synchronised and buffers.size:  # rank 0's alone
             broadcast_arrays(self.group, buffers)
         if average is not None and state.average is not None:
