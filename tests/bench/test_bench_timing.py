@@ -6,8 +6,7 @@ import gc
 
 import pytest
 
-from byhand.bench import Times, interleaved
-from byhand.timing import LEAST_CALLS, medians
+from byhand.timing import LEAST_CALLS, Times, interleaved, medians
 
 
 class Clock:

@@ -7,9 +7,10 @@ import json
 import numpy as np
 import pytest
 
+import blobs
 import support
 from byhand import data, experiments
-from byhand.errors import InputError
+from byhand.errors import DataError, InputError
 from byhand.experiments import SMOKE, Workers
 from byhand.experiments.lab import record
 from byhand.experiments.lab.experiment import Experiment
@@ -43,6 +44,20 @@ def test_an_experiment_works_from_data_to_report(name, mnist, tmp_path):
     }
     # Drawn again from the disk alone, the page is the same.
     assert experiments.redrawn(chosen, tmp_path / name).report.read_text() == text
+
+
+def test_a_record_that_another_version_measured_says_so(tmp_path):
+    def page(shows):
+        return Experiment("mine", "Is it?", lambda lab: {"old": 1},
+                          lambda record, page: page.say(str(record[shows])))  # fmt: skip
+
+    splits = blobs.splits()
+    with Workers(splits, tmp_path, jobs=1) as workers:
+        experiments.run(page("old"), splits, workers, tmp_path, scale=SMOKE)
+        with pytest.raises(KeyError):  # a fault of the page, whoever writes it
+            experiments.run(page("new"), splits, workers, tmp_path, scale=SMOKE)
+    with pytest.raises(DataError, match=r"no 'new'.*another version measured it; run it again"):
+        experiments.redrawn(page("new"), tmp_path)
 
 
 def test_every_page_of_the_folder_is_an_experiment_or_a_part():

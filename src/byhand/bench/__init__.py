@@ -21,7 +21,6 @@ from byhand.bench.peers import PEERS
 from byhand.bench.peers import choose as choose_peers
 from byhand.bench.suite import Plan, Suite
 from byhand.bench.table import text
-from byhand.timing import Times, interleaved
 
 __all__ = [
     "CASES",
@@ -31,10 +30,8 @@ __all__ = [
     "Peak",
     "Plan",
     "Suite",
-    "Times",
     "choose_cases",
     "choose_peers",
     "fma_peak",
-    "interleaved",
     "text",
 ]

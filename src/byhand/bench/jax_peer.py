@@ -125,9 +125,7 @@ def _weight_shapes(model: nn.Sequential) -> dict[str, tuple[int, ...]]:
 def _to_jax(value: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     # Kernels (F, C, KH, KW) -> (KH, KW, C, F); matrices (O, I) -> (I, O), where I is C*H*W in ours
     # and H*W*C in JAX's if it comes from maps.
-    if len(shape) == 1:
-        return value
-    if len(shape) == 2:
+    if len(shape) < 3:
         return value.T
     turned = value.reshape(shape).transpose(2, 3, 1, 0)
     return turned if value.ndim == 4 else turned.reshape(-1, shape[0])
@@ -135,9 +133,7 @@ def _to_jax(value: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
 
 def _from_jax(value: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     # The way back.
-    if len(shape) == 1:
-        return value
-    if len(shape) == 2:
+    if len(shape) < 3:
         return value.T
     f, c, h, w = shape
     turned = value.reshape(h, w, c, f).transpose(3, 2, 0, 1)

@@ -50,7 +50,8 @@ def _networks(record: dict[str, Any]) -> str:
         rows = [head]
         for name, figures in record["networks"][case].items():
             cells = [_time(figures, figure.key, figure is ONE) for figure in FIGURES]
-            rows.append([f"  {name}", *cells, _number(figures.get("peak_rss_mb"), ".0f")])
+            memory = figures.get("peak_rss_mb")
+            rows.append([f"  {name}", *cells, "-" if memory is None else f"{memory:.0f}"])
         blocks.append(columns(rows))
     return "\n\n".join(blocks)
 
@@ -77,7 +78,3 @@ def _kernels(record: dict[str, Any]) -> str:
     rows += [[where, *(by.get(d, "-") for d in directions)] for where, by in cells.items()]
     together = ", ".join(f"{name} {share:.0%}" for name, share in record["kernel_shares"].items())
     return f"{columns(rows)}\n  all of a network together: {together}"
-
-
-def _number(value: float | None, form: str) -> str:
-    return "-" if value is None else format(value, form)

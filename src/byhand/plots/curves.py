@@ -59,19 +59,13 @@ def learning_rate_curve(epochs: Epochs, ax: Axes) -> Axes:
 @styled
 def gradient_norms(epochs: Epochs, ax: Axes) -> Axes:
     """The norm of each weight's gradient by epoch (root mean square over the steps)."""
-    _norms(epochs, [e.gradient_norms for e in epochs], ax)
-    ax.set_ylabel("gradient norm")
-    ax.set_title("Gradient norms by layer")
-    return ax
+    return _norms(epochs, [e.gradient_norms for e in epochs], ax, "gradient")
 
 
 @styled
 def weight_norms(epochs: Epochs, ax: Axes) -> Axes:
     """The norm of each weight at the end of each epoch."""
-    _norms(epochs, [e.weight_norms for e in epochs], ax)
-    ax.set_ylabel("weight norm")
-    ax.set_title("Weight norms by layer")
-    return ax
+    return _norms(epochs, [e.weight_norms for e in epochs], ax, "weight")
 
 
 def _sets(epochs: Epochs, ax: Axes, what: str, skip_first: bool) -> None:
@@ -96,7 +90,7 @@ def _line(ax: Axes, x: list[int], y: list[float], name: str, label: str | None) 
     ax.plot(x, y, label=label, **look)
 
 
-def _norms(epochs: Epochs, norms: Sequence[Mapping[str, float]], ax: Axes) -> None:
+def _norms(epochs: Epochs, norms: Sequence[Mapping[str, float]], ax: Axes, of: str) -> Axes:
     # Weights only: a bias follows its weight, and twice the lines would hide both. Depth is the
     # colour, so that a gradient that fades towards the picture shows as a fan.
     names = list(norms[0]) if norms else []
@@ -124,6 +118,8 @@ def _norms(epochs: Epochs, norms: Sequence[Mapping[str, float]], ax: Axes) -> No
             title="from picture to output", title_fontsize=10, fontsize=10, loc="upper left",
             bbox_to_anchor=(1.0, 1.02), alignment="left",
         )  # fmt: skip
+    ax.set(ylabel=f"{of} norm", title=f"{of.capitalize()} norms by layer")
+    return ax
 
 
 def _epoch_axis(ax: Axes) -> None:

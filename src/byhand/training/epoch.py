@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from byhand.optim import Schedule, global_norm
 from byhand.training.group import ALONE, Group
 from byhand.training.records import EpochRecord
 from byhand.training.state import TrainingState
+
+Score = tuple[float | None, float | None]  # loss and accuracy, where they are measured
 
 
 def score(
@@ -43,37 +46,19 @@ def score(
 
 
 def epoch_record(
-    model: nn.Layer,
-    state: TrainingState,
-    validation: Dataset | None,
-    test: Dataset | None,
-    loss: Loss,
-    schedule: Schedule,
-    layout: str,
-    group: Group,
-) -> tuple[EpochRecord, dict[str, Any]]:
-    """Score the model; give the record, and what the state keeps where it is the best so far.
-
-    The averaged weights are in the model while they are scored, and its own again afterwards.
-    """
-    sums = state.sums
-    if state.average is not None:
-        state.hold([model.flat], [np.empty_like(model.flat)])
-        model.flat[...] = state.average
-    scores: list[tuple[float | None, float | None]] = [
-        (None, None) if part is None or len(part) == 0 else score(model, part, loss, layout, group)
-        for part in (validation, test)
-    ]
-    (validation_loss, validation_accuracy), (test_loss, test_accuracy) = scores
-    record = EpochRecord(
+    model: nn.Layer, state: TrainingState, scores: Sequence[Score], schedule: Schedule
+) -> EpochRecord:
+    """What there is to say of the epoch that ends; `scores` are on validation and test."""
+    sums, (validation, test) = state.sums, scores
+    return EpochRecord(
         epoch=state.epoch + 1,
         step=state.step,
         train_loss=sums.loss / sums.images,
         train_accuracy=sums.correct / sums.images,
-        validation_loss=validation_loss,
-        validation_accuracy=validation_accuracy,
-        test_loss=test_loss,
-        test_accuracy=test_accuracy,
+        validation_loss=validation[0],
+        validation_accuracy=validation[1],
+        test_loss=test[0],
+        test_accuracy=test[1],
         learning_rate=schedule(max(state.step - 1, 0)),
         peak_rate=max(map(schedule, range(state.step - sums.steps, state.step))),
         gradient_norms={
@@ -83,24 +68,20 @@ def epoch_record(
         seconds=sums.seconds,
         images_per_second=sums.images / max(sums.seconds, 1e-9),
     )
-    best: dict[str, Any] = {}
-    if _better(record, state):
-        best = {
-            "best_epoch": record.epoch,
-            "best_flat": model.flat.copy(),
-            "best_buffers": model.flat_buffers.copy(),
-        }
-    state.settle()
-    return record, best
 
 
-def _better(record: EpochRecord, state: TrainingState) -> bool:
-    """Higher validation accuracy, or as high with a lower loss. Without validation the latest."""
-    if record.validation_accuracy is None or state.best_epoch is None:
-        return True
-    best = state.records[state.best_epoch - 1]
-    ours = (record.validation_accuracy, -(record.validation_loss or 0.0))
-    return ours > (best.validation_accuracy or 0.0, -(best.validation_loss or 0.0))
+def best_so_far(record: EpochRecord, model: nn.Layer, state: TrainingState) -> dict[str, Any]:
+    """What the state keeps of an epoch that is the best; nothing of another.
+
+    Higher validation accuracy, or as high with a lower loss. Without validation the latest.
+    """
+    if record.validation_accuracy is not None and state.best_epoch is not None:
+        best = state.records[state.best_epoch - 1]
+        ours = (record.validation_accuracy, -(record.validation_loss or 0.0))
+        if ours <= (best.validation_accuracy or 0.0, -(best.validation_loss or 0.0)):
+            return {}
+    flat, buffers = model.flat.copy(), model.flat_buffers.copy()
+    return {"best_epoch": record.epoch, "best_flat": flat, "best_buffers": buffers}
 
 
 def restore_best(model: nn.Layer, state: TrainingState) -> None:

@@ -18,7 +18,7 @@ from byhand.nn.layer import backward, commit, forward
 from byhand.optim import clip_by_global_norm, global_norm
 from byhand.training import diagnose
 from byhand.training.beforehand import leaves_out_last
-from byhand.training.epoch import epoch_record
+from byhand.training.epoch import best_so_far, epoch_record, score
 from byhand.training.group import Group
 from byhand.training.records import EpochRecord, StepRecord
 from byhand.training.settings import Settings
@@ -127,14 +127,21 @@ class Trainer:
         Raises:
             Diverged: a weight or the validation loss is not finite.
         """
-        state, model, loss, schedule = self.state, self.model, self.settings.loss, self.schedule
+        state, model, schedule = self.state, self.model, self.schedule
         if not np.isfinite(model.flat).all():
             # A step's loss is that before its update, so the last update is looked at here.
             raise self._diverged(math.nan, what="a weight")
         with np.errstate(over="ignore", invalid="ignore"):
-            record, best = epoch_record(
-                model, state, validation, test, loss, schedule, self.layout, self.group
-            )
+            if state.average is not None:  # in the model while it is scored, and kept
+                state.hold([model.flat], [np.empty_like(model.flat)])
+                model.flat[...] = state.average
+            scores = [
+                score(model, part, self.settings.loss, self.layout, self.group)
+                if part is not None and len(part) else (None, None) for part in (validation, test)
+            ]  # fmt: skip
+            record = epoch_record(model, state, scores, schedule)
+            best = best_so_far(record, model, state)
+            state.settle()
         if record.validation_loss is not None and not math.isfinite(record.validation_loss):
             raise self._diverged(record.validation_loss, what="the validation loss")
         rising = state.step < self.total_steps and schedule(state.step) > record.peak_rate

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from byhand import kernels, training
 from byhand.data import Splits
-from byhand.errors import InputError
+from byhand.errors import DataError, InputError
 from byhand.experiments.lab import FULL, SCALES, Lab, Scale, check_seeds, record
 from byhand.experiments.lab.experiment import Experiment
 from byhand.experiments.lab.secrets import masked
@@ -109,22 +109,31 @@ def run(
         "task_seconds": sum(workers.seconds(t) for t in asked.values() if not t.alone),
     }
     record.save(folder, {"about": about, **measured})
-    return redrawn(experiment, folder)
+    return _drawn(experiment, folder)
 
 
 def redrawn(experiment: Experiment, folder: str | Path) -> Finished:
     """The experiment as its record in `folder` has it, drawn again without measuring.
 
     Raises:
-        DataError: there is no whole record; what was drawn stays.
+        DataError: there is no whole record, or one that another version of the page measured.
     """
+    try:
+        return _drawn(experiment, Path(folder))
+    except KeyError as error:
+        raise DataError(
+            f"the record in {folder} has no {error}, which the page of {experiment.name} shows: "
+            "another version measured it; run it again"
+        ) from error
+
+
+def _drawn(experiment: Experiment, folder: Path) -> Finished:
     from byhand.plots import Page, write_pages  # matplotlib only when there is something to draw
     from byhand.plots.page import PICTURES
 
-    folder = Path(folder)
     kept = record.load(folder)
-    for drawn in (folder / PICTURES).glob("*.*g"):  # those of a run that drew others
-        drawn.unlink()
+    for picture in (folder / PICTURES).glob("*.*g"):  # those of a run that drew others
+        picture.unlink()
     heading, page = _heading(experiment, kept["about"]), Page(folder)
     experiment.tell({name: value for name, value in kept.items() if name != "about"}, page)
     report = write_pages(folder / REPORT, [(heading, page)])

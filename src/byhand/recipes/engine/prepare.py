@@ -122,8 +122,12 @@ def train(
     recipe = prepared.recipe
     if state is None:
         state = prepared.new_state()
-    stopping = None if recipe.patience is None else training.EarlyStopping(recipe.patience)
-    if stopping is None or not stopping.should_stop(state.records):
+
+    def stops() -> bool:
+        patience, records = recipe.patience, state.records
+        return patience is not None and training.EarlyStopping(patience).should_stop(records)
+
+    if not stops():
         with warnings.catch_warnings():  # `prepared.notes` has them
             warnings.simplefilter("ignore", UserWarning)
             records = training.fit(
@@ -139,11 +143,7 @@ def train(
             )
         for record in records:
             yield record
-            if (
-                stopping is not None
-                and isinstance(record, training.EpochRecord)
-                and stopping.should_stop(state.records)
-            ):
+            if isinstance(record, training.EpochRecord) and stops():
                 break
     if recipe.keep_best:
         training.restore_best(prepared.model, state)
